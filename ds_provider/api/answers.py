@@ -1,0 +1,220 @@
+"""Every answer is either whole or a typed error: what is not whole is never handed on.
+
+The API answers HTTP 200 to most failures, partial data included; a page counts only without any root error. One
+exception: a champ that links to a dossier outside the token's rights adds an ``unauthorized`` error to a page that is
+otherwise whole, with a path that ends in that champ's ``dossier``.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from email.utils import parsedate_to_datetime
+from typing import Any, Generic, TypeVar
+
+import msgspec
+
+from ds_provider.api.messages import Exchange, NoReply, Reply
+from ds_provider.exceptions import (
+    DSAccessError,
+    DSComplexityError,
+    DSConfigurationError,
+    DSError,
+    DSIncompletePageError,
+    DSMaintenanceError,
+    DSMalformedAnswerError,
+    DSNetworkForbiddenError,
+    DSNotFoundError,
+    DSRateLimitedError,
+    DSRequestError,
+    DSServerError,
+    DSTimeoutError,
+    DSTokenExpiredError,
+    DSTokenUnknownError,
+    DSTransportError,
+    DSUnauthorizedError,
+)
+
+T = TypeVar("T")
+
+_IP = re.compile(r"\bAdd (\S+) to\b")
+
+
+class GraphQLError(msgspec.Struct):
+    """One entry of ``errors``."""
+
+    message: str = ""
+    path: list[str | int] | None = None
+    extensions: dict[str, Any] | None = None
+
+    @property
+    def code(self) -> str | None:
+        code = (self.extensions or {}).get("code")
+        return code if isinstance(code, str) else None
+
+    @property
+    def exception_id(self) -> str | None:
+        exception_id = (self.extensions or {}).get("exception_id")
+        return exception_id if isinstance(exception_id, str) else None
+
+
+class Body(msgspec.Struct, Generic[T]):
+    """A GraphQL answer whose ``data`` has the shape ``T``."""
+
+    data: T | msgspec.UnsetType | None = msgspec.UNSET
+    errors: list[GraphQLError] | None = None
+
+
+class _Refusal(msgspec.Struct):
+    errors: list[GraphQLError] = []
+    error: str | None = None
+
+
+def read_answer(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T:
+    """The data of a whole answer, decoded.
+
+    :raises DSError: the subclass that tells what the answer is instead.
+    """
+    if isinstance(exchange, NoReply):
+        raise DSTransportError(exchange.reason, sent=exchange.sent)
+    if exchange.status != 200:
+        raise _refusal(exchange)
+    try:
+        body = decoder.decode(exchange.body)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        raise _unreadable(exchange) from None
+    if fatal := [error for error in body.errors or () if not _is_foreign_link(error)]:
+        raise _graphql_error(fatal, has_data=body.data is not msgspec.UNSET)
+    if isinstance(body.data, msgspec.UnsetType):
+        raise DSMalformedAnswerError("the answer holds neither data nor errors", http_status=200)
+    if body.data is None:
+        raise DSIncompletePageError("the answer's data is null and no error says why", http_status=200)
+    return body.data
+
+
+def _is_foreign_link(error: GraphQLError) -> bool:
+    match error.path:
+        case [_, *_, "champs" | "annotations", int(), "dossier"]:
+            return error.code == "unauthorized"
+    return False
+
+
+def _unreadable(reply: Reply) -> DSError:
+    """Tell a body that is JSON of another shape, errors included, from one that is no JSON at all."""
+    refusal = _lenient(reply.body)
+    if refusal.errors:
+        return _graphql_error(refusal.errors, has_data=True)
+    kind = reply.headers.get("content-type", "no content type")
+    return DSMalformedAnswerError(
+        f"the answer of {len(reply.body)} bytes ({kind}) is not one of the API's: cut, or not from the API",
+        http_status=reply.status,
+    )
+
+
+def _graphql_error(errors: Sequence[GraphQLError], *, has_data: bool) -> DSError:
+    if any(error.code == "timeout" or error.message.startswith("Timeout on ") for error in errors):
+        return DSTimeoutError("the service ran out of time and sent partial data", code="timeout", http_status=200)
+    error = errors[0]
+    kind = _kind(error, has_data=has_data)
+    return kind(
+        f"the API answered: {error.message.strip() or 'an error without a message'}",
+        code=error.code,
+        exception_id=error.exception_id,
+        http_status=200,
+    )
+
+
+def _kind(error: GraphQLError, *, has_data: bool) -> type[DSError]:
+    if "exceeds max complexity" in error.message:
+        return DSComplexityError
+    match error.code:
+        case "not_found":
+            return DSNotFoundError
+        case "unauthorized":
+            return DSUnauthorizedError
+        case "forbidden" | "deprecated_token":
+            return DSAccessError
+        case "internal_server_error":
+            return DSServerError
+        case "bad_request" | "graphql_parse_failed":
+            return DSRequestError
+    return DSIncompletePageError if has_data else DSRequestError
+
+
+def _refusal(reply: Reply) -> DSError:
+    """The error that an HTTP status other than 200 stands for."""
+    status = reply.status
+    if status == 429:
+        return _rate_limited(reply)
+    refusal = _lenient(reply.body)
+    error = refusal.errors[0] if refusal.errors else GraphQLError()
+    if status in (401, 403):
+        return _access_refused(status, error)
+    if status == 503 and refusal.error:
+        return DSMaintenanceError(f"the service is closed: {refusal.error[:200]}", http_status=status)
+    if status >= 500 or status in (408, 425):
+        return DSServerError(
+            f"the service failed: {error.message or 'no reason given'}",
+            code=error.code,
+            exception_id=error.exception_id,
+            http_status=status,
+        )
+    if 300 <= status < 400 or status in (404, 405, 410):
+        return DSConfigurationError(
+            f"there is no API at this address (HTTP {status}): check the host of the connection", http_status=status
+        )
+    if status < 300:
+        return DSMalformedAnswerError(f"the API never answers with HTTP {status}", http_status=status)
+    message = error.message or "the request is refused and no reason is given"
+    return DSRequestError(f"the API answered: {message}", code=error.code, http_status=status)
+
+
+def _access_refused(status: int, error: GraphQLError) -> DSError:
+    """Three refusals share two statuses, and only the message tells a bad token from a forbidden address."""
+    facts: dict[str, Any] = {"code": error.code, "http_status": status}
+    if "forbidden network" in error.message:
+        found = _IP.search(error.message)
+        ip = found.group(1) if found else None
+        return DSNetworkForbiddenError(
+            f"the token is refused from this machine's address {ip or '(not named)'}: "
+            "add it to the token's allowed networks in the profile page of its owner",
+            ip=ip,
+            **facts,
+        )
+    if "expired" in error.message.lower():
+        return DSTokenExpiredError(
+            "the token has expired: create a new one on the service and put it in the connection's password", **facts
+        )
+    if "persisted queries" in error.message:
+        return DSTokenUnknownError(
+            "the service does not know this token: put the whole token, with its trailing '=' if any, "
+            "in the connection's password",
+            **facts,
+        )
+    return DSAccessError(f"access is refused: {error.message or 'no reason given'}", **facts)
+
+
+def _rate_limited(reply: Reply) -> DSRateLimitedError:
+    """The reset is an epoch on the server's clock, so it is compared with the server's own ``Date``."""
+    wait: float | None = None
+    with suppress(KeyError, ValueError):
+        wait = max(0.0, float(reply.headers["ratelimit-reset"]) - _server_time(reply))
+    return DSRateLimitedError(
+        "the token's requests for this minute are spent", wait_seconds=wait, http_status=reply.status
+    )
+
+
+def _server_time(reply: Reply) -> float:
+    try:
+        return parsedate_to_datetime(reply.headers["date"]).timestamp()
+    except (KeyError, ValueError, TypeError):
+        return time.time()
+
+
+def _lenient(body: bytes) -> _Refusal:
+    try:
+        return msgspec.json.decode(body, type=_Refusal)
+    except (msgspec.DecodeError, UnicodeDecodeError):
+        return _Refusal()

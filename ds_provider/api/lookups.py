@@ -1,0 +1,57 @@
+"""The questions that have one answer: a démarche's groups, one dossier, a form."""
+
+from __future__ import annotations
+
+from typing import Any, TypeVar
+
+import msgspec
+
+from ds_provider.api import documents
+from ds_provider.api.answers import Body, read_answer
+from ds_provider.api.messages import Exchange, Request
+from ds_provider.api.retries import Flow, once
+from ds_provider.api.streams import Includes
+from ds_provider.exceptions import DSNotFoundError
+
+T = TypeVar("T")
+
+_decoder = msgspec.json.Decoder(Body[dict[str, Any]])
+
+
+def run(request: Request) -> Flow[dict[str, Any]]:
+    """The ``data`` of any operation whose answer is whole."""
+    return once(request, lambda exchange: read_answer(exchange, _decoder))
+
+
+def ping() -> Flow[dict[str, Any]]:
+    """The cheapest question that only a good token gets answered."""
+    return run(Request(documents.load("ping")))
+
+
+def groupes(demarche_number: int) -> Flow[list[dict[str, Any]]]:
+    """All groups of a démarche, closed ones included: ``id``, ``number``, ``label``, ``closed``."""
+
+    def read(exchange: Exchange) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = _root(exchange, "demarche", demarche_number)["groupeInstructeurs"]
+        return found
+
+    return once(Request(documents.load("groupes"), {"number": demarche_number}), read)
+
+
+def dossier(number: int, includes: Includes) -> Flow[dict[str, Any]]:
+    """One dossier, with the same fields as in a group's pages."""
+    request = Request(documents.load("dossier"), {"number": number, **includes.variables()})
+    return once(request, lambda exchange: _root(exchange, "dossier", number))
+
+
+def demarche_descriptor(number: int) -> Flow[dict[str, Any]]:
+    """A démarche's description and the form of its current revision."""
+    request = Request(documents.load("demarche_descriptor"), {"number": number})
+    return once(request, lambda exchange: _root(exchange, "demarcheDescriptor", number))
+
+
+def _root(exchange: Exchange, field: str, number: int) -> dict[str, Any]:
+    found = read_answer(exchange, _decoder).get(field)
+    if not isinstance(found, dict):
+        raise DSNotFoundError(f"the API shows no {field} under number {number}")
+    return found

@@ -1,0 +1,267 @@
+"""One connection of one group, page by page, from its first row to its last.
+
+The server's cursors are exact keysets on (date, id) to the microsecond, while the dates in its JSON are cut to the
+second. So pages follow cursors, and a window's end is found on whole seconds in the rows, or, where it lies within a
+second or is walked towards from above, by asking once for the first row behind it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+import msgspec
+
+from ds_provider.api import documents
+from ds_provider.api.answers import Body, read_answer
+from ds_provider.api.messages import Exchange, Request
+from ds_provider.api.retries import Flow, Step, settle
+from ds_provider.api.streams import Selection
+from ds_provider.exceptions import (
+    DSComplexityError,
+    DSError,
+    DSIncompletePageError,
+    DSMalformedAnswerError,
+    DSServerError,
+    DSTimeoutError,
+)
+
+
+class _Revision(msgspec.Struct):
+    id: str
+
+
+class _Demarche(msgspec.Struct):
+    revision: _Revision
+
+
+class Head(msgspec.Struct):
+    """The few fields of a row that reading itself needs; all others stay bytes."""
+
+    number: int
+    created: datetime | None = msgspec.field(default=None, name="dateDepot")
+    updated: datetime | None = msgspec.field(default=None, name="dateDerniereModification")
+    deleted: datetime | None = msgspec.field(default=None, name="dateSupression")
+    demarche: _Demarche | None = None
+
+
+class _PageInfo(msgspec.Struct, rename="camel"):
+    has_next_page: bool
+    has_previous_page: bool
+    start_cursor: str | None
+    end_cursor: str | None
+
+
+class _Connection(msgspec.Struct, rename="camel"):
+    page_info: _PageInfo
+    nodes: list[msgspec.Raw] | None
+
+
+class _Data(msgspec.Struct, rename="camel"):
+    groupe_instructeur: dict[str, _Connection] | None
+
+
+_decoder = msgspec.json.Decoder(Body[_Data])
+_head_decoder = msgspec.json.Decoder(Head)
+
+
+@dataclass(frozen=True)
+class Row:
+    """One node as the API sent it, on one line, with the head that was read of it."""
+
+    raw: bytes
+    head: Head
+
+    def date(self, column: str) -> datetime:
+        """The row's date on ``created``, ``updated`` or ``deleted``."""
+        value: datetime | None = getattr(self.head, column)
+        if value is None:
+            raise DSMalformedAnswerError(f"dossier {self.head.number} came without its {column} date")
+        return value
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page.
+
+    :param rows: the rows that belong to the selection, in its order.
+    :param received: how many rows came, those outside the selection included.
+    :param requests: how many requests it took, failed ones included.
+    :param cursor: where the next page begins.
+    :param reached: the sort date of the last row that came.
+    """
+
+    rows: list[Row]
+    received: int
+    requests: int
+    cursor: str | None
+    reached: datetime | None
+
+
+def read(selection: Selection) -> Flow[Page]:
+    """The flow that gives each page of a selection, at least one.
+
+    :raises DSError: with the group, stream, window and cursor at which reading ended.
+    """
+    reader = _Reader(selection)
+    try:
+        yield from reader.pages()
+    except DSError as error:
+        window = str(selection.window) if selection.window else None
+        raise error.locate(
+            groupe_instructeur_number=selection.groupe_instructeur_number,
+            stream=selection.stream.name,
+            window=window,
+            cursor=reader.cursor,
+        ) from None
+
+
+class PageSize:
+    """How many rows to ask for: fewer after a failure that a smaller page may avoid, more again after a while."""
+
+    PATIENCE = 8
+
+    def __init__(self, largest: int) -> None:
+        self.largest = largest
+        self.rows = largest
+        self._whole_pages = 0
+        self._failures = 0
+
+    def whole(self) -> None:
+        """A page came whole."""
+        self._failures = 0
+        self._whole_pages += 1
+        if self._whole_pages >= self.PATIENCE:
+            self._whole_pages = 0
+            self.rows = min(self.largest, self.rows * 2)
+
+    def failed(self, error: DSError) -> bool:
+        """A page failed; true if the smaller one can be asked for at once."""
+        self._failures += 1
+        too_large = isinstance(error, DSComplexityError | DSTimeoutError)
+        if self.rows == 1 or not (too_large or (isinstance(error, DSServerError) and self._failures > 1)):
+            return False
+        self.rows //= 2
+        self._whole_pages = 0
+        return isinstance(error, DSComplexityError)
+
+
+class _Reader:
+    """The state of one reading."""
+
+    def __init__(self, selection: Selection) -> None:
+        self.selection = selection
+        self.cursor = selection.after
+        self._size = PageSize(selection.page_size)
+        self._query = documents.load(selection.stream.document)
+        self._fence: int | None = None
+        self._requests = 0
+
+    def pages(self) -> Flow[Page]:
+        """Each page; no further one once the window's end or the connection's is reached."""
+        yield from self._find_end()
+        more = True
+        while more:
+            connection = yield from self._ask(self._next_request, self._size)
+            self._size.whole()
+            page, more = self._page(connection)
+            yield page
+
+    def _ask(self, build: Callable[[], Request], size: PageSize | None = None) -> Step[_Connection]:
+        def counted() -> Request:
+            self._requests += 1
+            return build()
+
+        adapt = size.failed if size else (lambda error: False)
+        return (yield from settle(counted, self._read_connection, adapt))
+
+    def _next_request(self) -> Request:
+        descending = self.selection.order == "DESC"
+        count, cursor = ("last", "before") if descending else ("first", "after")
+        variables: dict[str, Any] = {**self.selection.filters(), count: self._size.rows}
+        if self.cursor:
+            variables[cursor] = self.cursor
+        if self.selection.stream.name == "dossiers":
+            variables |= self.selection.includes.variables()
+        return Request(self._query, variables)
+
+    def _read_connection(self, exchange: Exchange) -> _Connection:
+        data = read_answer(exchange, _decoder)
+        if data.groupe_instructeur is None:
+            raise DSIncompletePageError("the group is null and no error says why")
+        connection = data.groupe_instructeur.get(self.selection.stream.connection)
+        if connection is None:
+            raise DSMalformedAnswerError(f"the answer lacks {self.selection.stream.connection}")
+        return self._checked(connection)
+
+    def _checked(self, connection: _Connection) -> _Connection:
+        nodes = connection.nodes
+        if nodes is None or any(bytes(node) == b"null" for node in nodes):
+            raise DSIncompletePageError("a null stands in the page where a dossier should be")
+        more, cursor = self._onward(connection.page_info)
+        if more and (not cursor or cursor == self.cursor):
+            raise DSIncompletePageError("the page says that more follow but leads nowhere")
+        return connection
+
+    def _onward(self, info: _PageInfo) -> tuple[bool, str | None]:
+        if self.selection.order == "DESC":
+            return info.has_previous_page, info.start_cursor
+        return info.has_next_page, info.end_cursor
+
+    def _page(self, connection: _Connection) -> tuple[Page, bool]:
+        more, cursor = self._onward(connection.page_info)
+        # an empty page has no cursor, and the one before stays good
+        self.cursor = cursor or self.cursor
+        received = [_row(node) for node in connection.nodes or ()]
+        if self.selection.order == "DESC":
+            received.reverse()
+        kept = list(self._within(received))
+        reached = received[-1].date(self.selection.sort_column) if received else None
+        requests, self._requests = self._requests, 0
+        rows = [row for row in kept if self._on_revision(row)]
+        return Page(rows, len(received), requests, self.cursor, reached), more and len(kept) == len(received)
+
+    def _within(self, rows: list[Row]) -> Iterator[Row]:
+        """The rows before the window's end. Walking down, the walk began there and all are."""
+        for row in rows:
+            if self.selection.order == "ASC" and self._is_beyond(row):
+                return
+            yield row
+
+    def _is_beyond(self, row: Row) -> bool:
+        window = self.selection.window
+        if window is None or window.end is None:
+            return False
+        return row.head.number == self._fence or row.date(window.column) >= window.end
+
+    def _on_revision(self, row: Row) -> bool:
+        wanted = self.selection.revision
+        return wanted is None or (row.head.demarche is not None and row.head.demarche.revision.id == wanted)
+
+    def _find_end(self) -> Step[None]:
+        """Ask for the first row behind the window, where rows alone do not tell or the walk begins there."""
+        window = self.selection.window
+        if window is None or window.end is None:
+            return
+        descending = self.selection.order == "DESC"
+        if self.selection.after if descending else window.end.microsecond == 0:
+            return
+        request = Request(documents.load("first_dossier"), self.selection.beyond(window).filters())
+        connection = yield from self._ask(lambda: request)
+        if not connection.nodes:
+            return
+        if descending:
+            self.cursor = connection.page_info.start_cursor
+        else:
+            self._fence = _row(connection.nodes[0]).head.number
+
+
+def _row(node: msgspec.Raw) -> Row:
+    raw = bytes(node)
+    try:
+        head = _head_decoder.decode(raw)
+    except msgspec.DecodeError as error:
+        raise DSMalformedAnswerError(f"a row of the page is not a dossier's: {error}") from None
+    return Row(raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1), head)

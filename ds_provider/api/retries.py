@@ -1,0 +1,119 @@
+"""How long to try: written once, for the sync and the async client alike.
+
+A *flow* is a generator that yields what it wants done (``Send``, ``Sleep``) and what it has to give, and that is sent
+back what came of each ``Send``. The clients in :mod:`ds_provider.api.client` drive flows; nothing here does any I/O.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Generator
+from dataclasses import dataclass
+from typing import TypeVar, cast
+
+from ds_provider.api.messages import Exchange, Request
+from ds_provider.exceptions import (
+    DSError,
+    DSMaintenanceError,
+    DSRateLimitedError,
+    DSTransientError,
+    DSTransportError,
+)
+
+T = TypeVar("T")
+
+ATTEMPTS = 7
+FIRST_PAUSE_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 60.0
+RATE_LIMIT_REFUSALS = 20
+RATE_LIMIT_LONGEST_WAIT_SECONDS = 120.0
+
+
+@dataclass(frozen=True)
+class Send:
+    """Send this request and hand back what came of it."""
+
+    request: Request
+
+
+@dataclass(frozen=True)
+class Sleep:
+    """Wait before going on, because of that error."""
+
+    seconds: float
+    because: DSError
+
+
+Flow = Generator[Send | Sleep | T, Exchange | None, None]
+Step = Generator[Send | Sleep, Exchange | None, T]
+
+
+class Patience:
+    """What is left of the attempts for one request."""
+
+    def __init__(self) -> None:
+        self.failures = 0
+        self.refusals = 0
+
+    def pause(self, error: DSError, request: Request) -> Sleep:
+        """How long to wait before the same request is sent again.
+
+        :raises DSError: the error itself, where sending again is of no use, not safe, or has been tried enough.
+        """
+        if not isinstance(error, DSTransientError) or not _may_repeat(error, request):
+            raise error
+        if isinstance(error, DSRateLimitedError):
+            return self._until_reset(error)
+        self.failures += 1
+        if self.failures >= ATTEMPTS:
+            raise error
+        return Sleep(self._backoff(self.failures), error)
+
+    def _until_reset(self, error: DSRateLimitedError) -> Sleep:
+        self.refusals += 1
+        if self.refusals > RATE_LIMIT_REFUSALS:
+            raise error
+        wait = self._backoff(self.refusals) if error.wait_seconds is None else error.wait_seconds
+        # spread what comes back, so that all tasks of a token do not return in the same instant
+        return Sleep(min(wait, RATE_LIMIT_LONGEST_WAIT_SECONDS) + random.uniform(0.1, 1.0), error)
+
+    @staticmethod
+    def _backoff(failures: int) -> float:
+        longest = min(LONGEST_PAUSE_SECONDS, FIRST_PAUSE_SECONDS * 2.0 ** (failures - 1))
+        return longest * random.uniform(0.5, 1.0)
+
+
+def _may_repeat(error: DSError, request: Request) -> bool:
+    """A query can always be sent again; a mutation only where the service cannot have run it."""
+    if request.repeatable or isinstance(error, DSRateLimitedError | DSMaintenanceError):
+        return True
+    return isinstance(error, DSTransportError) and not error.sent
+
+
+def settle(
+    build: Callable[[], Request],
+    read: Callable[[Exchange], T],
+    adapt: Callable[[DSError], bool] = lambda error: False,
+) -> Step[T]:
+    """Send a request until its answer is whole.
+
+    :param build: makes the request anew for each attempt.
+    :param read: gives what the answer holds, or raises what it is instead.
+    :param adapt: told of each failure; true if the next attempt differs enough to be made at once.
+    :raises DSError: the last failure, once the attempts are spent.
+    """
+    patience = Patience()
+    while True:
+        request = build()
+        exchange = cast("Exchange", (yield Send(request)))
+        try:
+            return read(exchange)
+        except DSError as error:
+            if not adapt(error):
+                yield patience.pause(error, request)
+
+
+def once(request: Request, read: Callable[[Exchange], T]) -> Flow[T]:
+    """A flow that gives one answer."""
+    answer = yield from settle(lambda: request, read)
+    yield answer

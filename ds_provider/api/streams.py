@@ -1,0 +1,116 @@
+"""The three connections of a groupe instructeur, and what is asked of one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
+
+from ds_provider.api.windows import Window
+from ds_provider.exceptions import DSConfigurationError
+
+Order = Literal["ASC", "DESC"]
+
+LARGEST_PAGE = 100
+DOSSIER_STATES = ("en_construction", "en_instruction", "accepte", "refuse", "sans_suite")
+
+
+@dataclass(frozen=True)
+class Stream:
+    """A connection of ``groupeInstructeur``.
+
+    :param name: what it is called in folders, manifests, logs and errors.
+    :param connection: its field in the API.
+    :param document: the operation that reads a page of it.
+    """
+
+    name: str
+    connection: str
+    document: str
+
+
+DOSSIERS = Stream("dossiers", "dossiers", "dossiers")
+DELETED_DOSSIERS = Stream("deleted_dossiers", "deletedDossiers", "deleted_dossiers")
+PENDING_DELETED_DOSSIERS = Stream("pending_deleted_dossiers", "pendingDeletedDossiers", "pending_deleted_dossiers")
+
+
+@dataclass(frozen=True)
+class Includes:
+    """Which parts of a dossier are read, with the API's own defaults."""
+
+    champs: bool = True
+    annotations: bool = True
+    traitements: bool = True
+    instructeurs: bool = True
+    avis: bool = False
+    messages: bool = False
+    geometry: bool = False
+    labels: bool = False
+    corrections: bool = False
+
+    def variables(self) -> dict[str, bool]:
+        return {f"include{name.capitalize()}": value for name, value in vars(self).items()}
+
+
+@dataclass(frozen=True)
+class Selection:
+    """What to read of one group's connection.
+
+    :param state: only dossiers in that state; the server filters.
+    :param archived: only archived dossiers, or only the others; both without it.
+    :param revision: only dossiers on that revision of the form (its API id). Filtered here: under a group the server
+        fails on the argument.
+    :param order: ``ASC`` from the oldest date on, ``DESC`` from the newest.
+    :param page_size: rows a request, 100 at most: above, the server cuts silently.
+    :param after: a cursor of the same selection; reading begins behind it, in the direction of ``order``.
+    """
+
+    stream: Stream
+    groupe_instructeur_number: int
+    window: Window | None = None
+    state: str | None = None
+    archived: bool | None = None
+    revision: str | None = None
+    includes: Includes = field(default_factory=Includes)
+    order: Order = "ASC"
+    page_size: int = LARGEST_PAGE
+    after: str | None = None
+
+    def __post_init__(self) -> None:
+        if self.order not in ("ASC", "DESC"):
+            raise DSConfigurationError(f"order must be 'ASC' or 'DESC': got {self.order!r}")
+        if not 1 <= self.page_size <= LARGEST_PAGE:
+            raise DSConfigurationError(f"page_size must be between 1 and {LARGEST_PAGE}: got {self.page_size}")
+        if self.state is not None and self.state not in DOSSIER_STATES:
+            raise DSConfigurationError(f"state must be one of {', '.join(DOSSIER_STATES)}: got {self.state!r}")
+
+    @property
+    def sort_column(self) -> str:
+        """The date by which the server sorts the rows."""
+        if self.stream is not DOSSIERS:
+            return "deleted"
+        return self.window.column if self.window else "created"
+
+    def filters(self) -> dict[str, Any]:
+        """The GraphQL variables that choose the rows."""
+        start = self.window.read_from if self.window else None
+        chosen: dict[str, Any] = {"number": self.groupe_instructeur_number}
+        if self.stream is DOSSIERS:
+            chosen |= {"state": self.state, "archived": self.archived}
+        if self.window and start:
+            chosen[f"{self.window.column}Since"] = start.isoformat()
+        return {name: value for name, value in chosen.items() if value is not None}
+
+    def beyond(self, window: Window) -> Selection:
+        """What lies behind a window's end, with the same filters and in the same sort order."""
+        return replace(self, window=Window(window.column, start=window.end))
+
+    def variants(self) -> Mapping[str, Any]:
+        """What differs from a plain reading of the same rows in the same window, by parameter name."""
+        chosen = {"state": self.state, "archived": self.archived, "revision": self.revision, "after": self.after}
+        parts = {f"include_{name}": value for name, value in vars(self.includes).items()}
+        plain = {f"include_{name}": value for name, value in vars(Includes()).items()}
+        given = {name: value for name, value in chosen.items() if value is not None}
+        if self.order != "ASC":
+            given["order"] = self.order
+        return given | {name: value for name, value in parts.items() if value != plain[name]}

@@ -1,0 +1,87 @@
+"""Half-open windows ``[start, end)`` over one of the dates by which the API sorts."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+import pendulum
+
+from ds_provider.exceptions import DSConfigurationError
+
+Column = Literal["created", "updated", "deleted"]
+
+_OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
+_EXAMPLE = "2026-11-01T00:00:00+01:00"
+
+
+@dataclass(frozen=True)
+class Window:
+    """What is asked for: the rows whose date lies in ``[start, end)``; either bound may be open.
+
+    :param column: which date: ``created`` (``dateDepot``), ``updated`` (``dateDerniereModification``) or ``deleted``
+        (``dateSupression``). It is also the one by which the server then sorts.
+    :param start: inclusive bound.
+    :param end: exclusive bound.
+    :param lookback: how much earlier to begin reading: the service dates a change before it commits it, so a row may
+        appear behind a point that was already read. What is read twice is told apart by its number.
+    """
+
+    column: Column
+    start: pendulum.DateTime | None = None
+    end: pendulum.DateTime | None = None
+    lookback: timedelta = timedelta(0)
+
+    def __post_init__(self) -> None:
+        if self.start and self.end and self.start >= self.end:
+            raise DSConfigurationError(
+                f"{self.column}_since ({self.start.isoformat()}) must be before {self.column}_until "
+                f"({self.end.isoformat()}): the window [since, until) would be empty"
+            )
+
+    @property
+    def read_from(self) -> pendulum.DateTime | None:
+        """Where reading begins."""
+        return self.start - self.lookback if self.start else None
+
+    def __str__(self) -> str:
+        start, end = (bound.isoformat() if bound else "…" for bound in (self.start, self.end))
+        return f"{self.column} [{start}, {end})"
+
+
+def parse_instant(value: object, parameter: str) -> pendulum.DateTime | None:
+    """An instant from a date and time with a time zone, or from its ISO 8601 text; none from nothing.
+
+    :param parameter: the name by which an error calls it.
+    :raises DSConfigurationError: if it is no date, or one without a time zone, which would mean another instant on
+        each machine.
+    """
+    if value is None or (isinstance(value, str) and value.strip() in ("", "None")):
+        return None
+    if isinstance(value, str):
+        return _parse_text(value.strip(), parameter)
+    if isinstance(value, datetime):
+        if value.tzinfo is None:
+            raise _naive(value.isoformat(), parameter)
+        return pendulum.instance(value).in_timezone("UTC")
+    raise DSConfigurationError(
+        f"{parameter} must be a date and time with a time zone, such as {_EXAMPLE}: got {value!r}"
+    )
+
+
+def _parse_text(text: str, parameter: str) -> pendulum.DateTime:
+    try:
+        instant = pendulum.parse(text)
+    except ValueError:
+        instant = None
+    if not isinstance(instant, pendulum.DateTime):
+        raise DSConfigurationError(f"{parameter} must be a date and time such as {_EXAMPLE}: got {text!r}")
+    if not _OFFSET.search(text):
+        raise _naive(text, parameter)
+    return instant.in_timezone("UTC")
+
+
+def _naive(text: str, parameter: str) -> DSConfigurationError:
+    return DSConfigurationError(f"{parameter} needs a time zone, such as {_EXAMPLE}: got {text!r}")

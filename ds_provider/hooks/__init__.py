@@ -1,0 +1,1 @@
+"""Connections of Airflow become clients of the API."""

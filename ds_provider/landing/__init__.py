@@ -1,0 +1,1 @@
+"""Pages become parts and a manifest, and parts become rows again. A reader trusts only what a manifest lists."""

@@ -1,0 +1,90 @@
+"""The manifest: the one file that says what a landed window holds."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import msgspec
+
+from ds_provider.exceptions import DSDestinationError
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+SCHEMA_VERSION = 1
+MANIFEST = "manifest.json"
+
+
+class Part(msgspec.Struct, frozen=True):
+    """One file of rows.
+
+    :param name: relative to the manifest.
+    :param rows: how many lines it holds.
+    :param bytes: its size as stored, compressed.
+    :param sha256: of the stored bytes, in hexadecimal.
+    """
+
+    name: str
+    rows: int
+    bytes: int
+    sha256: str
+
+
+class Manifest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a landed window holds, and how it was read.
+
+    :param window: its bounds, ISO 8601 in UTC, either of which may be null; null where the whole group was read.
+    :param window_column: the date that the bounds are about.
+    :param read_from: where reading began: before the window's start by the lookback.
+    :param selection: what differed from a plain reading (a state, a revision, the parts of a dossier…).
+    :param fingerprint: of the query's text and of all that chose the rows.
+    :param bytes: of all parts, as stored.
+    :param first_date: the smallest date of the sort column among the rows.
+    :param last_date: the largest one.
+    :param read_started_at: when the first page was asked for.
+    :param read_finished_at: when the last page was there.
+    :param generation: names this reading; it begins the name of each of its parts.
+    :param supersedes: the generation that this one replaced, whose parts stay until the next replacement.
+    """
+
+    schema_version: int = SCHEMA_VERSION
+    groupe_instructeur_number: int
+    stream: str
+    window: tuple[str | None, str | None] | None
+    window_column: str | None
+    read_from: str | None
+    selection: dict[str, Any]
+    fingerprint: str
+    rows: int
+    bytes: int
+    pages: int
+    requests: int
+    quarantined: int
+    parts: list[Part]
+    first_date: datetime | None
+    last_date: datetime | None
+    read_started_at: datetime
+    read_finished_at: datetime
+    generation: str
+    supersedes: str | None
+
+
+def read_manifest(url: str) -> Manifest:
+    """The manifest at a URL, as a summary gives it.
+
+    :raises DSDestinationError: if there is none, or it is not one of this provider's.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    path = ObjectStoragePath(url)
+    try:
+        return msgspec.json.decode(path.read_bytes(), type=Manifest)
+    except (OSError, msgspec.DecodeError) as error:
+        raise DSDestinationError(f"no manifest can be read at {url}: {error}") from None
+
+
+def find_manifest(folder: ObjectStoragePath) -> Manifest | None:
+    """The manifest in a folder, if a reading was landed there."""
+    path = folder / MANIFEST
+    return read_manifest(str(path)) if path.exists() else None

@@ -1,0 +1,313 @@
+"""A group's dossiers and deletions, into the landing zone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, cast
+
+import pendulum
+from airflow.sdk import BaseOperator, Context
+
+from ds_provider.api.parameters import (
+    explicit_window,
+    is_absent,
+    parse_groupes,
+    select_deleted_dossiers,
+    select_dossiers,
+    select_pending_deleted_dossiers,
+)
+from ds_provider.exceptions import DSConfigurationError
+from ds_provider.hooks.ds import DSHook
+from ds_provider.landing.layout import open_destination
+from ds_provider.operators.extraction import each_groupe, land, summary_of
+from ds_provider.operators.windows import (
+    RunColumn,
+    Watermark,
+    no_window,
+    remembered_window,
+    run_window,
+    watermark_of,
+)
+
+if TYPE_CHECKING:
+    from airflow.sdk import ObjectStoragePath
+
+    from ds_provider.api.client import DSClient
+    from ds_provider.api.windows import Window
+
+Summary = dict[str, Any]
+Extraction = Callable[["DSClient", "ObjectStoragePath"], Summary]
+
+LOOKBACK = timedelta(minutes=5)
+
+
+class _ExtractOperator(BaseOperator):
+    """One group, or several one after another over the same connection."""
+
+    ui_color = "#cacafb"
+    ui_fgcolor = "#000091"
+
+    groupe_instructeur_number: Any
+    destination: str
+    ds_conn_id: str
+
+    def _extract(self, prepare: Callable[[int], Extraction]) -> Summary | list[Summary]:
+        """Check all that can be checked, then read.
+
+        :param prepare: checks what is asked of a group and gives what then reads it.
+        """
+        numbers, several = parse_groupes(self.groupe_instructeur_number)
+        extractions = {number: prepare(number) for number in numbers}
+        with DSHook(self.ds_conn_id).client() as client:
+            zone = open_destination(self.destination)
+            if not several:
+                return extractions[numbers[0]](client, zone)
+            return each_groupe(numbers, lambda number: extractions[number](client, zone), self.log)
+
+
+class DSExtractDossiersOperator(_ExtractOperator):
+    """Reads a group's dossiers into the landing zone and returns a summary.
+
+    The rows land as the API sent them, one a line, in ``*.jsonl.gz`` parts beside a ``manifest.json`` that is written
+    last. A second run of the same window replaces the first. With explicit bounds the rows are those whose date lies
+    in ``[since, until)``; with ``window`` the bounds are the run's own; with neither the whole group is read.
+
+    A past window on ``updated`` cannot be replayed: a dossier has one date of last change, and it moves on. A past
+    window on ``created`` can.
+
+    :param groupe_instructeur_number: the group, or a list of groups, which are then read one after another: one that
+        fails does not stop the others, and the task fails at the end naming those that did. (templated)
+    :param destination: the landing zone, any URL of Airflow's object storage. (templated)
+    :param window: ``"updated"`` or ``"created"``: the window of the run on that date, from its partition, else its
+        data interval, else the watermark in the task's one asset outlet. (templated)
+    :param lookback: how much earlier than the run's window to begin reading, since the service dates a change before
+        it commits it. Explicit bounds are taken as they are.
+    :param created_since: deposited at that instant or later, ISO 8601 with a time zone. (templated)
+    :param created_until: deposited before that instant. (templated)
+    :param updated_since: last changed at that instant or later. (templated)
+    :param updated_until: last changed before that instant. (templated)
+    :param state: ``en_construction``, ``en_instruction``, ``accepte``, ``refuse`` or ``sans_suite``. (templated)
+    :param archived: only archived dossiers, or only the others; both by default. (templated)
+    :param revision: only dossiers on that revision of the form, by its API id. (templated)
+    :param order: ``ASC`` or ``DESC``, by the date of the window, by deposit without one. (templated)
+    :param page_size: rows a request, 100 at most. (templated)
+    :param after: a cursor of the same reading to begin behind. (templated)
+    :param include_champs: the form's answers. (templated, like all that follow)
+    :param include_annotations: the officers' private fields.
+    :param include_traitements: the history of states.
+    :param include_instructeurs: the officers who follow the dossier.
+    :param include_avis: the experts' opinions.
+    :param include_messages: the messages.
+    :param include_geometry: the shapes of maps and addresses.
+    :param include_labels: the labels.
+    :param include_corrections: the corrections asked for.
+    :param ds_conn_id: the connection. (templated)
+    :raises DSConfigurationError: before any request, naming the parameter that cannot work.
+    :raises DSGroupesFailedError: if some groups of a list failed.
+    """
+
+    template_fields: Sequence[str] = (
+        "groupe_instructeur_number",
+        "destination",
+        "window",
+        "created_since",
+        "created_until",
+        "updated_since",
+        "updated_until",
+        "state",
+        "archived",
+        "revision",
+        "order",
+        "page_size",
+        "after",
+        "include_champs",
+        "include_annotations",
+        "include_traitements",
+        "include_instructeurs",
+        "include_avis",
+        "include_messages",
+        "include_geometry",
+        "include_labels",
+        "include_corrections",
+        "ds_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        groupe_instructeur_number: int | str | Sequence[int],
+        destination: str,
+        window: str | None = None,
+        lookback: timedelta = LOOKBACK,
+        created_since: Any = None,
+        created_until: Any = None,
+        updated_since: Any = None,
+        updated_until: Any = None,
+        state: str | None = None,
+        archived: bool | str | None = None,
+        revision: str | None = None,
+        order: str = "ASC",
+        page_size: int | str = 100,
+        after: str | None = None,
+        include_champs: bool | str = True,
+        include_annotations: bool | str = True,
+        include_traitements: bool | str = True,
+        include_instructeurs: bool | str = True,
+        include_avis: bool | str = False,
+        include_messages: bool | str = False,
+        include_geometry: bool | str = False,
+        include_labels: bool | str = False,
+        include_corrections: bool | str = False,
+        ds_conn_id: str = DSHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groupe_instructeur_number = groupe_instructeur_number
+        self.destination = destination
+        self.window = window
+        self.lookback = lookback
+        self.created_since = created_since
+        self.created_until = created_until
+        self.updated_since = updated_since
+        self.updated_until = updated_until
+        self.state = state
+        self.archived = archived
+        self.revision = revision
+        self.order = order
+        self.page_size = page_size
+        self.after = after
+        self.include_champs = include_champs
+        self.include_annotations = include_annotations
+        self.include_traitements = include_traitements
+        self.include_instructeurs = include_instructeurs
+        self.include_avis = include_avis
+        self.include_messages = include_messages
+        self.include_geometry = include_geometry
+        self.include_labels = include_labels
+        self.include_corrections = include_corrections
+        self.ds_conn_id = ds_conn_id
+
+    def execute(self, context: Context) -> Summary | list[Summary]:
+        return self._extract(lambda number: self._extraction(number, context))
+
+    def _extraction(self, number: int, context: Context) -> Extraction:
+        window, watermark = self._window(number, context)
+        selection = select_dossiers(
+            number,
+            window=window,
+            state=self.state,
+            archived=self.archived,
+            revision=self.revision,
+            order=self.order,
+            page_size=self.page_size,
+            after=self.after,
+            includes=self._includes(),
+        )
+
+        def extract(client: DSClient, zone: ObjectStoragePath) -> Summary:
+            landing = land(client, selection, zone, self.log)
+            reached = landing.last_date
+            if watermark and reached:
+                watermark.advance(pendulum.instance(reached))
+            return summary_of(landing)
+
+        return extract
+
+    def _includes(self) -> dict[str, object]:
+        prefix = "include_"
+        return {
+            name.removeprefix(prefix): getattr(self, name) for name in self.template_fields if name.startswith(prefix)
+        }
+
+    def _window(self, number: int, context: Context) -> tuple[Window | None, Watermark | None]:
+        """The window to read and, where it is the asset's, what remembers how far it was read."""
+        explicit = explicit_window(
+            created_since=self.created_since,
+            created_until=self.created_until,
+            updated_since=self.updated_since,
+            updated_until=self.updated_until,
+        )
+        if is_absent(self.window):
+            self._warn_of_future(explicit)
+            return explicit, None
+        column = self._run_column()
+        if explicit:
+            raise DSConfigurationError(f"window={column!r} takes the run's own bounds: give it or explicit bounds")
+        if window := run_window(column, context, self.lookback):
+            return window, None
+        watermark = watermark_of(context, self.outlets, number, column)
+        if watermark is None:
+            raise no_window(column)
+        return remembered_window(column, context, watermark, self.lookback), watermark
+
+    def _run_column(self) -> RunColumn:
+        if self.window not in ("updated", "created"):
+            raise DSConfigurationError(f"window must be 'updated' or 'created': got {self.window!r}")
+        return cast("RunColumn", self.window)
+
+    def _warn_of_future(self, window: Window | None) -> None:
+        if window and window.end and window.end > pendulum.now("UTC"):
+            self.log.warning("the window %s is not over: what comes into it later needs another run", window)
+
+
+class DSExtractDeletedDossiersOperator(_ExtractOperator):
+    """Reads a group's deletions into the landing zone: the definitive ones and the pending ones, each with a manifest.
+
+    The service dates a deletion back by 14 days or more, so ``deleted_since`` with the last run's date loses some:
+    read all, which is the default and cheap, or leave 45 days of overlap. The pending deletions are a snapshot of what
+    may still be restored and are always read whole. They are read first: a dossier that is purged meanwhile shows in
+    both lists rather than in none.
+
+    :param groupe_instructeur_number: the group, or a list of groups, as for dossiers. (templated)
+    :param destination: the landing zone. (templated)
+    :param deleted_since: only definitive deletions dated then or later, ISO 8601 with a time zone. (templated)
+    :param order: ``ASC`` or ``DESC``, by date of deletion. (templated)
+    :param page_size: rows a request, 100 at most. (templated)
+    :param ds_conn_id: the connection. (templated)
+    :raises DSConfigurationError: before any request, naming the parameter that cannot work.
+    :raises DSGroupesFailedError: if some groups of a list failed.
+    """
+
+    template_fields: Sequence[str] = (
+        "groupe_instructeur_number",
+        "destination",
+        "deleted_since",
+        "order",
+        "page_size",
+        "ds_conn_id",
+    )
+
+    def __init__(
+        self,
+        *,
+        groupe_instructeur_number: int | str | Sequence[int],
+        destination: str,
+        deleted_since: Any = None,
+        order: str = "ASC",
+        page_size: int | str = 100,
+        ds_conn_id: str = DSHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groupe_instructeur_number = groupe_instructeur_number
+        self.destination = destination
+        self.deleted_since = deleted_since
+        self.order = order
+        self.page_size = page_size
+        self.ds_conn_id = ds_conn_id
+
+    def execute(self, context: Context) -> Summary | list[Summary]:
+        return self._extract(self._extraction)
+
+    def _extraction(self, number: int) -> Extraction:
+        walk = {"order": self.order, "page_size": self.page_size}
+        pending = select_pending_deleted_dossiers(number, **walk)
+        deleted = select_deleted_dossiers(number, deleted_since=self.deleted_since, **walk)
+
+        def extract(client: DSClient, zone: ObjectStoragePath) -> Summary:
+            pending_landing = land(client, pending, zone, self.log)
+            landing = land(client, deleted, zone, self.log)
+            return summary_of(landing, manifest_pending=pending_landing.manifest_url, rows_pending=pending_landing.rows)
+
+        return extract

@@ -1,0 +1,77 @@
+"""The groups of a démarche, for a fan-out."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.sdk import BaseOperator, Context
+
+from ds_provider.api.parameters import is_absent, parse_flag, parse_number
+from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
+from ds_provider.hooks.ds import DSHook
+
+
+class DSListGroupesOperator(BaseOperator):
+    """Lists the groupes instructeurs of a démarche, ready for ``.expand()``.
+
+    Returns their numbers, in ascending order; with ``batch_size``, lists of at most so many, so that one mapped task
+    reads several groups. The service's own ``closed`` argument fails there, so groups are filtered here.
+
+    :param demarche_number: the démarche. (templated)
+    :param closed: true for closed groups only, false for open ones only, none for all: a closed group keeps its
+        dossiers, and they keep changing. (templated)
+    :param label_matches: only groups in whose label this regular expression is found, in any case. (templated)
+    :param batch_size: how many groups go into one list; none for a flat list of numbers. (templated)
+    :param ds_conn_id: the connection. (templated)
+    :raises DSNotFoundError: if no group is left: a fan-out over nothing would be green.
+    """
+
+    template_fields: Sequence[str] = ("demarche_number", "closed", "label_matches", "batch_size", "ds_conn_id")
+    ui_color = "#cacafb"
+    ui_fgcolor = "#000091"
+
+    def __init__(
+        self,
+        *,
+        demarche_number: int | str,
+        closed: bool | str | None = None,
+        label_matches: str | None = None,
+        batch_size: int | str | None = None,
+        ds_conn_id: str = DSHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.demarche_number = demarche_number
+        self.closed = closed
+        self.label_matches = label_matches
+        self.batch_size = batch_size
+        self.ds_conn_id = ds_conn_id
+
+    def execute(self, context: Context) -> list[int] | list[list[int]]:
+        closed = parse_flag(self.closed, "closed")
+        size = None if is_absent(self.batch_size) else parse_number(self.batch_size, "batch_size")
+        wanted = self._label_pattern()
+        demarche = parse_number(self.demarche_number, "demarche_number")
+        groupes = DSHook(self.ds_conn_id).get_groupes(demarche)
+        numbers = sorted(
+            groupe["number"]
+            for groupe in groupes
+            if (closed is None or groupe["closed"] == closed) and wanted.search(groupe["label"])
+        )
+        if not numbers:
+            raise DSNotFoundError(
+                f"démarche {demarche} shows {len(groupes)} groupes instructeurs, none of them with "
+                f"closed={closed} and label_matches={self.label_matches!r}: check the filters and the token's rights"
+            )
+        self.log.info("démarche %s: %d groupes instructeurs of %d", demarche, len(numbers), len(groupes))
+        return numbers if size is None else [numbers[i : i + size] for i in range(0, len(numbers), size)]
+
+    def _label_pattern(self) -> re.Pattern[str]:
+        try:
+            return re.compile("" if is_absent(self.label_matches) else str(self.label_matches), re.IGNORECASE)
+        except re.error as error:
+            raise DSConfigurationError(
+                f"label_matches must be a regular expression: got {self.label_matches!r} ({error})"
+            ) from None

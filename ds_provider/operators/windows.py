@@ -1,0 +1,138 @@
+"""The window of a run: its partition, its data interval, or what its asset remembers."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any, Literal, cast
+
+import pendulum
+from airflow.sdk import Asset, Context
+
+from ds_provider.api.windows import Window, parse_instant
+from ds_provider.exceptions import DSConfigurationError
+
+RunColumn = Literal["created", "updated"]
+
+PARIS = "Europe/Paris"
+
+# an incremental reading begins here: the service is younger, and a bound makes the server sort by that date
+BEGINNING = pendulum.datetime(2010, 1, 1, tz="UTC")
+
+_PERIODS = {
+    re.compile(r"\d{4}-\d\d-\d\dT\d\d"): ("YYYY-MM-DDTHH", pendulum.duration(hours=1)),
+    re.compile(r"\d{4}-\d\d-\d\d"): ("YYYY-MM-DD", pendulum.duration(days=1)),
+    re.compile(r"\d{4}-\d\d"): ("YYYY-MM", pendulum.duration(months=1)),
+    re.compile(r"\d{4}"): ("YYYY", pendulum.duration(years=1)),
+}
+
+
+class Watermark:
+    """How far a group was read, remembered by the task's asset across all runs.
+
+    :param store: the asset's state store.
+    :param key: names the group and the column: one asset may serve many groups.
+    """
+
+    def __init__(self, store: Any, key: str) -> None:
+        self._store = store
+        self._key = key
+
+    def get(self) -> pendulum.DateTime | None:
+        return parse_instant(self._store.get(self._key), f"the watermark {self._key}")
+
+    def advance(self, instant: pendulum.DateTime) -> None:
+        """Move forward, never back: a run that was late must not undo what a later one reached."""
+        known = self.get()
+        if known is None or instant > known:
+            self._store.set(self._key, instant.isoformat())
+
+
+def watermark_of(
+    context: Context, outlets: Sequence[Any], groupe_instructeur_number: int, column: RunColumn
+) -> Watermark | None:
+    """The watermark in the task's one asset; none where it has no asset.
+
+    :raises DSConfigurationError: if it has several, since nothing says which.
+    """
+    assets = [outlet for outlet in outlets if isinstance(outlet, Asset)]
+    if not assets:
+        return None
+    if len(assets) > 1:
+        names = ", ".join(asset.name for asset in assets)
+        raise DSConfigurationError(
+            f"window={column!r} keeps its watermark in the task's asset, and this task has several ({names}): "
+            "give one outlet, or explicit bounds"
+        )
+    store = context["asset_state_store"][assets[0]]
+    return Watermark(store, f"ds-{column}-until-{groupe_instructeur_number}")
+
+
+def run_window(column: RunColumn, context: Context, lookback: timedelta) -> Window | None:
+    """The window of the run's partition or of its data interval; none where the run has neither.
+
+    :param lookback: see :class:`~ds_provider.api.windows.Window`.
+    :raises DSConfigurationError: if the partition's key is no period.
+    """
+    key = context.get("partition_key")
+    bounds = _partition(str(key), _timezone_of(context)) if key else _interval(context)
+    return Window(column, *bounds, lookback) if bounds else None
+
+
+def remembered_window(column: RunColumn, context: Context, watermark: Watermark, lookback: timedelta) -> Window:
+    """From where the last reading ended to the moment at which this run was due."""
+    end = _whole_seconds(pendulum.instance(context["dag_run"].run_after))
+    known = watermark.get()
+    # a run that is made up for later may be due before what was already reached: then only the lookback is read
+    start = BEGINNING if known is None else min(_whole_seconds(known), end.subtract(seconds=1))
+    return Window(column, start, end, timedelta(0) if known is None else lookback)
+
+
+def no_window(column: RunColumn) -> DSConfigurationError:
+    """What to say where a run has no window of its own."""
+    return DSConfigurationError(
+        f"window={column!r} needs a run with a partition or a data interval that is not empty, or an asset among the "
+        "task's outlets to remember how far it read; a plain cron schedule has none in Airflow 3: give the DAG "
+        "schedule=CronDataIntervalTimetable('@daily', timezone='Europe/Paris'), or give the task "
+        f"{column}_since and {column}_until"
+    )
+
+
+def _interval(context: Context) -> tuple[pendulum.DateTime, pendulum.DateTime] | None:
+    start, end = context.get("data_interval_start"), context.get("data_interval_end")
+    if start is None or end is None:
+        return None
+    bounds = (_whole_seconds(pendulum.instance(start)), _whole_seconds(pendulum.instance(end)))
+    return bounds if bounds[0] < bounds[1] else None
+
+
+def _partition(key: str, timezone: str) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+    for pattern, (_, period) in _PERIODS.items():
+        if pattern.fullmatch(key):
+            start = cast("pendulum.DateTime", pendulum.parse(_completed(key), tz=timezone))
+            return start, start + period
+    shapes = ", ".join(shape for shape, _ in _PERIODS.values())
+    raise DSConfigurationError(
+        f"the run's partition key {key!r} names no period: give the timetable a key_format that makes one of {shapes}, "
+        "or give the task explicit bounds"
+    )
+
+
+def _completed(key: str) -> str:
+    """pendulum reads a bare year or hour as something else."""
+    if len(key) == len("YYYY"):
+        return f"{key}-01-01"
+    return f"{key}:00" if "T" in key else key
+
+
+def _timezone_of(context: Context) -> str:
+    """That of the DAG's timetable, in which the key was written; the service's own where there is none."""
+    timetable = getattr(context.get("dag"), "timetable", None)
+    timezone = getattr(timetable, "timezone", None)
+    return str(getattr(timezone, "name", timezone) or PARIS)
+
+
+def _whole_seconds(instant: pendulum.DateTime) -> pendulum.DateTime:
+    """Intervals that share a bound keep sharing it, and rows show whole seconds."""
+    return instant.in_timezone("UTC").replace(microsecond=0)
