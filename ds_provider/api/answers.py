@@ -7,6 +7,7 @@ otherwise whole, with a path that ends in that champ's ``dossier``.
 
 from __future__ import annotations
 
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -38,6 +39,9 @@ from ds_provider.exceptions import (
 )
 
 T = TypeVar("T")
+
+# a body may be nested deeper than the decoder goes
+_UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 _IP = re.compile(r"\bAdd (\S+) to\b")
 
@@ -83,15 +87,19 @@ def read_answer(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T
         raise _refusal(exchange)
     try:
         body = decoder.decode(exchange.body)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         raise _unreadable(exchange) from None
-    if fatal := [error for error in body.errors or () if not _is_foreign_link(error)]:
+    if fatal := _fatal(body.errors):
         raise _graphql_error(fatal, has_data=body.data is not msgspec.UNSET)
     if isinstance(body.data, msgspec.UnsetType):
         raise DSMalformedAnswerError("the answer holds neither data nor errors", http_status=200)
     if body.data is None:
         raise DSIncompletePageError("the answer's data is null and no error says why", http_status=200)
     return body.data
+
+
+def _fatal(errors: Sequence[GraphQLError] | None) -> list[GraphQLError]:
+    return [error for error in errors or () if not _is_foreign_link(error)]
 
 
 def _is_foreign_link(error: GraphQLError) -> bool:
@@ -103,9 +111,8 @@ def _is_foreign_link(error: GraphQLError) -> bool:
 
 def _unreadable(reply: Reply) -> DSError:
     """Tell a body that is JSON of another shape, errors included, from one that is no JSON at all."""
-    refusal = _lenient(reply.body)
-    if refusal.errors:
-        return _graphql_error(refusal.errors, has_data=True)
+    if fatal := _fatal(_lenient(reply.body).errors):
+        return _graphql_error(fatal, has_data=True)
     kind = reply.headers.get("content-type", "no content type")
     return DSMalformedAnswerError(
         f"the answer of {len(reply.body)} bytes ({kind}) is not one of the API's: cut, or not from the API",
@@ -200,7 +207,8 @@ def _rate_limited(reply: Reply) -> DSRateLimitedError:
     """The reset is an epoch on the server's clock, so it is compared with the server's own ``Date``."""
     wait: float | None = None
     with suppress(KeyError, ValueError):
-        wait = max(0.0, float(reply.headers["ratelimit-reset"]) - _server_time(reply))
+        reset = float(reply.headers["ratelimit-reset"])
+        wait = max(0.0, reset - _server_time(reply)) if math.isfinite(reset) else None
     return DSRateLimitedError(
         "the token's requests for this minute are spent", wait_seconds=wait, http_status=reply.status
     )
@@ -216,5 +224,5 @@ def _server_time(reply: Reply) -> float:
 def _lenient(body: bytes) -> _Refusal:
     try:
         return msgspec.json.decode(body, type=_Refusal)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+    except _UNREADABLE:
         return _Refusal()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import AsyncGenerator, Generator
 from contextlib import aclosing, closing
 from typing import Any, TypeVar
 
@@ -82,7 +82,7 @@ class DSClient:
     def __exit__(self, *error: object) -> None:
         self._http.close()
 
-    def iterate(self, flow: Flow[T]) -> Iterator[T]:
+    def iterate(self, flow: Flow[T]) -> Generator[T, None, None]:
         """What the flow has to give, one by one."""
         exchange: Exchange | None = None
         with closing(flow):
@@ -102,7 +102,8 @@ class DSClient:
 
     def result(self, flow: Flow[T]) -> T:
         """The one thing that the flow has to give."""
-        return next(iter(self.iterate(flow)))
+        with closing(self.iterate(flow)) as given:
+            return next(given)
 
     def _exchange(self, request: Request) -> Exchange:
         try:

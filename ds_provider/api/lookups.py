@@ -11,9 +11,17 @@ from ds_provider.api.answers import Body, read_answer
 from ds_provider.api.messages import Exchange, Request
 from ds_provider.api.retries import Flow, once
 from ds_provider.api.streams import Includes
-from ds_provider.exceptions import DSNotFoundError
+from ds_provider.exceptions import DSMalformedAnswerError, DSNotFoundError
 
 T = TypeVar("T")
+
+
+class _Groupe(msgspec.Struct):
+    id: str
+    number: int
+    label: str
+    closed: bool
+
 
 _decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 
@@ -30,12 +38,8 @@ def ping() -> Flow[dict[str, Any]]:
 
 def groupes(demarche_number: int) -> Flow[list[dict[str, Any]]]:
     """All groups of a démarche, closed ones included: ``id``, ``number``, ``label``, ``closed``."""
-
-    def read(exchange: Exchange) -> list[dict[str, Any]]:
-        found: list[dict[str, Any]] = _root(exchange, "demarche", demarche_number)["groupeInstructeurs"]
-        return found
-
-    return once(Request(documents.load("groupes"), {"number": demarche_number}), read)
+    request = Request(documents.load("groupes"), {"number": demarche_number})
+    return once(request, lambda exchange: _read_groupes(exchange, demarche_number))
 
 
 def dossier(number: int, includes: Includes) -> Flow[dict[str, Any]]:
@@ -48,6 +52,15 @@ def demarche_descriptor(number: int) -> Flow[dict[str, Any]]:
     """A démarche's description and the form of its current revision."""
     request = Request(documents.load("demarche_descriptor"), {"number": number})
     return once(request, lambda exchange: _root(exchange, "demarcheDescriptor", number))
+
+
+def _read_groupes(exchange: Exchange, demarche_number: int) -> list[dict[str, Any]]:
+    demarche = _root(exchange, "demarche", demarche_number)
+    try:
+        groupes = msgspec.convert(demarche.get("groupeInstructeurs"), list[_Groupe])
+    except msgspec.ValidationError as error:
+        raise DSMalformedAnswerError(f"the groups of démarche {demarche_number} are not the API's: {error}") from None
+    return [msgspec.structs.asdict(groupe) for groupe in groupes]
 
 
 def _root(exchange: Exchange, field: str, number: int) -> dict[str, Any]:

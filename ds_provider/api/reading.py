@@ -109,13 +109,7 @@ def read(selection: Selection) -> Flow[Page]:
     try:
         yield from reader.pages()
     except DSError as error:
-        window = str(selection.window) if selection.window else None
-        raise error.locate(
-            groupe_instructeur_number=selection.groupe_instructeur_number,
-            stream=selection.stream.name,
-            window=window,
-            cursor=reader.cursor,
-        ) from None
+        raise reader.locate(error) from None
 
 
 class PageSize:
@@ -169,12 +163,24 @@ class _Reader:
             page, more = self._page(connection)
             yield page
 
+    def locate(self, error: DSError) -> DSError:
+        """Say in an error what was being read, and from where on."""
+        return error.locate(
+            groupe_instructeur_number=self.selection.groupe_instructeur_number,
+            stream=self.selection.stream.name,
+            window=str(self.selection.window) if self.selection.window else None,
+            cursor=self.cursor,
+        )
+
     def _ask(self, build: Callable[[], Request], size: PageSize | None = None) -> Step[_Connection]:
         def counted() -> Request:
             self._requests += 1
             return build()
 
-        adapt = size.failed if size else (lambda error: False)
+        def adapt(error: DSError) -> bool:
+            self.locate(error)
+            return size is not None and size.failed(error)
+
         return (yield from settle(counted, self._read_connection, adapt))
 
     def _next_request(self) -> Request:

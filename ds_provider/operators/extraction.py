@@ -66,7 +66,7 @@ def each_groupe(numbers: list[int], extract: Callable[[int], T], log: Logger) ->
             results.append(extract(number))
         except _SAME_FOR_ALL:
             raise
-        except DSError as error:  # noqa: PERF203 - one group's failure is not the others'
+        except DSError as error:
             log.error("groupe instructeur %s failed, going on with the others: %s", number, error)
             failures[number] = error
     if failures:

@@ -1,0 +1,77 @@
+# GNU make and Python are all that this needs. Everything it makes stays in the checkout.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/.installed
+CONTRACT := ../shared/contract
+COMPOSE_SCHEMA := vendor.compose-spec
+SANDBOX_TOKEN := contract
+
+FREE_PORT := import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])
+KNOCK := import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1)
+
+# The caller's Airflow, Python and pytest settings must not change what is built or tested.
+unexport $(filter AIRFLOW% _AIRFLOW% PYTEST_%,$(.VARIABLES))
+unexport PYTHONDONTWRITEBYTECODE PYTHONHOME PYTHONPATH VIRTUAL_ENV
+
+export AIRFLOW_HOME := $(CURDIR)/.airflow
+export HYPOTHESIS_STORAGE_DIRECTORY := $(CURDIR)/.cache/hypothesis
+export PIP_CACHE_DIR := $(CURDIR)/.cache/pip
+export TMPDIR := $(CURDIR)/.cache/tmp
+export XDG_CACHE_HOME := $(CURDIR)/.cache
+
+PREPARE := $(shell mkdir -p "$(TMPDIR)")
+
+.DEFAULT_GOAL := help
+.PHONY: help install test lint types contract compose demo clean
+
+help: ## list the targets
+	@sed -nE 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+install: $(INSTALLED) ## make the virtual environment in .venv
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 10))' \
+		|| { echo 'Python 3.10 or later is needed: make install PYTHON=/path/to/python3' >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'
+	@touch $@
+
+test: $(INSTALLED) ## run the tests, those without a database first
+	$(BIN)/pytest --basetemp='$(TMPDIR)/pytest' $(wildcard tests/unit tests/integration)
+
+lint: $(INSTALLED) ## check style and format
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: $(INSTALLED) ## check types
+	$(BIN)/mypy
+
+compose: $(INSTALLED) ## check docker-compose.yaml against the Compose specification
+	$(BIN)/check-jsonschema --builtin-schema $(COMPOSE_SCHEMA) docker-compose.yaml
+
+ifneq ($(wildcard $(CONTRACT)/check.py),)
+contract: $(INSTALLED) ## hold the queries and the sandbox against the API's schema, where it is at hand
+	$(BIN)/python $(CONTRACT)/check.py documents ds_provider/api/documents
+	@port=$$($(BIN)/python -c '$(FREE_PORT)'); \
+	$(BIN)/python -m ds_provider.sandbox --host 127.0.0.1 --port $$port & sandbox=$$!; \
+	trap 'kill $$sandbox 2>/dev/null; wait $$sandbox' EXIT; \
+	tries=150; \
+	until $(BIN)/python -c '$(KNOCK)' $$port 2>/dev/null; do \
+		tries=$$((tries - 1)); \
+		test $$tries -gt 0 && kill -0 $$sandbox 2>/dev/null || { echo 'contract: the sandbox does not answer' >&2; exit 1; }; \
+		sleep 0.2; \
+	done; \
+	$(BIN)/python $(CONTRACT)/check.py sandbox http://127.0.0.1:$$port/api/v2/graphql $(SANDBOX_TOKEN)
+else
+contract:
+	@echo 'contract: skipped, $(CONTRACT) is not here'
+endif
+
+demo: $(INSTALLED) ## run the example DAGs against a sandbox
+	$(BIN)/python scripts/demo.py
+
+clean: ## remove all that make has made
+	rm -rf $(VENV) .airflow .cache build dist
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +

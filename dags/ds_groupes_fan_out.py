@@ -1,0 +1,87 @@
+"""
+### Dossiers and deletions of several groupes instructeurs, day by day
+
+One mapped task per group and stream. Each run reads the dossiers last changed in its own day, Paris time, and the
+deletions; a summary ends it. The union of all days is the whole: a dossier that changes again moves to a later day,
+so a day that is read late may hold fewer dossiers, and a later one holds them instead. Hence `catchup=True`: a day
+that was missed is made up for.
+
+Dossiers deposited before `start_date` and unchanged since are not in any of these days: read them once with
+`ds_backfill_by_deposit_date`.
+
+**To make it yours**: put your group numbers in `groupes`, your landing zone in `destination`, the day on which you
+begin in `start_date`, and the token in the connection `ds_default`.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pendulum
+from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
+
+from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from ds_provider.operators.retry_policy import DS_RETRY_POLICY
+
+
+@dag(
+    # a plain cron schedule gives an empty data interval in Airflow 3: the run would have no window
+    schedule=CronDataIntervalTimetable("@daily", timezone="Europe/Paris"),
+    start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
+    catchup=True,
+    # all tasks share the token's budget of requests: a few at a time are as fast and never refused
+    max_active_runs=2,
+    max_active_tasks=4,
+    default_args={
+        "retries": 3,
+        "retry_delay": timedelta(minutes=5),
+        "retry_exponential_backoff": True,
+        "max_retry_delay": timedelta(hours=1),
+        "retry_policy": DS_RETRY_POLICY,
+        "execution_timeout": timedelta(hours=2),
+    },
+    params={
+        "groupes": Param([1, 2, 3], type="array", items={"type": "integer"}, minItems=1, title="Group numbers"),
+        "destination": Param("file:///opt/airflow/landing", type="string", title="Landing zone"),
+    },
+    doc_md=__doc__,
+    tags=["ds", "example"],
+)
+def ds_groupes_fan_out():
+    @task
+    def groupes(params: dict[str, Any]) -> list[int]:
+        return list(params["groupes"])
+
+    numbers = groupes()
+
+    dossiers = DSExtractDossiersOperator.partial(
+        task_id="dossiers",
+        destination="{{ params.destination }}",
+        window="updated",
+        map_index_template="groupe {{ task.groupe_instructeur_number }}",
+    ).expand(groupe_instructeur_number=numbers)
+
+    # a deletion is dated back by 14 days or more when it becomes definitive: 45 days of overlap lose none
+    deletions = DSExtractDeletedDossiersOperator.partial(
+        task_id="deletions",
+        destination="{{ params.destination }}",
+        deleted_since="{{ data_interval_start.subtract(days=45) | ts }}",
+        map_index_template="groupe {{ task.groupe_instructeur_number }}",
+    ).expand(groupe_instructeur_number=numbers)
+
+    @task
+    def summary(dossiers: list[dict[str, Any]], deletions: list[dict[str, Any]]) -> dict[str, int]:
+        totals = {
+            "groupes": len(dossiers),
+            "dossiers": sum(landed["rows"] for landed in dossiers),
+            "deletions": sum(landed["rows"] for landed in deletions),
+            "pending": sum(landed["rows_pending"] for landed in deletions),
+        }
+        print(", ".join(f"{count} {name}" for name, count in totals.items()))
+        return totals
+
+    summary(dossiers.output, deletions.output)
+
+
+ds_groupes_fan_out()

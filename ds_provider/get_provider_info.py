@@ -1,0 +1,61 @@
+"""What this package tells Airflow about itself.
+
+Airflow calls it while its own configuration is still being imported, in every process: nothing may be
+imported here.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+INTEGRATION = "Démarches simplifiées"
+
+CONNECTION_TYPE: dict[str, Any] = {
+    "connection-type": "ds",
+    "hook-class-name": "ds_provider.hooks.ds.DSHook",
+    "hook-name": INTEGRATION,
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "login"],
+        "relabeling": {"host": "Host or endpoint URL", "password": "API token"},
+        "placeholders": {
+            "host": "demarche.numerique.gouv.fr",
+            "password": "API token of an administrator's profile",
+        },
+    },
+    "conn-fields": {
+        "read_timeout": {
+            "label": "Read timeout (seconds)",
+            "description": (
+                "How long to wait for an answer. The service lets one SQL statement run for 60 seconds "
+                "before it gives up, so a shorter wait would only hide its error."
+            ),
+            "schema": {"type": ["number", "null"], "default": 90, "minimum": 60},
+        },
+    },
+}
+
+
+def get_provider_info() -> dict[str, Any]:
+    """Describe the provider, in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-demarches-simplifiees",
+        "name": INTEGRATION,
+        "description": "Reads dossiers and their deletions from the API of demarche.numerique.gouv.fr.",
+        "versions": ["0.1.0"],
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://doc.demarches-simplifiees.fr/api-graphql",
+                "tags": ["service"],
+            }
+        ],
+        "hooks": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.hooks.ds"]}],
+        "operators": [
+            {
+                "integration-name": INTEGRATION,
+                "python-modules": ["ds_provider.operators.groupes", "ds_provider.operators.extract"],
+            }
+        ],
+        "connection-types": [CONNECTION_TYPE],
+        "cli": ["ds_provider.cli.get_ds_cli_commands"],
+    }
