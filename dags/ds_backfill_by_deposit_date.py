@@ -5,8 +5,8 @@ Reads the dossiers deposited in the run's month, Paris time. A dossier is deposi
 at any time, any number of times, in parallel, and the months neither overlap nor leave a gap. What a month holds is
 the dossiers as they are today: the API keeps no earlier versions, and shows no dossier that is deleted.
 
-Over any range of months, paused or not (the first of the month begins at 23:00 or 22:00 UTC the day before, so give
-the offset or begin a day earlier):
+Over any range of months, once the DAG is unpaused (a month begins in Paris an hour or two before it does in UTC, in
+which Airflow takes a bare date, so give the offset):
 
     airflow backfill create --dag-id ds_backfill_by_deposit_date \\
         --from-date 2026-01-01T00:00:00+01:00 --to-date 2026-06-30 --max-active-runs 4 \\

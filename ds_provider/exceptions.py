@@ -6,9 +6,10 @@
      ├─ DSConfigurationError     a parameter or a connection that cannot work; nothing was asked of the service
      ├─ DSDestinationError       the landing zone cannot be written or read
      ├─ DSAccessError            a person must act; asking again changes nothing
-     │   ├─ DSTokenUnknownError        the service does not know the token
-     │   ├─ DSTokenExpiredError        the token's end date has passed
-     │   ├─ DSNetworkForbiddenError    the token is locked to other IP addresses
+     │   ├─ DSTokenError               the token itself is refused, whatever is asked
+     │   │   ├─ DSTokenUnknownError        the service does not know it
+     │   │   ├─ DSTokenExpiredError        its end date has passed
+     │   │   └─ DSNetworkForbiddenError    it is locked to other IP addresses
      │   ├─ DSUnauthorizedError        the token has no right, or no longer, on what was asked
      │   └─ DSNotFoundError            the service shows nothing under that number
      ├─ DSRequestError           the service refuses the request as it is written
@@ -108,15 +109,19 @@ class DSAccessError(DSError):
     """The service refuses access. Asking again changes nothing: a person must act."""
 
 
-class DSTokenUnknownError(DSAccessError):
+class DSTokenError(DSAccessError):
+    """The service refuses the token itself, whatever is asked with it."""
+
+
+class DSTokenUnknownError(DSTokenError):
     """The service does not know the token: mistyped, cut, revoked, or of another server."""
 
 
-class DSTokenExpiredError(DSAccessError):
+class DSTokenExpiredError(DSTokenError):
     """The token's end date has passed."""
 
 
-class DSNetworkForbiddenError(DSAccessError):
+class DSNetworkForbiddenError(DSTokenError):
     """The token may not be used from this IP address.
 
     :param ip: the address that the service saw, with its prefix length, as it names it.

@@ -1,6 +1,7 @@
 """The fan-out DAG over several days, against the sandbox, in a real Airflow of its own below ``.airflow/demo``.
 
-Each day the sandbox's clock moves to the end of the day, and Airflow's scheduler runs ``ds_groupes_fan_out`` for it.
+Airflow's scheduler makes up for the days one by one, and the sandbox's clock moves along: each day is read as it was
+at its end.
 """
 
 from __future__ import annotations
@@ -30,7 +31,12 @@ LANDING = HOME / "landing"
 BIN = Path(sys.executable).parent
 PARIS = ZoneInfo("Europe/Paris")
 DAG = "ds_groupes_fan_out"
-PATIENCE_SECONDS = 300
+TASKS = f"""
+    select task_instance.state, count(*) from task_instance join dag_run using (dag_id, run_id)
+    where dag_id = '{DAG}' and task_id in ('dossiers', 'deletions') and dag_run.logical_date = ?
+    group by task_instance.state
+"""
+PATIENCE_SECONDS = 180
 
 NEXT_STEPS = """
 The rows are below {landing}
@@ -116,9 +122,11 @@ class Airflow:
         self.url = f"http://127.0.0.1:{port}"
         self.log = HOME / "airflow.log"
         self.env = os.environ | {
+            "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
             "AIRFLOW_HOME": str(HOME),
             "AIRFLOW_CONN_DS_DEFAULT": json.dumps({"conn_type": "ds", "host": sandbox.url, "password": sandbox.token}),
-            "AIRFLOW__CORE__DAGS_FOLDER": str(CHECKOUT / "dags"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(HOME / "dags"),
+            "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__CORE__PARALLELISM": "4",
             "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{self.url}/execution/",
@@ -140,24 +148,20 @@ class Airflow:
             self.log,
         )
 
-    def run_day(self, day: datetime) -> str:
-        """Have the scheduler run one day, and give the state in which the run ended."""
-        conf = json.dumps({"groupes": self.sandbox.groupes, "destination": LANDING.as_uri()})
-        bounds = ["--from-date", day.isoformat(), "--to-date", day.isoformat()]
-        command = [str(BIN / "airflow"), "backfill", "create", "--dag-id", DAG, *bounds, "--dag-run-conf", conf]
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
-        if done.returncode:
-            raise SystemExit(f"the backfill of {day:%Y-%m-%d} was refused:\n{done.stdout}{done.stderr}")
-        query = "select state from dag_run where dag_id = ? and logical_date = ? and state in ('success', 'failed')"
-        logical_date = day.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
-        (state,) = wait_for(
-            f"the run of {day:%Y-%m-%d}", lambda: self._query(query, DAG, logical_date), self.process, self.log
-        )
-        wait_for("the end of the backfill", lambda: not self._open_backfills(), self.process, self.log)
-        return str(state)
+    def wait_for_day(self, day: datetime) -> None:
+        """Wait until the scheduler has had the groups read for a day."""
+        wait_for(f"the run of {day:%Y-%m-%d}", lambda: self._is_read(day), self.process, self.log)
 
-    def _open_backfills(self) -> Any:
-        return self._query("select 1 from backfill where completed_at is null")
+    def wait_for_end(self, days: int) -> None:
+        """Wait until all runs, their summaries included, are over."""
+        query = "select count(*) from dag_run where dag_id = ? and state = 'success'"
+        wait_for("the end of the last run", lambda: self._query(query, DAG) == [(days,)], self.process, self.log)
+
+    def _is_read(self, day: datetime) -> bool:
+        states = dict(self._query(TASKS, day.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")) or ())
+        if states.keys() & {"failed", "upstream_failed"}:
+            raise SystemExit(f"a task of {day:%Y-%m-%d} failed: see {HOME / 'logs'}")
+        return states == {"success": 2 * len(self.sandbox.groupes)}
 
     def _is_up(self) -> bool:
         try:
@@ -167,15 +171,27 @@ class Airflow:
             return False
         return health["scheduler"]["status"] == "healthy"
 
-    def _is_parsed(self) -> Any:
-        return self._query("select 1 from serialized_dag where dag_id = ?", DAG)
-
-    def _query(self, sql: str, *values: str) -> Any:
+    def _query(self, sql: str, *values: str) -> list[Any] | None:
         try:
             with sqlite3.connect(f"file:{HOME / 'airflow.db'}?mode=ro", uri=True, timeout=5) as database:
-                return database.execute(sql, values).fetchone()
+                return database.execute(sql, values).fetchall()
         except sqlite3.OperationalError:
             return None
+
+
+def write_dag(first: datetime, groupes: list[int]) -> None:
+    """The example DAG, made one's own as its text tells, and one day at a time for the sandbox's clock."""
+    text = (CHECKOUT / "dags" / f"{DAG}.py").read_text()
+    for example, own in {
+        "Param([1, 2, 3],": f"Param({groupes},",
+        '"file:///opt/airflow/landing"': f'"{LANDING.as_uri()}"',
+        "start_date=pendulum.datetime(2026, 11, 1,": f"start_date=pendulum.datetime({first:%Y, %-m, %-d},",
+        "max_active_runs=2": "max_active_runs=1",
+    }.items():
+        assert example in text, f"the example DAG has no {example}"
+        text = text.replace(example, own)
+    (HOME / "dags").mkdir()
+    (HOME / "dags" / f"{DAG}.py").write_text(text)
 
 
 def landed_since(moment: datetime) -> dict[int, dict[str, dict[str, Any]]]:
@@ -222,15 +238,18 @@ def main() -> None:
     with ExitStack() as stack:
         sandbox = Sandbox(stack, first)
         print(f"sandbox at {sandbox.url}, groupes instructeurs {sandbox.groupes}", flush=True)
+        sandbox.move_clock(first + timedelta(days=1, minutes=10))
+        write_dag(first, sandbox.groupes)
         print("starting Airflow, half a minute …", flush=True)
+        began = datetime.now(timezone.utc)
         airflow = Airflow(stack, sandbox)
         print("day          groupe  dossiers  deletions  pending  files  seconds  dossiers in", flush=True)
         for day in (first + timedelta(days=n) for n in range(days)):
-            sandbox.move_clock(day + timedelta(days=1, minutes=10))
-            began = datetime.now(timezone.utc)
-            if (state := airflow.run_day(day)) != "success":
-                raise SystemExit(f"the run of {day:%Y-%m-%d} ended as {state}: see {HOME / 'logs'}")
+            airflow.wait_for_day(day)
             print_day(day, landed_since(began))
+            began = datetime.now(timezone.utc)
+            sandbox.move_clock(day + timedelta(days=2, minutes=10))
+        airflow.wait_for_end(days)
     print(NEXT_STEPS.format(landing=LANDING, logs=HOME / "logs", dag=DAG))
 
 

@@ -19,7 +19,6 @@ import msgspec
 
 from ds_provider.api.messages import Exchange, NoReply, Reply
 from ds_provider.exceptions import (
-    DSAccessError,
     DSComplexityError,
     DSConfigurationError,
     DSError,
@@ -32,6 +31,7 @@ from ds_provider.exceptions import (
     DSRequestError,
     DSServerError,
     DSTimeoutError,
+    DSTokenError,
     DSTokenExpiredError,
     DSTokenUnknownError,
     DSTransportError,
@@ -86,6 +86,8 @@ def read_answer(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T
     if exchange.status != 200:
         raise _refusal(exchange)
     try:
+        # rows are handed on as bytes of which little is decoded here: all of it must be text
+        exchange.body.decode()
         body = decoder.decode(exchange.body)
     except _UNREADABLE:
         raise _unreadable(exchange) from None
@@ -142,7 +144,7 @@ def _kind(error: GraphQLError, *, has_data: bool) -> type[DSError]:
         case "unauthorized":
             return DSUnauthorizedError
         case "forbidden" | "deprecated_token":
-            return DSAccessError
+            return DSTokenError
         case "internal_server_error":
             return DSServerError
         case "bad_request" | "graphql_parse_failed":
@@ -200,7 +202,7 @@ def _access_refused(status: int, error: GraphQLError) -> DSError:
             "in the connection's password",
             **facts,
         )
-    return DSAccessError(f"access is refused: {error.message or 'no reason given'}", **facts)
+    return DSTokenError(f"access is refused: {error.message or 'no reason given'}", **facts)
 
 
 def _rate_limited(reply: Reply) -> DSRateLimitedError:

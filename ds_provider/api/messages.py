@@ -9,7 +9,8 @@ from typing import Any
 
 import msgspec
 
-_IGNORED = re.compile(r'"""(?:.|\n)*?"""|"(?:\\.|[^"\\\n])*"|#[^\n]*')
+# block strings, strings and comments, as GraphQL's grammar delimits them
+_IGNORED = re.compile(r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n\r])*"|#[^\n\r]*', re.DOTALL)
 _MUTATION = re.compile(r"\bmutation\b")
 
 

@@ -7,7 +7,8 @@ and ``""`` mean what they look like.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Mapping
 from typing import Any, cast
 
 from ds_provider.api.streams import (
@@ -25,6 +26,8 @@ from ds_provider.exceptions import DSConfigurationError
 # the API's Int: a larger number is refused with an error that does not name it
 LARGEST_NUMBER = 2**31 - 1
 
+_DIGITS = re.compile(r"\s*0*([0-9]+)\s*", re.ASCII)
+
 _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
@@ -33,19 +36,20 @@ def is_absent(value: object) -> bool:
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
-def parse_number(value: object, parameter: str) -> int:
+def parse_number(value: object, parameter: str, largest: int = LARGEST_NUMBER) -> int:
     """A number of the API, from an integer or its text.
 
     :raises DSConfigurationError: if it is none.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
-    elif isinstance(value, str) and value.strip().isdecimal():
-        number = int(value)
+    elif isinstance(value, str) and (digits := _DIGITS.fullmatch(value)):
+        # a longer text is out of range too, and Python refuses to turn thousands of digits into a number
+        number = int(digits.group(1)[:12])
     else:
         raise DSConfigurationError(f"{parameter} must be a number such as 12345: got {value!r}")
-    if not 0 < number <= LARGEST_NUMBER:
-        raise DSConfigurationError(f"{parameter} must be between 1 and {LARGEST_NUMBER}: got {number}")
+    if not 0 < number <= largest:
+        raise DSConfigurationError(f"{parameter} must be between 1 and {largest}: got {value!r:.40}")
     return number
 
 
@@ -61,8 +65,8 @@ def parse_groupes(value: object) -> tuple[list[int], bool]:
             raise DSConfigurationError(
                 f"groupe_instructeur_number must be a number or a list of numbers such as [12, 13]: got {value!r}"
             ) from None
-    items = [value] if isinstance(value, str) or not isinstance(value, Iterable) else list(value)
-    several = isinstance(value, Iterable) and not isinstance(value, str)
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    items: list[object] = list(cast("Iterable[object]", value)) if several else [value]
     if not items:
         raise DSConfigurationError("groupe_instructeur_number is an empty list: give at least one group number")
     # twice the same group in one list is read once
@@ -182,7 +186,7 @@ def parse_includes(given: dict[str, object]) -> Includes:
 
 
 def _walk(order: object, page_size: object) -> dict[str, Any]:
-    size = LARGEST_PAGE if is_absent(page_size) else parse_number(page_size, "page_size")
+    size = LARGEST_PAGE if is_absent(page_size) else parse_number(page_size, "page_size", LARGEST_PAGE)
     direction = cast("Order", "ASC" if is_absent(order) else str(order).strip().upper())
     return {"order": direction, "page_size": size}
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 import msgspec
 
@@ -28,6 +28,9 @@ from ds_provider.exceptions import (
     DSTimeoutError,
 )
 
+T = TypeVar("T")
+Instant = Annotated[datetime, msgspec.Meta(tz=True)]
+
 
 class _Revision(msgspec.Struct):
     id: str
@@ -41,9 +44,9 @@ class Head(msgspec.Struct):
     """The few fields of a row that reading itself needs; all others stay bytes."""
 
     number: int
-    created: datetime | None = msgspec.field(default=None, name="dateDepot")
-    updated: datetime | None = msgspec.field(default=None, name="dateDerniereModification")
-    deleted: datetime | None = msgspec.field(default=None, name="dateSupression")
+    created: Instant | None = msgspec.field(default=None, name="dateDepot")
+    updated: Instant | None = msgspec.field(default=None, name="dateDerniereModification")
+    deleted: Instant | None = msgspec.field(default=None, name="dateSupression")
     demarche: _Demarche | None = None
 
 
@@ -158,9 +161,9 @@ class _Reader:
         yield from self._find_end()
         more = True
         while more:
-            connection = yield from self._ask(self._next_request, self._size)
+            info, rows = yield from self._ask(self._next_request, self._read_page, self._size)
             self._size.whole()
-            page, more = self._page(connection)
+            page, more = self._page(info, rows)
             yield page
 
     def locate(self, error: DSError) -> DSError:
@@ -172,7 +175,9 @@ class _Reader:
             cursor=self.cursor,
         )
 
-    def _ask(self, build: Callable[[], Request], size: PageSize | None = None) -> Step[_Connection]:
+    def _ask(
+        self, build: Callable[[], Request], read: Callable[[Exchange], T], size: PageSize | None = None
+    ) -> Step[T]:
         def counted() -> Request:
             self._requests += 1
             return build()
@@ -181,7 +186,7 @@ class _Reader:
             self.locate(error)
             return size is not None and size.failed(error)
 
-        return (yield from settle(counted, self._read_connection, adapt))
+        return (yield from settle(counted, read, adapt))
 
     def _next_request(self) -> Request:
         descending = self.selection.order == "DESC"
@@ -202,6 +207,14 @@ class _Reader:
             raise DSMalformedAnswerError(f"the answer lacks {self.selection.stream.connection}")
         return self._checked(connection)
 
+    def _read_page(self, exchange: Exchange) -> tuple[_PageInfo, list[Row]]:
+        """The rows in the order of the walk, each of them with the date by which it is sorted."""
+        connection = self._read_connection(exchange)
+        rows = [_row(node) for node in connection.nodes or ()]
+        for row in rows:
+            row.date(self.selection.sort_column)
+        return connection.page_info, rows if self.selection.order == "ASC" else rows[::-1]
+
     def _checked(self, connection: _Connection) -> _Connection:
         nodes = connection.nodes
         if nodes is None or any(bytes(node) == b"null" for node in nodes):
@@ -216,13 +229,10 @@ class _Reader:
             return info.has_previous_page, info.start_cursor
         return info.has_next_page, info.end_cursor
 
-    def _page(self, connection: _Connection) -> tuple[Page, bool]:
-        more, cursor = self._onward(connection.page_info)
+    def _page(self, info: _PageInfo, received: list[Row]) -> tuple[Page, bool]:
+        more, cursor = self._onward(info)
         # an empty page has no cursor, and the one before stays good
         self.cursor = cursor or self.cursor
-        received = [_row(node) for node in connection.nodes or ()]
-        if self.selection.order == "DESC":
-            received.reverse()
         kept = list(self._within(received))
         reached = received[-1].date(self.selection.sort_column) if received else None
         requests, self._requests = self._requests, 0
@@ -255,7 +265,7 @@ class _Reader:
         if self.selection.after if descending else window.end.microsecond == 0:
             return
         request = Request(documents.load("first_dossier"), self.selection.beyond(window).filters())
-        connection = yield from self._ask(lambda: request)
+        connection = yield from self._ask(lambda: request, self._read_connection)
         if not connection.nodes:
             return
         if descending:

@@ -25,7 +25,7 @@ T = TypeVar("T")
 ATTEMPTS = 7
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 60.0
-RATE_LIMIT_REFUSALS = 20
+RATE_LIMIT_REFUSALS = 12
 RATE_LIMIT_LONGEST_WAIT_SECONDS = 120.0
 
 
@@ -73,9 +73,10 @@ class Patience:
         self.refusals += 1
         if self.refusals > RATE_LIMIT_REFUSALS:
             raise error
-        wait = self._backoff(self.refusals) if error.wait_seconds is None else error.wait_seconds
         # spread what comes back, so that all tasks of a token do not return in the same instant
-        return Sleep(min(wait, RATE_LIMIT_LONGEST_WAIT_SECONDS) + random.uniform(0.1, 1.0), error)
+        reset = min(error.wait_seconds or 0.0, RATE_LIMIT_LONGEST_WAIT_SECONDS) + random.uniform(0.1, 1.0)
+        # a service that refuses again right after its own reset is asked ever more seldom
+        return Sleep(max(reset, self._backoff(self.refusals)), error)
 
     @staticmethod
     def _backoff(failures: int) -> float:

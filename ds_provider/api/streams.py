@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
@@ -105,12 +104,15 @@ class Selection:
         """What lies behind a window's end, with the same filters and in the same sort order."""
         return replace(self, window=Window(window.column, start=window.end))
 
-    def variants(self) -> Mapping[str, Any]:
-        """What differs from a plain reading of the same rows in the same window, by parameter name."""
-        chosen = {"state": self.state, "archived": self.archived, "revision": self.revision, "after": self.after}
+    def row_filters(self) -> dict[str, Any]:
+        """What chooses among the rows of a window, by parameter name."""
+        filters = {"state": self.state, "archived": self.archived, "revision": self.revision}
+        return {name: value for name, value in filters.items() if value is not None}
+
+    def variants(self) -> dict[str, Any]:
+        """What differs from a plain reading of the same window, by parameter name."""
         parts = {f"include_{name}": value for name, value in vars(self.includes).items()}
         plain = {f"include_{name}": value for name, value in vars(Includes()).items()}
-        given = {name: value for name, value in chosen.items() if value is not None}
-        if self.order != "ASC":
-            given["order"] = self.order
-        return given | {name: value for name, value in parts.items() if value != plain[name]}
+        walk = {"order": self.order, "after": self.after}
+        given = {name: value for name, value in walk.items() if value not in ("ASC", None)}
+        return self.row_filters() | given | {name: value for name, value in parts.items() if value != plain[name]}

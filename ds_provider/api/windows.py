@@ -13,6 +13,7 @@ from ds_provider.exceptions import DSConfigurationError
 
 Column = Literal["created", "updated", "deleted"]
 
+_DATED = re.compile(r"\d{4}-?\d\d-?\d\d")
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
 _EXAMPLE = "2026-11-01T00:00:00+01:00"
 
@@ -65,7 +66,7 @@ def parse_instant(value: object, parameter: str) -> pendulum.DateTime | None:
     if isinstance(value, datetime):
         if value.tzinfo is None:
             raise _naive(value.isoformat(), parameter)
-        return pendulum.instance(value).in_timezone("UTC")
+        return pendulum.instance(value.astimezone(pendulum.UTC))
     raise DSConfigurationError(
         f"{parameter} must be a date and time with a time zone, such as {_EXAMPLE}: got {value!r}"
     )
@@ -73,14 +74,16 @@ def parse_instant(value: object, parameter: str) -> pendulum.DateTime | None:
 
 def _parse_text(text: str, parameter: str) -> pendulum.DateTime:
     try:
-        instant = pendulum.parse(text)
-    except ValueError:
+        instant = pendulum.parse(text) if _DATED.match(text) else None
+        if isinstance(instant, pendulum.DateTime):
+            instant = instant.in_timezone("UTC")
+    except (ValueError, TypeError, OverflowError):
         instant = None
     if not isinstance(instant, pendulum.DateTime):
         raise DSConfigurationError(f"{parameter} must be a date and time such as {_EXAMPLE}: got {text!r}")
     if not _OFFSET.search(text):
         raise _naive(text, parameter)
-    return instant.in_timezone("UTC")
+    return instant
 
 
 def _naive(text: str, parameter: str) -> DSConfigurationError:

@@ -1,14 +1,14 @@
-"""What a connection says, checked before the first request."""
+"""What a connection says, checked before the first request. No message shows a field that might hold the token."""
 
 from __future__ import annotations
 
+import json
 import re
 from importlib.metadata import version
 from typing import Any
+from urllib.parse import urlsplit
 
-import httpx
 from airflow.sdk import Connection
-from airflow.sdk.log import mask_secret
 
 from ds_provider.api.client import READ_TIMEOUT_SECONDS
 from ds_provider.exceptions import DSConfigurationError
@@ -16,8 +16,9 @@ from ds_provider.exceptions import DSConfigurationError
 DISTRIBUTION = "airflow-provider-demarches-simplifiees"
 PUBLIC_HOST = "demarche.numerique.gouv.fr"
 PATH = "/api/v2/graphql"
-SHORTEST_READ_TIMEOUT_SECONDS = 60.0
+READ_TIMEOUT_BOUNDS_SECONDS = (60.0, 3600.0)
 
+_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
 # what an HTTP header can carry without a blank: anything else was pasted by mistake
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -45,47 +46,72 @@ def endpoint(connection: Connection) -> str:
 
     :raises DSConfigurationError: if its host is no host.
     """
-    host = (connection.host or PUBLIC_HOST).strip().rstrip("/")
-    scheme = "" if "://" in host else f"{connection.schema or 'https'}://"
+    host = (connection.host or "").strip().rstrip("/") or PUBLIC_HOST
+    if "@" in host:
+        raise _refused(connection, "the host holds a user or a password: put the token in the password alone")
+    url = host if "://" in host else f"{_scheme(connection)}://{host}"
     try:
-        url = httpx.URL(scheme + host)
-    except httpx.InvalidURL:
-        url = httpx.URL("")
-    if url.scheme not in ("http", "https") or not url.host:
-        raise DSConfigurationError(
-            f"connection {connection.conn_id!r}: the host must be a host name or the URL of the API, such as "
-            f"https://{PUBLIC_HOST}{PATH}: got {host!r}"
-        )
-    if url.userinfo:
-        raise DSConfigurationError(f"connection {connection.conn_id!r}: put the token in the password, not in the host")
-    if connection.port and url.port is None:
-        url = url.copy_with(port=connection.port)
-    return str(url if url.path not in ("", "/") else url.copy_with(path=PATH))
+        parts = urlsplit(url)
+        port = parts.port or connection.port
+    except ValueError:
+        raise _no_host(connection, host) from None
+    if url.endswith(":") or parts.scheme not in ("http", "https") or not _HOST_NAME.fullmatch(parts.hostname or ""):
+        raise _no_host(connection, host)
+    if port is not None and not 0 < port < 65536:
+        raise _refused(connection, f"the port must be between 1 and 65535: got {port}")
+    name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
+    return f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path or PATH}"
+
+
+def _scheme(connection: Connection) -> str:
+    scheme = (connection.schema or "https").strip().lower()
+    if scheme not in ("http", "https"):
+        raise _refused(connection, f"the schema must be http or https, or left empty: got {connection.schema!r}")
+    return scheme
 
 
 def _token(connection: Connection) -> str:
     token = (connection.password or "").strip()
     if not token:
-        raise DSConfigurationError(f"connection {connection.conn_id!r} has no token: put the API token in its password")
-    mask_secret(token)
+        raise _refused(connection, "it has no token: put the API token in its password")
     if not _TOKEN.fullmatch(token):
-        raise DSConfigurationError(
-            f"connection {connection.conn_id!r}: the password is no token, it holds blanks or accented letters"
-        )
+        raise _refused(connection, "the password is no token: it holds blanks or accented letters")
     return token
 
 
 def _read_timeout(connection: Connection) -> float:
-    given = connection.extra_dejson.get("read_timeout")
+    given = _extra(connection).get("read_timeout")
     if given is None or given == "":
         return READ_TIMEOUT_SECONDS
+    shortest, longest = READ_TIMEOUT_BOUNDS_SECONDS
     try:
         seconds = float(given)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         seconds = 0.0
-    if not SHORTEST_READ_TIMEOUT_SECONDS <= seconds <= 3600.0:
-        raise DSConfigurationError(
-            f"connection {connection.conn_id!r}: read_timeout must be between {SHORTEST_READ_TIMEOUT_SECONDS:.0f} "
-            f"and 3600 seconds, since the service itself takes up to a minute: got {given!r}"
+    if not shortest <= seconds <= longest:
+        raise _refused(
+            connection,
+            f"read_timeout must be between {shortest:.0f} and {longest:.0f} seconds, "
+            f"since the service itself takes up to a minute: got {given!r:.40}",
         )
     return seconds
+
+
+def _extra(connection: Connection) -> dict[str, Any]:
+    """The extra, without the round trip to Airflow's supervisor that its own accessor makes."""
+    try:
+        extra = json.loads(connection.extra or "{}")
+    except ValueError:
+        extra = None
+    if not isinstance(extra, dict):
+        raise _refused(connection, 'the extra must be a JSON object such as {"read_timeout": 120}')
+    return extra
+
+
+def _no_host(connection: Connection, host: str) -> DSConfigurationError:
+    example = f"https://{PUBLIC_HOST}{PATH}"
+    return _refused(connection, f"the host must be a host name or the URL of the API, such as {example}")
+
+
+def _refused(connection: Connection, why: str) -> DSConfigurationError:
+    return DSConfigurationError(f"connection {connection.conn_id!r}: {why}")

@@ -9,6 +9,7 @@ from typing import Any
 
 import msgspec
 from airflow.sdk import BaseHook
+from airflow.sdk.log import amask_secret, mask_secret
 
 from ds_provider.api import lookups
 from ds_provider.api.client import AsyncDSClient, DSClient
@@ -55,7 +56,9 @@ class DSHook(BaseHook):
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        with DSClient(**client_settings(self.get_connection(self.ds_conn_id))) as client:
+        settings = client_settings(self.get_connection(self.ds_conn_id))
+        mask_secret(settings["token"])
+        with DSClient(**settings) as client:
             yield client
 
     @asynccontextmanager
@@ -64,7 +67,9 @@ class DSHook(BaseHook):
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        async with AsyncDSClient(**client_settings(await self.aget_connection(self.ds_conn_id))) as client:
+        settings = client_settings(await self.aget_connection(self.ds_conn_id))
+        await amask_secret(settings["token"])
+        async with AsyncDSClient(**settings) as client:
             yield client
 
     def test_connection(self) -> tuple[bool, str]:

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 _EXAMPLE = "file:///data/ds or s3://my_conn@bucket/ds"
 
 
-def open_destination(destination: str) -> ObjectStoragePath:
+def open_destination(destination: object) -> ObjectStoragePath:
     """The landing zone behind a URL, proved writable by writing to it.
 
     :raises DSConfigurationError: if it is no URL that Airflow's object storage knows.
@@ -33,10 +33,10 @@ def open_destination(destination: str) -> ObjectStoragePath:
     """
     from airflow.sdk import ObjectStoragePath
 
-    if not re.match(r"[a-z][a-z0-9+.-]*://|/", destination or ""):
+    if not isinstance(destination, str) or not re.match(r"[a-z][a-z0-9+.-]*://|/", destination):
         raise DSConfigurationError(f"destination must be a URL such as {_EXAMPLE}: got {destination!r}")
-    zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
     try:
+        zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
         zone.fs  # noqa: B018 - the file system is found, and its connection asked for, on first use
     except Exception as error:  # noqa: BLE001 - every storage has errors of its own
         raise DSConfigurationError(f"destination {destination!r} cannot be used: {error}") from None
@@ -63,11 +63,14 @@ def make_folder(folder: ObjectStoragePath) -> None:
 
 def folder_of(zone: ObjectStoragePath, selection: Selection) -> ObjectStoragePath:
     """The folder in which a selection lands."""
-    variant = selection.variants()
-    name = _window_name(selection.window)
-    if variant:
-        name += f"_{_digest(variant)[:8]}"
+    name = "_".join(part for part in (_window_name(selection.window), variant_of(selection)) if part)
     return zone / f"groupe-{selection.groupe_instructeur_number}" / selection.stream.name / name
+
+
+def variant_of(selection: Selection) -> str:
+    """A short name of what differs from a plain reading; empty where nothing does."""
+    variants = selection.variants()
+    return digest(variants)[:8] if variants else ""
 
 
 def fingerprint(selection: Selection) -> str:
@@ -78,7 +81,7 @@ def fingerprint(selection: Selection) -> str:
         "window": str(selection.window) if selection.window else None,
         "variants": selection.variants(),
     }
-    return _digest(asked)
+    return digest(asked)
 
 
 def new_generation() -> str:
@@ -100,5 +103,6 @@ def _stamp(bound: pendulum.DateTime | None) -> str:
     return f"{bound.in_timezone('UTC').strftime('%Y%m%dT%H%M%S')}{fraction}Z"
 
 
-def _digest(value: object) -> str:
+def digest(value: object) -> str:
+    """A hash of plain data, the same for equal data."""
     return hashlib.sha256(msgspec.json.encode(value, order="deterministic")).hexdigest()

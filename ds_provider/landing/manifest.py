@@ -77,14 +77,20 @@ def read_manifest(url: str) -> Manifest:
     """
     from airflow.sdk import ObjectStoragePath
 
-    path = ObjectStoragePath(url)
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Manifest)
-    except (OSError, msgspec.DecodeError) as error:
+        return _load(ObjectStoragePath(url))
+    except Exception as error:  # noqa: BLE001 - every storage has errors of its own
         raise DSDestinationError(f"no manifest can be read at {url}: {error}") from None
 
 
 def find_manifest(folder: ObjectStoragePath) -> Manifest | None:
-    """The manifest in a folder, if a reading was landed there."""
-    path = folder / MANIFEST
-    return read_manifest(str(path)) if path.exists() else None
+    """The manifest in a folder; none where no reading was landed there, or none that can be told."""
+    try:
+        return _load(folder / MANIFEST)
+    except (FileNotFoundError, msgspec.DecodeError):
+        return None
+
+
+def _load(path: ObjectStoragePath) -> Manifest:
+    with path.open("rb") as file:
+        return msgspec.json.decode(file.read(), type=Manifest)

@@ -28,7 +28,7 @@ def iter_rows(manifest_url: str) -> Iterator[dict[str, Any]]:
                 for line in lines:
                     yield msgspec.json.decode(line)
                     rows += 1
-        except (OSError, EOFError) as error:
+        except Exception as error:  # noqa: BLE001 - every storage has errors of its own
             raise DSDestinationError(f"part {part.name} of {manifest_url} cannot be read: {error}") from None
         if rows != part.rows:
             raise DSDestinationError(f"part {part.name} of {manifest_url} holds {rows} rows, not {part.rows}")

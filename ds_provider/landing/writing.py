@@ -5,11 +5,10 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Iterator
-from datetime import datetime, timedelta
+from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING
 
 import msgspec
-import pendulum
 
 from ds_provider.api.reading import Page
 from ds_provider.api.streams import Selection
@@ -43,11 +42,11 @@ class Landing:
         self.rows = self.pages = self.requests = 0
         self.first_date: datetime | None = None
         self.last_date: datetime | None = None
-        self.last_updated: datetime | None = None
         self._generation = new_generation()
-        self._started = pendulum.now("UTC")
+        self._started = datetime.now(timezone.utc)
         self._writer = PartWriter(self.folder, self._generation)
-        make_folder(self.folder)
+        with self._storage_errors():
+            make_folder(self.folder)
 
     def add(self, page: Page) -> None:
         """Write a page's rows.
@@ -60,7 +59,7 @@ class Landing:
         self.pages += 1
         self.requests += page.requests
         for row in page.rows:
-            self._note_dates(row.date(self.selection.sort_column), row.head.updated)
+            self._note_date(row.date(self.selection.sort_column))
 
     def publish(self) -> Manifest:
         """Make the reading the one that readers see, and return its manifest.
@@ -73,7 +72,7 @@ class Landing:
             manifest = self._manifest(previous)
             self._replace_manifest(manifest)
         # a leftover costs space, not truth: it is not worth failing a reading that is published
-        with contextlib.suppress(OSError):
+        with contextlib.suppress(Exception):
             self._remove_leftovers(manifest, previous)
         return manifest
 
@@ -81,11 +80,9 @@ class Landing:
     def manifest_url(self) -> str:
         return str(self.folder / MANIFEST)
 
-    def _note_dates(self, date: datetime, updated: datetime | None) -> None:
+    def _note_date(self, date: datetime) -> None:
         self.first_date = min(self.first_date or date, date)
         self.last_date = max(self.last_date or date, date)
-        if updated:
-            self.last_updated = max(self.last_updated or updated, updated)
 
     def _manifest(self, previous: Manifest | None) -> Manifest:
         window = self.selection.window
@@ -108,7 +105,7 @@ class Landing:
             first_date=self.first_date,
             last_date=self.last_date,
             read_started_at=self._started,
-            read_finished_at=pendulum.now("UTC"),
+            read_finished_at=datetime.now(timezone.utc),
             generation=self._generation,
             supersedes=previous.generation if previous else None,
         )
@@ -118,8 +115,7 @@ class Landing:
         target = self.folder / MANIFEST
         local = self.folder.protocol in ("", "file")
         written = self.folder / f".{self._generation}-{MANIFEST}" if local else target
-        with written.open("wb") as file:
-            file.write(msgspec.json.format(msgspec.json.encode(manifest), indent=2))
+        written.fs.pipe_file(written.path, msgspec.json.format(msgspec.json.encode(manifest), indent=2))
         if local:
             written.fs.mv(written.path, target.path)
 
@@ -141,7 +137,7 @@ class Landing:
             yield
         except DSDestinationError:
             raise
-        except OSError as error:
+        except Exception as error:  # noqa: BLE001 - every storage has errors of its own
             raise DSDestinationError(f"{self.folder} cannot be written: {type(error).__name__}: {error}").locate(
                 groupe_instructeur_number=self.selection.groupe_instructeur_number, stream=self.selection.stream.name
             ) from None

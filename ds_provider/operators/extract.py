@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
     from ds_provider.api.client import DSClient
+    from ds_provider.api.streams import Selection
     from ds_provider.api.windows import Window
 
 Summary = dict[str, Any]
@@ -192,10 +194,8 @@ class DSExtractDossiersOperator(_ExtractOperator):
         return self._extract(lambda number: self._extraction(number, context))
 
     def _extraction(self, number: int, context: Context) -> Extraction:
-        window, watermark = self._window(number, context)
-        selection = select_dossiers(
+        plain = select_dossiers(
             number,
-            window=window,
             state=self.state,
             archived=self.archived,
             revision=self.revision,
@@ -204,6 +204,8 @@ class DSExtractDossiersOperator(_ExtractOperator):
             after=self.after,
             includes=self._includes(),
         )
+        window, watermark = self._window(plain, context)
+        selection = replace(plain, window=window)
 
         def extract(client: DSClient, zone: ObjectStoragePath) -> Summary:
             landing = land(client, selection, zone, self.log)
@@ -220,7 +222,7 @@ class DSExtractDossiersOperator(_ExtractOperator):
             name.removeprefix(prefix): getattr(self, name) for name in self.template_fields if name.startswith(prefix)
         }
 
-    def _window(self, number: int, context: Context) -> tuple[Window | None, Watermark | None]:
+    def _window(self, selection: Selection, context: Context) -> tuple[Window | None, Watermark | None]:
         """The window to read and, where it is the asset's, what remembers how far it was read."""
         explicit = explicit_window(
             created_since=self.created_since,
@@ -231,20 +233,26 @@ class DSExtractDossiersOperator(_ExtractOperator):
         if is_absent(self.window):
             self._warn_of_future(explicit)
             return explicit, None
-        column = self._run_column()
+        column, lookback = self._run_column(), self._checked_lookback()
         if explicit:
             raise DSConfigurationError(f"window={column!r} takes the run's own bounds: give it or explicit bounds")
-        if window := run_window(column, context, self.lookback):
+        if window := run_window(column, context, lookback):
             return window, None
-        watermark = watermark_of(context, self.outlets, number, column)
+        watermark = watermark_of(context, self.outlets, selection, column)
         if watermark is None:
             raise no_window(column)
-        return remembered_window(column, context, watermark, self.lookback), watermark
+        return remembered_window(column, context, watermark, lookback), watermark
 
     def _run_column(self) -> RunColumn:
         if self.window not in ("updated", "created"):
             raise DSConfigurationError(f"window must be 'updated' or 'created': got {self.window!r}")
         return cast("RunColumn", self.window)
+
+    def _checked_lookback(self) -> timedelta:
+        lookback: object = self.lookback
+        if not isinstance(lookback, timedelta) or lookback < timedelta(0):
+            raise DSConfigurationError(f"lookback must be a timedelta of zero or more: got {lookback!r}")
+        return lookback
 
     def _warn_of_future(self, window: Window | None) -> None:
         if window and window.end and window.end > pendulum.now("UTC"):

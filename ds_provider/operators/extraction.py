@@ -14,9 +14,7 @@ from ds_provider.exceptions import (
     DSDestinationError,
     DSError,
     DSGroupesFailedError,
-    DSNetworkForbiddenError,
-    DSTokenExpiredError,
-    DSTokenUnknownError,
+    DSTokenError,
 )
 from ds_provider.landing.writing import Landing
 
@@ -30,13 +28,7 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # what fails for one group for these reasons fails for all: asking on would only add refusals
-_SAME_FOR_ALL = (
-    DSTokenUnknownError,
-    DSTokenExpiredError,
-    DSNetworkForbiddenError,
-    DSConfigurationError,
-    DSDestinationError,
-)
+_SAME_FOR_ALL = (DSTokenError, DSConfigurationError, DSDestinationError)
 
 
 def land(client: DSClient, selection: Selection, zone: ObjectStoragePath, log: Logger) -> Landing:
@@ -85,7 +77,6 @@ class _Progress:
         self._log = log
         self._began = time.monotonic()
         self._pages = self._rows = 0
-        self._first: pendulum.DateTime | None = None
         self._name = f"groupe instructeur {selection.groupe_instructeur_number}, {selection.stream.name}"
 
     def page(self, page: Page) -> None:
@@ -112,18 +103,15 @@ class _Progress:
             self._log.warning("%s: no row is on revision %s", self._name, selection.revision)
 
     def _share(self, page: Page) -> float | None:
-        """How much of the window's time, or of the group's since its first row, lies behind the last row."""
-        if page.reached is None:
-            return None
-        reached = pendulum.instance(page.reached)
-        self._first = self._first or reached
+        """How much of the window's time lies behind the last row; none where nothing says when it begins."""
         window = self._selection.window
-        start = (window.read_from if window else None) or self._first
-        end = (window.end if window else None) or pendulum.now("UTC")
+        if page.reached is None or window is None or window.read_from is None:
+            return None
+        start, end = window.read_from, window.end or pendulum.now("UTC")
         if self._selection.order == "DESC":
             start, end = end, start
-        span = (end - start).total_seconds()
-        return min(1.0, max(0.0, (reached - start).total_seconds() / span)) if span else None
+        covered = (pendulum.instance(page.reached) - start).total_seconds() / (end - start).total_seconds()
+        return min(1.0, max(0.0, covered))
 
 
 def summary_of(landing: Landing, **more: Any) -> dict[str, Any]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from datetime import timedelta
-from typing import Any, Literal, cast
+from contextlib import suppress
+from datetime import datetime, timedelta
+from typing import Any, Literal
 
 import pendulum
 from airflow.sdk import Asset, Context
 
+from ds_provider.api.streams import Selection
 from ds_provider.api.windows import Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError
+from ds_provider.landing.layout import digest
 
 RunColumn = Literal["created", "updated"]
 
@@ -49,10 +52,8 @@ class Watermark:
             self._store.set(self._key, instant.isoformat())
 
 
-def watermark_of(
-    context: Context, outlets: Sequence[Any], groupe_instructeur_number: int, column: RunColumn
-) -> Watermark | None:
-    """The watermark in the task's one asset; none where it has no asset.
+def watermark_of(context: Context, outlets: Sequence[Any], selection: Selection, column: RunColumn) -> Watermark | None:
+    """The watermark in the task's one asset for such a selection; none where the task has no asset.
 
     :raises DSConfigurationError: if it has several, since nothing says which.
     """
@@ -65,8 +66,11 @@ def watermark_of(
             f"window={column!r} keeps its watermark in the task's asset, and this task has several ({names}): "
             "give one outlet, or explicit bounds"
         )
-    store = context["asset_state_store"][assets[0]]
-    return Watermark(store, f"ds-{column}-until-{groupe_instructeur_number}")
+    key = f"ds-{column}-until-{selection.groupe_instructeur_number}"
+    # what was read of some rows says nothing of the others
+    if filters := selection.row_filters():
+        key += f"-{digest(filters)[:8]}"
+    return Watermark(context["asset_state_store"][assets[0]], key)
 
 
 def run_window(column: RunColumn, context: Context, lookback: timedelta) -> Window | None:
@@ -107,11 +111,13 @@ def _interval(context: Context) -> tuple[pendulum.DateTime, pendulum.DateTime] |
     return bounds if bounds[0] < bounds[1] else None
 
 
-def _partition(key: str, timezone: str) -> tuple[pendulum.DateTime, pendulum.DateTime]:
+def _partition(key: str, timezone: Any) -> tuple[pendulum.DateTime, pendulum.DateTime]:
     for pattern, (_, period) in _PERIODS.items():
         if pattern.fullmatch(key):
-            start = cast("pendulum.DateTime", pendulum.parse(_completed(key), tz=timezone))
-            return start, start + period
+            with suppress(ValueError):
+                year, *rest = (int(part) for part in re.split("[-T]", key))
+                start = pendulum.naive(year, *rest, *(1, 1, 0)[len(rest) :])
+                return _local(start, timezone), _local(start + period, timezone)
     shapes = ", ".join(shape for shape, _ in _PERIODS.values())
     raise DSConfigurationError(
         f"the run's partition key {key!r} names no period: give the timetable a key_format that makes one of {shapes}, "
@@ -119,18 +125,17 @@ def _partition(key: str, timezone: str) -> tuple[pendulum.DateTime, pendulum.Dat
     )
 
 
-def _completed(key: str) -> str:
-    """pendulum reads a bare year or hour as something else."""
-    if len(key) == len("YYYY"):
-        return f"{key}-01-01"
-    return f"{key}:00" if "T" in key else key
+def _local(wall_clock: pendulum.DateTime, timezone: Any) -> pendulum.DateTime:
+    """The first instant at which clocks there show that time: an hour that comes twice is one period."""
+    zone = pendulum.timezone(timezone) if isinstance(timezone, str) else timezone
+    clock = (wall_clock.year, wall_clock.month, wall_clock.day, wall_clock.hour)
+    return pendulum.instance(datetime(*clock, tzinfo=zone).astimezone(pendulum.UTC))
 
 
-def _timezone_of(context: Context) -> str:
+def _timezone_of(context: Context) -> Any:
     """That of the DAG's timetable, in which the key was written; the service's own where there is none."""
     timetable = getattr(context.get("dag"), "timetable", None)
-    timezone = getattr(timetable, "timezone", None)
-    return str(getattr(timezone, "name", timezone) or PARIS)
+    return getattr(timetable, "timezone", None) or PARIS
 
 
 def _whole_seconds(instant: pendulum.DateTime) -> pendulum.DateTime:

@@ -11,7 +11,6 @@ import pytest
 from ds_provider.api.answers import Body, read_answer
 from ds_provider.api.messages import NoReply, Reply
 from ds_provider.exceptions import (
-    DSAccessError,
     DSComplexityError,
     DSConfigurationError,
     DSIncompletePageError,
@@ -22,6 +21,7 @@ from ds_provider.exceptions import (
     DSRequestError,
     DSServerError,
     DSTimeoutError,
+    DSTokenError,
     DSTokenExpiredError,
     DSTokenUnknownError,
     DSTransportError,
@@ -34,9 +34,7 @@ decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 HTML = b"<!DOCTYPE html><html><body><h1>Erreur</h1></body></html>"
 OUT_OF_TIME = "Timeout on Dossier.champs"
 TOO_DEAR = "Query has complexity of 94000, which exceeds max complexity of 60000"
-NETWORK = (
-    "Request issued from a forbidden network. Add 203.0.113.7/32 to your allowed adresses in your /profil"
-)
+NETWORK = "Request issued from a forbidden network. Add 203.0.113.7/32 to your allowed adresses in your /profil"
 NETWORK_V6 = "Request issued from a forbidden network. Add 2001:db8::7/128 to your allowed adresses in your /profil"
 NO_TOKEN = "Without a token, only persisted queries are allowed"
 CLOSED = "Le site est actuellement en maintenance. Il sera de nouveau disponible dans quelques minutes."
@@ -66,16 +64,19 @@ ACCESS = {
     "expired": (failed(error("Token expired", "unauthorized"), status=401, data=None), DSTokenExpiredError),
     "unknown token": (failed(error(NO_TOKEN, "forbidden"), status=403, data=None), DSTokenUnknownError),
     "forbidden network": (failed(error(NETWORK, "forbidden"), status=403, data=None), DSNetworkForbiddenError),
-    "another refusal": (failed(error("Not today", "forbidden"), status=403, data=None), DSAccessError),
-    "refused by a proxy": (html(403), DSAccessError),
-    "refused without a word": (reply(status=401, body=b""), DSAccessError),
+    "another refusal": (failed(error("Not today", "forbidden"), status=403, data=None), DSTokenError),
+    "refused by a proxy": (html(403), DSTokenError),
+    "refused without a word": (reply(status=401, body=b""), DSTokenError),
     "no right on the démarche": (
         failed(error("An object of type Demarche was hidden due to permissions", "unauthorized"), data=None),
         DSUnauthorizedError,
     ),
-    "unknown group": (failed(error("GroupeInstructeurWithDossiers not found", "not_found"), data=None), DSNotFoundError),
-    "forbidden without a status": (failed(error("Forbidden", "forbidden"), data=None), DSAccessError),
-    "token of an old version": (failed(error("Deprecated", "deprecated_token"), data=None), DSAccessError),
+    "unknown group": (
+        failed(error("GroupeInstructeurWithDossiers not found", "not_found"), data=None),
+        DSNotFoundError,
+    ),
+    "forbidden without a status": (failed(error("Forbidden", "forbidden"), data=None), DSTokenError),
+    "token of an old version": (failed(error("Deprecated", "deprecated_token"), data=None), DSTokenError),
 }
 
 REQUEST = {
@@ -119,7 +120,10 @@ PASSING = {
         failed(error("Cannot return null for DeletedDossier.reason", "invalid_null"), data={"dossier": {}}),
         DSIncompletePageError,
     ),
-    "unknown code with data": (failed(error("Something new", "brand_new"), data={"dossier": {}}), DSIncompletePageError),
+    "unknown code with data": (
+        failed(error("Something new", "brand_new"), data={"dossier": {}}),
+        DSIncompletePageError,
+    ),
     "internal error with 200": (
         failed(error("Internal Server Error", "internal_server_error", exception_id="e-200"), data=None),
         DSServerError,

@@ -67,11 +67,9 @@ TOO_DEEP = {
 
 @given(statuses, headers, bodies)
 def test_an_answer_is_whole_or_an_error_of_this_provider(status, headers, body):
-    exchange = Reply(status, headers, body)
     try:
-        data = read_answer(exchange, decoder)
-    except DSError as error:
-        assert str(error)
+        data = read_answer(Reply(status, headers, body), decoder)
+    except DSError:
         return
     sent = json.loads(body)
     assert status == 200

@@ -71,7 +71,9 @@ def test_the_same_error_elsewhere_is_lost_access(path):
         answer(hidden(path))
 
 
-@pytest.mark.parametrize("code", ["not_found", "forbidden", "timeout", "invalid_null", "internal_server_error", "", None])
+@pytest.mark.parametrize(
+    "code", ["not_found", "forbidden", "timeout", "invalid_null", "internal_server_error", "", None]
+)
 def test_another_code_at_the_same_place_is_no_exception(code):
     with pytest.raises(DSError):
         answer(hidden(LINKS["champ"], code))

@@ -36,9 +36,7 @@ MUTATIONS = {
     "after a comment ended by a carriage return": "# harmless\rmutation { a }",
     "after a fragment": "fragment F on X { id }\nmutation { a { ...F } }",
     "after a fragment with a string": 'fragment F on X { id(b: "# ") }\nmutation { a }',
-    "after a fragment with escaped quotes": (
-        'fragment F on X { id(b: """\\""" """) }\nmutation { a(b: """x""") }'
-    ),
+    "after a fragment with escaped quotes": ('fragment F on X { id(b: """\\""" """) }\nmutation { a(b: """x""") }'),
     "after a fragment with a backslash": 'fragment F on X { id(b: "\\\\") }\nmutation { a(b: "x") }',
     "after a query": "query A { b } mutation B { a }",
     "behind commas": ",,,mutation { a }",
@@ -61,7 +59,7 @@ def test_a_mutation_may_not(query):
 pieces = st.sampled_from(
     [
         "mutation { a }",
-        "mutation M { a(b: \"x\") }",
+        'mutation M { a(b: "x") }',
         'mutation { a(b: """x""") }',
         "query Q { a }",
         'query Q { a(b: "# ") }',

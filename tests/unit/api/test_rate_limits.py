@@ -34,7 +34,9 @@ def too_many(**headers: str) -> Reply:
 
 @pytest.mark.parametrize("seconds", [0, 1, 37, 60])
 def test_the_wait_lasts_from_the_server_s_date_to_its_reset(seconds):
-    assert refused(too_many(ratelimit_reset=str(NOW + seconds), date=formatdate(NOW, usegmt=True))).wait_seconds == seconds
+    assert (
+        refused(too_many(ratelimit_reset=str(NOW + seconds), date=formatdate(NOW, usegmt=True))).wait_seconds == seconds
+    )
 
 
 @pytest.mark.parametrize("skew", [-3600.0, -90.0, 90.0, 3600.0])
@@ -53,7 +55,9 @@ def test_without_a_server_date_this_machine_s_clock_is_taken(monkeypatch, date):
     assert refused(too_many(ratelimit_reset=str(NOW + 25), **date)).wait_seconds == 25
 
 
-@pytest.mark.parametrize("reset", [{}, {"ratelimit_reset": ""}, {"ratelimit_reset": "soon"}], ids=["none", "empty", "no number"])
+@pytest.mark.parametrize(
+    "reset", [{}, {"ratelimit_reset": ""}, {"ratelimit_reset": "soon"}], ids=["none", "empty", "no number"]
+)
 def test_without_a_reset_no_wait_is_made_up(reset):
     assert refused(too_many(date=formatdate(NOW, usegmt=True), **reset)).wait_seconds is None
 

@@ -1,0 +1,120 @@
+"""The hook's rows: page by page, chosen by every parameter, and never more than was asked for."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
+from ds_provider.hooks.ds import DSHook
+from tests.unit.hooks.service import refused
+
+DATES = {"dateDepot": "2026-11-01T08:00:00+01:00", "dateDerniereModification": "2026-11-02T08:00:00+01:00"}
+
+
+def page(connection: str, *numbers: int, more: bool, backwards: bool = False) -> dict[str, Any]:
+    first, last = (f"c{numbers[0]}", f"c{numbers[-1]}") if numbers else (None, None)
+    info = {
+        "hasNextPage": more and not backwards,
+        "hasPreviousPage": more and backwards,
+        "startCursor": first,
+        "endCursor": last,
+    }
+    nodes = [{"number": number, **DATES, "dateSupression": "2026-11-03T08:00:00+01:00"} for number in numbers]
+    return {"data": {"groupeInstructeur": {connection: {"pageInfo": info, "nodes": nodes}}}}
+
+
+STREAMS = {
+    "iter_dossiers": "dossiers",
+    "iter_deleted_dossiers": "deletedDossiers",
+    "iter_pending_deleted_dossiers": "pendingDeletedDossiers",
+}
+
+
+@pytest.mark.parametrize(("method", "connection"), STREAMS.items())
+def test_rows_come_page_by_page_as_the_api_sends_them(service, method, connection):
+    service.will_say(page(connection, 1, 2, more=True), page(connection, 3, more=False))
+    rows = list(getattr(DSHook(), method)(7, page_size=2))
+    assert [row["number"] for row in rows] == [1, 2, 3]
+    assert rows[0]["dateDepot"] == DATES["dateDepot"]
+    assert [(asked["number"], asked["first"], asked.get("after")) for asked in service.variables] == [
+        (7, 2, None),
+        (7, 2, "c2"),
+    ]
+
+
+@pytest.mark.parametrize(("method", "connection"), STREAMS.items())
+def test_rows_can_be_walked_from_the_newest(service, method, connection):
+    service.will_say(page(connection, 2, 3, more=True, backwards=True), page(connection, 1, more=False))
+    rows = getattr(DSHook(), method)(7, page_size=2, order="DESC")
+    assert [row["number"] for row in rows] == [3, 2, 1]
+    assert [(asked["last"], asked.get("before")) for asked in service.variables] == [(2, None), (2, "c2")]
+
+
+@pytest.mark.parametrize(("method", "connection"), STREAMS.items())
+def test_reading_goes_on_behind_a_cursor(service, method, connection):
+    service.will_say(page(connection, more=False))
+    assert list(getattr(DSHook(), method)(7, after="c9")) == []
+    assert service.variables[0]["after"] == "c9"
+
+
+@pytest.mark.parametrize(("method", "connection"), STREAMS.items())
+def test_nothing_is_asked_before_the_first_row_and_no_page_too_many(service, method, connection):
+    service.will_say(page(connection, 1, 2, more=True), page(connection, 3, more=False))
+    rows = getattr(DSHook(), method)(7, page_size=2)
+    assert service.requests == []
+    assert next(rows)["number"] == 1
+    rows.close()
+    assert len(service.requests) == 1
+
+
+def test_dossiers_are_chosen_by_every_parameter(service):
+    service.will_say(page("dossiers", more=False))
+    rows = DSHook().iter_dossiers(
+        "7",
+        updated_since="2026-11-01T00:00:00+01:00",
+        state="accepte",
+        archived=False,
+        include_messages=True,
+        include_champs=False,
+    )
+    assert list(rows) == []
+    asked = service.variables[0]
+    assert asked["updatedSince"] == "2026-10-31T23:00:00+00:00"
+    assert (asked["state"], asked["archived"]) == ("accepte", False)
+    assert (asked["includeMessages"], asked["includeChamps"]) == (True, False)
+    assert "createdSince" not in asked
+
+
+def test_deletions_are_chosen_by_their_date(service):
+    service.will_say(page("deletedDossiers", more=False))
+    assert list(DSHook().iter_deleted_dossiers(7, deleted_since="2026-11-01T00:00:00Z")) == []
+    assert service.variables[0]["deletedSince"] == "2026-11-01T00:00:00+00:00"
+
+
+BAD = [
+    {"created_since": "2026-11-01"},
+    {"page_size": 101},
+    {"order": "up"},
+    {"state": "brouillon"},
+    {"archived": "maybe"},
+    {"include_champs": "maybe"},
+    {"created_since": "2026-11-01T00:00:00Z", "updated_until": "2026-11-02T00:00:00Z"},
+]
+
+
+@pytest.mark.parametrize("given", BAD, ids=lambda given: "-".join(given))
+def test_a_parameter_that_cannot_work_is_refused_before_anything_is_asked(service, given):
+    with pytest.raises(DSConfigurationError, match=next(iter(given))):
+        DSHook().iter_dossiers(7, **given)
+    assert service.requests == []
+
+
+def test_an_error_on_the_way_says_where_and_comes_after_the_rows_before_it(service):
+    service.will_say(page("dossiers", 1, 2, more=True), refused("hidden due to permissions", "unauthorized"))
+    rows = DSHook().iter_dossiers(7, page_size=2)
+    assert [next(rows)["number"], next(rows)["number"]] == [1, 2]
+    with pytest.raises(DSUnauthorizedError) as caught:
+        next(rows)
+    assert (caught.value.groupe_instructeur_number, caught.value.stream, caught.value.cursor) == (7, "dossiers", "c2")

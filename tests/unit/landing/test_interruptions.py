@@ -1,0 +1,150 @@
+"""Whatever happens to a reading on its way, readers see the one before it or the whole of the new one."""
+
+from __future__ import annotations
+
+import threading
+
+import pytest
+
+from ds_provider.api.parameters import select_deleted_dossiers, select_dossiers
+from ds_provider.api.reading import Page
+from ds_provider.exceptions import DSDestinationError
+from ds_provider.landing.manifest import find_manifest
+from ds_provider.landing.writing import Landing
+from tests.unit.landing.pages import START, landed, page, rows_of, whole_parts, zone_at
+from tests.unit.landing.storages import Killed, bucket_zone, make_faulty
+
+
+def url_in(zone) -> str:
+    return str(zone / "groupe-7/dossiers/whole/manifest.json")
+
+
+@pytest.mark.parametrize("before", [0, 2], ids=["the first reading", "a replacement"])
+def test_killed_at_any_step_a_reader_sees_the_old_or_the_new_whole(before, tmp_path, monkeypatch, one_row_a_part):
+    faults = make_faulty(monkeypatch)
+    seen = []
+    for at in range(200):
+        zone = zone_at(tmp_path / f"{before}-{at}")
+        for _ in range(before):
+            landed(zone, page(1, 2))
+        faults.arm(at, Killed())
+        try:
+            landed(zone, page(1, 2, 3))
+            finished = True
+        except Killed:
+            finished = False
+        faults.disarm()
+        manifest = find_manifest(zone / "groupe-7/dossiers/whole")
+        seen.append(None if manifest is None else rows_of(url_in(zone)))
+        if finished:
+            break
+
+    old = [1, 2] if before else None
+    assert finished, "there are fewer steps than that"
+    assert seen[-1] == [1, 2, 3]
+    published = seen.index([1, 2, 3])
+    assert seen[:published] == [old] * published
+    assert seen[published:] == [[1, 2, 3]] * (len(seen) - published)
+    assert published > 8, "the manifest comes last"
+
+
+def test_what_a_killed_run_left_does_not_disturb_the_next(zone, monkeypatch, one_row_a_part):
+    faults = make_faulty(monkeypatch)
+    for at in range(2, 12):
+        faults.arm(at, Killed())
+        with pytest.raises(Killed):
+            landed(zone, page(8, 9))
+        faults.disarm()
+        landed(zone, page(at))
+        assert rows_of(url_in(zone)) == [at]
+
+
+def test_an_object_store_is_never_left_with_half_a_manifest():
+    zone, bucket = bucket_zone("killed")
+    first = landed(zone, page(1, 2))
+    landing = Landing(zone, select_dossiers(7))
+    landing.add(page(3))
+    landing._writer.close()
+    # a task that is told to end raises wherever it is, and closes what it had open on its way out
+    bucket.faults.step = killing_at_the_first(bucket.faults)
+    with pytest.raises(Killed):
+        landing.publish()
+    bucket.faults.step = lambda name: None
+    assert rows_of(first.manifest_url) == [1, 2]
+
+
+def killing_at_the_first(faults):
+    def step(name):
+        faults.steps.append(name)
+        if len(faults.steps) == 1:
+            raise Killed
+
+    faults.steps = []
+    return step
+
+
+def test_an_object_store_holds_readings_and_replaces_them(one_row_a_part):
+    zone, bucket = bucket_zone("plain")
+    for n in range(3):
+        last = landed(zone, page(n, n + 1))
+    assert rows_of(last.manifest_url) == [2, 3]
+    assert len(whole_parts(last.manifest_url).parts) == 2
+    assert len(bucket.store) == 1 + 2 + 2
+
+
+def test_readers_never_see_half_of_a_reading_while_it_is_replaced(zone, one_row_a_part):
+    url = landed(zone, page(0, 0)).manifest_url
+    failures: list[Exception] = []
+    read: list[int] = []
+    done = threading.Event()
+
+    def reader():
+        try:
+            while not done.is_set():
+                manifest = whole_parts(url)
+                read.append(manifest.rows)
+        except (DSDestinationError, OSError, AssertionError) as error:
+            failures.append(error)
+
+    thread = threading.Thread(target=reader)
+    thread.start()
+    try:
+        for n in range(1, 60):
+            landed(zone, page(*[n] * (1 + n % 5)))
+            # a reader has one replacement's time, not none: wait until it has begun anew
+            turn = len(read)
+            while len(read) == turn and thread.is_alive():
+                done.wait(0.0005)
+    finally:
+        done.set()
+        thread.join()
+    assert failures == []
+    assert len(set(read)) > 1
+
+
+ERRORS = [OSError(28, "No space left on device"), RuntimeError("of the storage's own kind")]
+
+
+@pytest.mark.parametrize("error", ERRORS, ids=repr)
+@pytest.mark.parametrize("at", range(8))
+def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, monkeypatch, one_row_a_part):
+    faults = make_faulty(monkeypatch)
+    zone = zone_at(tmp_path)
+    landing = Landing(zone, select_deleted_dossiers(7))
+    faults.arm(at, error)
+    with pytest.raises(DSDestinationError, match=str(error.args[-1])) as caught:
+        add_and_publish(landing, page(1, 2, dateSupression=START.isoformat()))
+    assert (caught.value.groupe_instructeur_number, caught.value.stream) == (7, "deleted_dossiers")
+    assert "\n" not in str(caught.value)
+
+
+def add_and_publish(landing: Landing, one: Page) -> None:
+    landing.add(one)
+    landing.publish()
+
+
+def test_a_folder_that_cannot_be_made_is_the_same_error(zone):
+    (zone / "groupe-7").write_bytes(b"a file where the group's folder should be")
+    with pytest.raises(DSDestinationError) as caught:
+        Landing(zone, select_dossiers(7))
+    assert caught.value.groupe_instructeur_number == 7

@@ -1,0 +1,105 @@
+"""Operators as a DAG's author meets them."""
+
+from __future__ import annotations
+
+import inspect
+from datetime import timedelta
+
+import pendulum
+import pytest
+from airflow.sdk import DAG
+
+from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from ds_provider.operators.groupes import DSListGroupesOperator
+
+ALL = (DSListGroupesOperator, DSExtractDossiersOperator, DSExtractDeletedDossiersOperator)
+REQUIRED = {
+    DSListGroupesOperator: {"demarche_number": 12},
+    DSExtractDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
+    DSExtractDeletedDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
+}
+
+
+def arguments(operator) -> dict[str, inspect.Parameter]:
+    parameters = inspect.signature(inspect.unwrap(operator.__init__)).parameters
+    return {name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_what_is_templated_is_an_argument_and_an_attribute(operator):
+    made = operator(task_id="t", **REQUIRED[operator])
+    for name in operator.template_fields:
+        assert name in arguments(operator)
+        assert hasattr(made, name)
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_every_argument_is_templated_but_the_lookback(operator):
+    assert set(arguments(operator)) - set(operator.template_fields) <= {"lookback"}
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_arguments_are_kept_as_given(operator):
+    given = {name: f"value of {name}" for name in arguments(operator)}
+    made = operator(task_id="t", **given)
+    assert {name: getattr(made, name) for name in given} == given
+
+
+def test_every_variable_of_the_apis_own_query_is_an_argument():
+    dossiers, deleted = arguments(DSExtractDossiersOperator), arguments(DSExtractDeletedDossiersOperator)
+    parts = [
+        "champs",
+        "annotations",
+        "traitements",
+        "instructeurs",
+        "avis",
+        "messages",
+        "geometry",
+        "labels",
+        "corrections",
+    ]
+    chosen = {"state", "order", "page_size", "after", "archived", "revision", "created_since", "updated_since"}
+    assert set(dossiers) >= chosen | {"created_until", "updated_until", "window"} | {f"include_{p}" for p in parts}
+    assert set(deleted) >= {"deleted_since", "order", "page_size"}
+    assert dossiers["lookback"].default == timedelta(minutes=5)
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_what_is_required_is_all_that_is(operator):
+    required = {name for name, one in arguments(operator).items() if one.default is inspect.Parameter.empty}
+    assert required == set(REQUIRED[operator])
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_each_is_mapped_in_a_dag(operator):
+    name, *rest = REQUIRED[operator]
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None) as dag:
+        fixed = {key: REQUIRED[operator][key] for key in rest}
+        operator.partial(task_id="t", **fixed).expand(**{name: [1, 2]})
+    assert dag.get_task("t").expand_input.value == {name: [1, 2]}
+
+
+def test_groups_flow_from_one_operator_into_the_next():
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None) as dag:
+        groupes = DSListGroupesOperator(task_id="groupes", demarche_number=12)
+        fixed = {"task_id": "dossiers", "destination": "file:///zone"}
+        DSExtractDossiersOperator.partial(**fixed).expand(groupe_instructeur_number=groupes.output)
+    assert dag.get_task("groupes").downstream_task_ids == {"dossiers"}
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_templates_are_rendered(operator):
+    given = dict.fromkeys(operator.template_fields, "{{ value }}")
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None):
+        made = operator(task_id="t", **given)
+    made.render_template_fields({"value": "rendered"})
+    assert {getattr(made, name) for name in operator.template_fields} == {"rendered"}
+
+
+def test_a_native_template_keeps_a_list_a_list():
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None, render_template_as_native_obj=True) as dag:
+        made = DSExtractDossiersOperator(
+            task_id="t", groupe_instructeur_number="{{ groupes }}", destination="file:///zone", archived="{{ flag }}"
+        )
+    made.render_template_fields({"groupes": [1, 2], "flag": None, "dag": dag})
+    assert (made.groupe_instructeur_number, made.archived) == ([1, 2], None)

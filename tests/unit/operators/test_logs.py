@@ -1,0 +1,106 @@
+"""A task's log says how far it is and never whom it is about."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from ds_provider.exceptions import DSError, DSGroupesFailedError
+from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from tests.unit.operators.service import START, dossiers, from_the_second_page, unauthorized
+
+PERSON = "Zinedine.Quelquun@example.org"
+
+
+@pytest.fixture
+def lines(capfd, caplog):
+    """The lines that were logged, whichever way they went."""
+
+    def read() -> list[str]:
+        captured = capfd.readouterr()
+        said = [line for line in (captured.out + captured.err).splitlines() if "outside of the Task Runner" not in line]
+        return said + [record.getMessage() for record in caplog.records]
+
+    return read
+
+
+def people(*numbers: int, **more):
+    return dossiers(*numbers, usager={"email": PERSON}, champs=[{"label": PERSON, "stringValue": PERSON}], **more)
+
+
+def operator(destination, groupe=7, **asked):
+    return DSExtractDossiersOperator(task_id="t", groupe_instructeur_number=groupe, destination=destination, **asked)
+
+
+def test_a_line_per_page_and_one_at_the_end(service, destination, lines):
+    service.holds(7, *people(*range(1, 26)))
+    operator(destination, page_size=10).execute({})
+    said = lines()
+    assert len(said) == 4
+    assert [re.search(r"page (\d+), (\d+) rows", line).groups() for line in said[:3]] == [
+        ("1", "10"),
+        ("2", "20"),
+        ("3", "25"),
+    ]
+    assert "25 rows in 3 pages and 3 requests" in said[3]
+    assert f"{destination}/groupe-7/dossiers/whole/manifest.json" in said[3]
+    assert all("groupe instructeur 7" in line for line in said)
+
+
+def test_a_line_says_how_much_of_the_window_is_read(service, destination, lines):
+    service.holds(7, *people(*range(0, 100, 10)))
+    bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
+    operator(destination, page_size=5, **bounds).execute({})
+    assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["40", "90"]
+
+
+def test_descending_order_says_how_much_of_the_window_is_read_too(service, destination, lines):
+    service.holds(7, *people(*range(0, 100, 10)))
+    bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
+    operator(destination, page_size=5, order="DESC", **bounds).execute({})
+    assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["50", "100"]
+
+
+def test_each_list_of_deletions_has_its_lines(service, destination, lines):
+    service.holds(7, *people(1, 2), connection="deletedDossiers")
+    made = DSExtractDeletedDossiersOperator(task_id="t", groupe_instructeur_number=7, destination=destination)
+    made.execute({})
+    said = lines()
+    assert len(said) == 4
+    assert sum("pending_deleted_dossiers" in line for line in said) == 2
+
+
+def test_a_revision_that_no_row_is_on_is_told(service, destination, lines):
+    service.holds(7, *people(1, 2))
+    operator(destination, revision="UHJv").execute({})
+    assert any("no row is on revision UHJv" in line for line in lines())
+
+
+@pytest.mark.parametrize(("until", "warned"), [("2999-01-01T00:00:00Z", True), ("2020-01-01T00:00:00Z", False)])
+def test_a_window_that_is_not_over_is_told(until, warned, service, destination, lines):
+    operator(destination, created_until=until).execute({})
+    assert any("not over" in line for line in lines()) is warned
+
+
+def test_nothing_that_is_logged_or_raised_holds_a_persons_data(service, destination, lines):
+    service.holds(7, *people(1, 2, 3))
+    service.holds(8, *people(1, 2, 3))
+    service.holds(9, *people(1, number=PERSON))
+    service.holds(10, *people(1, dateDepot=PERSON))
+    service.fails(8, from_the_second_page(unauthorized()))
+    with pytest.raises(DSGroupesFailedError) as caught:
+        operator(destination, [7, 8, 9, 10], page_size=2).execute({})
+    assert set(caught.value.failures) == {8, 9, 10}
+    said = lines()
+    assert any("8 failed" in line for line in said)
+    assert not [line for line in said if PERSON in line]
+    assert PERSON not in str(caught.value)
+
+
+def test_a_row_that_is_none_of_the_apis_is_told_without_its_content(service, destination, lines):
+    service.holds(7, *people(1, number=[PERSON]))
+    with pytest.raises(DSError) as caught:
+        operator(destination).execute({})
+    assert PERSON not in str(caught.value)
+    assert PERSON not in "\n".join(lines())

@@ -1,0 +1,87 @@
+"""Attachments: what is promised is what is downloaded, for an hour."""
+
+from __future__ import annotations
+
+import hashlib
+from base64 import b64encode
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+
+from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.clock import MINUTE
+from ds_provider.sandbox.files import Attachment, scan_result, shown
+from tests.unit.sandbox.client import HTTP, NOW, Client
+from tests.unit.sandbox.documents import FILE
+
+FIELDS = f"number pdf {FILE} champs {{ ... on PieceJustificativeChamp {{ files {FILE} }} }}"
+
+
+@pytest.fixture
+def asking() -> Iterator[Client]:
+    with Sandbox(seed=2, groupes=1, dossiers=20, now=NOW, rate_limit=0) as sandbox:
+        client = Client(sandbox)
+        yield client
+
+
+def attached(client: Client) -> list[dict[str, Any]]:
+    nodes = client.page("dossiers", FIELDS)["nodes"]
+    return [file for node in nodes for champ in node["champs"] for file in champ.get("files", ())]
+
+
+def test_content_is_what_checksum_and_size_say(asking: Client) -> None:
+    files = attached(asking)[:10]
+    assert files
+    for file in files:
+        content = HTTP.get(file["url"]).content
+        assert b64encode(hashlib.md5(content).digest()).decode() == file["checksum"]
+        assert file["byteSizeBigInt"] == str(len(content))
+
+
+def test_a_link_lasts_an_hour_of_the_sandbox_s_time(asking: Client) -> None:
+    url = attached(asking)[0]["url"]
+    asking.sandbox.clock.advance(3_599)
+    assert HTTP.get(url).status_code == 200
+    asking.sandbox.clock.advance(1)
+    assert HTTP.get(url).status_code == 403
+
+
+def test_links_differ_at_each_call_and_the_rest_does_not(asking: Client) -> None:
+    first, second = attached(asking), attached(asking)
+    assert not {file["url"] for file in first} & {file["url"] for file in second}
+    assert [{**file, "url": ""} for file in first] == [{**file, "url": ""} for file in second]
+
+
+def test_links_are_made_with_the_host_that_was_called(asking: Client) -> None:
+    asking.headers["Host"] = "demarche.example:8443"
+    assert attached(asking)[0]["url"].startswith("http://demarche.example:8443/files/")
+
+
+def test_a_link_cannot_be_forged(asking: Client) -> None:
+    url = httpx.URL(attached(asking)[0]["url"])
+    token, name = url.path.removeprefix("/files/").split("/", 1)
+    for forged in (token[:-1] + ("0" if token[-1] != "0" else "1"), "nonsense", "é--0"):
+        assert HTTP.get(url.copy_with(path=f"/files/{forged}/{name}")).status_code == 404
+
+
+def test_a_pdf_is_always_new_and_has_no_checksum(asking: Client) -> None:
+    node = asking.page("dossiers", FIELDS, first=1)["nodes"][0]
+    assert node["pdf"]["checksum"] == ""
+    assert node["pdf"]["byteSizeBigInt"] == "0"
+    assert node["pdf"]["virusScanResult"] == "pending"
+    assert node["pdf"]["createdAt"] == "2026-11-24T13:00:00+01:00"
+    assert HTTP.get(node["pdf"]["url"]).status_code == 200
+
+
+def test_a_file_is_scanned_after_some_minutes_and_vanishes_if_it_is_infected() -> None:
+    results = set()
+    for i in range(400):
+        file = Attachment(f"key{i}", "a.pdf", "application/pdf", created_at=0)
+        assert scan_result(file, 9 * MINUTE) == "pending"
+        assert shown(file, 9 * MINUTE)
+        result = scan_result(file, 11 * MINUTE)
+        assert shown(file, 11 * MINUTE) is (result == "safe")
+        results.add(result)
+    assert results == {"safe", "infected"}

@@ -1,0 +1,122 @@
+"""What a query may cost, how deep it may go, and how many there may be in a minute."""
+
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.complexity import Cost
+from ds_provider.sandbox.document import read_document
+from ds_provider.sandbox.execution import Compiler
+from ds_provider.sandbox.limits import RateLimit
+from ds_provider.sandbox.resolvers import RESOLVERS, type_of
+from tests.unit.sandbox.client import HTTP, NOW, Client, page_query
+from tests.unit.sandbox.documents import FULL_PAGE
+
+
+def cost_of(query: str, **variables: object) -> int:
+    document = read_document(query)
+    compiler = Compiler(document, variables, RESOLVERS, type_of)
+    return Cost(compiler).measure(document.operation(None), variables).complexity
+
+
+def test_a_full_page_of_a_hundred_passes(client: Client, sandbox: Sandbox) -> None:
+    assert 28_000 <= cost_of(FULL_PAGE, number=1, first=100) <= 40_000
+    client.ask(FULL_PAGE, number=sandbox.groupes[0], first=100)
+
+
+def test_rows_asked_for_count_even_beyond_what_is_given(client: Client, sandbox: Sandbox) -> None:
+    response = client.post(FULL_PAGE, number=sandbox.groupes[0], first=250)
+    assert response.status_code == 200
+    assert "data" not in response.json()
+    cost = cost_of(FULL_PAGE, number=1, first=250)
+    expected = f"Query has complexity of {cost}, which exceeds max complexity of 60000"
+    assert [error["message"] for error in response.json()["errors"]] == [expected]
+
+
+def test_without_a_size_a_page_counts_as_a_hundred() -> None:
+    assert cost_of(FULL_PAGE, number=1) == cost_of(FULL_PAGE, number=1, first=100)
+
+
+def test_a_field_costs_one_and_rows_cost_as_often_as_they_are_asked_for() -> None:
+    assert cost_of("{ __typename }") == 1
+    assert cost_of("query($n: Int!) { demarche(number: $n) { title state } }", n=1) == 3
+    # group, dossiers, pageInfo and its four, nodes, and ten numbers
+    assert cost_of(page_query("dossiers"), number=1, first=10) == 1 + 1 + 1 + 4 + 1 + 10
+    assert cost_of(page_query("dossiers"), number=1, last=10) == 18
+
+
+def test_a_value_of_several_types_costs_as_much_as_the_dearest() -> None:
+    both = (
+        "dossier(number: 1) { demandeur { id ... on PersonnePhysique { nom prenom } ... on PersonneMorale { siret } } }"
+    )
+    assert cost_of(f"{{ {both} }}") == 1 + 1 + 3
+
+
+def test_what_is_left_out_costs_nothing() -> None:
+    query = "query($yes: Boolean!) { dossier(number: 1) { id number @include(if: $yes) state @skip(if: $yes) } }"
+    assert cost_of(query, yes=True) == cost_of(query, yes=False) == 3
+
+
+def test_depth_has_a_limit(client: Client, sandbox: Sandbox) -> None:
+    def nested(levels: int) -> str:
+        link = "champs { ... on DossierLinkChamp { dossier { "
+        return f"query($n: Int!) {{ dossier(number: $n) {{ {link * levels} number {'} } } ' * levels} }} }}"
+
+    number = client.page("dossiers", first=1)["nodes"][0]["number"]
+    assert "depth" not in client.post(nested(6), n=number).text
+    response = client.post(nested(7), n=number)
+    assert "data" not in response.json()
+    assert response.json()["errors"][0]["message"] == "Query has depth of 16, which exceeds max depth of 15"
+
+
+def test_beyond_the_limit_of_a_minute_there_is_plain_text_and_a_time() -> None:
+    with Sandbox(seed=1, groupes=1, dossiers=3, now=NOW, rate_limit=3) as sandbox:
+        wait_for_room_in_the_minute()
+        client = Client(sandbox)
+        statuses = [client.post("{ __typename }").status_code for _ in range(3)]
+        response = client.post("{ __typename }")
+        other = HTTP.post(
+            sandbox.url, json={"query": "{ __typename }"}, headers={"Authorization": f"Bearer token={sandbox.token}"}
+        )
+    assert statuses == [200, 200, 200]
+    assert response.status_code == 429
+    assert response.headers["Content-Type"].startswith("text/plain")
+    assert response.headers["RateLimit-Remaining"] == "0"
+    reset = int(response.headers["RateLimit-Reset"])
+    assert reset % 60 == 0
+    assert 0 < reset - time.time() + 1 <= 61
+    assert "Retry-After" not in response.headers
+    assert other.status_code == 200, "each raw Authorization header has a limit of its own"
+
+
+def wait_for_room_in_the_minute() -> None:
+    """Not to begin where the minute is about to end."""
+    left = 60 - time.time() % 60
+    if left < 5:
+        time.sleep(left)
+
+
+def test_requests_without_a_header_are_not_limited() -> None:
+    limit = RateLimit(1)
+    assert [limit.exceeded(None) for _ in range(5)] == [False] * 5
+
+
+def test_a_new_minute_begins_with_nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+    now = [120.0]
+    monkeypatch.setattr(time, "time", lambda: now[0])
+    limit = RateLimit(2)
+    assert [limit.exceeded("a") for _ in range(3)] == [False, False, True]
+    assert limit.reset_at() == 180
+    now[0] = 179.9
+    assert limit.exceeded("a")
+    now[0] = 180.0
+    assert not limit.exceeded("a")
+    assert limit.reset_at() == 240
+
+
+def test_zero_is_no_limit() -> None:
+    limit = RateLimit(0)
+    assert not any(limit.exceeded("a") for _ in range(1_000))

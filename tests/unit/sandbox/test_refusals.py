@@ -1,0 +1,211 @@
+"""What the API refuses, with which status and in which words."""
+
+from __future__ import annotations
+
+import uuid
+from base64 import urlsafe_b64decode
+from typing import Any
+
+import httpx
+import pytest
+
+from ds_provider.sandbox import Sandbox
+from tests.unit.sandbox.client import HTTP, Client, page_query
+
+TYPENAME = "{ __typename }"
+DEMARCHE = "query($n: Int!) { demarche(number: $n) { title } }"
+GROUPE = "query($n: Int!) { groupeInstructeur(number: $n) { label } }"
+DOSSIER = "query($n: Int!) { dossier(number: $n) { number state } }"
+
+each_entry = pytest.mark.parametrize(
+    ("query", "type_name"),
+    [(DEMARCHE, "Demarche"), (GROUPE, "GroupeInstructeurWithDossiers"), (DOSSIER, "Dossier")],
+)
+
+
+def code_of(response: httpx.Response) -> str:
+    return str(response.json()["errors"][0]["extensions"]["code"])
+
+
+def post(sandbox: Sandbox, authorization: str | None = None, **request: Any) -> httpx.Response:
+    headers = {} if authorization is None else {"Authorization": authorization}
+    request = request or {"json": {"query": TYPENAME}}
+    return HTTP.post(sandbox.url, headers=headers, **request)
+
+
+@pytest.mark.parametrize("form", ["Bearer {}", "Bearer token={}", 'Bearer token="{}"', "Token token={}"])
+def test_a_token_is_taken_in_each_form(sandbox: Sandbox, form: str) -> None:
+    assert post(sandbox, form.format(sandbox.token)).json() == {"data": {"__typename": "Query"}}
+
+
+def test_a_token_looks_like_the_real_ones(sandbox: Sandbox) -> None:
+    name, _, secret = urlsafe_b64decode(sandbox.token).decode().partition(";")
+    assert uuid.UUID(name).version == 4
+    assert len(secret) == 24
+
+
+@pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic abc", "Bearer", "é"])
+def test_no_token_or_an_unknown_one(sandbox: Sandbox, authorization: str | None) -> None:
+    encoded = authorization.encode() if authorization else None
+    response = post(sandbox, encoded)  # type: ignore[arg-type]
+    assert response.status_code == 403
+    assert response.json()["errors"][0]["message"] == "Without a token, only persisted queries are allowed"
+    assert code_of(response) == "forbidden"
+    assert response.json()["data"] is None
+
+
+def test_an_expired_token(sandbox: Sandbox) -> None:
+    response = post(sandbox, f"Bearer {sandbox.tokens['expired']}")
+    assert (response.status_code, code_of(response)) == (401, "unauthorized")
+    assert response.json()["errors"][0]["message"] == "Token expired"
+
+
+def test_a_token_used_from_the_wrong_address_is_told_which(sandbox: Sandbox) -> None:
+    response = post(sandbox, f"Bearer {sandbox.tokens['ip_locked']}")
+    assert (response.status_code, code_of(response)) == (403, "forbidden")
+    assert "Add 127.0.0.1/32 to your allowed adresses" in response.json()["errors"][0]["message"]
+
+
+@each_entry
+def test_a_token_without_rights(sandbox: Sandbox, client: Client, query: str, type_name: str) -> None:
+    number = {DEMARCHE: sandbox.demarche, GROUPE: sandbox.groupes[0]}.get(query)
+    number = number or client.page("dossiers", first=1)["nodes"][0]["number"]
+    stranger = Client(sandbox, sandbox.tokens["without_rights"])
+    response = stranger.post(query, n=number)
+    assert (response.status_code, code_of(response)) == (200, "unauthorized")
+    assert response.json()["data"] is None
+    assert response.json()["errors"][0]["message"] == f"An object of type {type_name} was hidden due to permissions"
+
+
+def test_another_demarche_is_out_of_reach(sandbox: Sandbox, client: Client) -> None:
+    told = client.control("truth").json()
+    assert code_of(client.post(DEMARCHE, n=told["other_demarche"])) == "unauthorized"
+    group = told["other_groupes"][0]
+    assert code_of(client.post(GROUPE, n=group["number"])) == "unauthorized"
+    assert code_of(client.post(DOSSIER, n=group["dossiers"][0]["number"])) == "unauthorized"
+
+
+@each_entry
+def test_an_unknown_number(client: Client, query: str, type_name: str) -> None:
+    response = client.post(query, n=123)
+    assert response.status_code == 200
+    assert response.json()["data"] is None
+    error = response.json()["errors"][0]
+    assert error["message"] == f"{type_name} not found"
+    assert error["extensions"]["code"] == "not_found"
+
+
+def test_dossiers_that_are_hidden_or_gone_are_not_found(client: Client) -> None:
+    groups = client.control("truth").json()["groupes"]
+    hidden = [row["number"] for group in groups for row in (*group["pending"], *group["deleted"])]
+    limbo = [number for group in groups for number in group["limbo"]]
+    assert limbo
+    for number in (*hidden[:20], *limbo):
+        assert code_of(client.post(DOSSIER, n=number)) == "not_found"
+
+
+def test_a_body_that_is_no_json(sandbox: Sandbox) -> None:
+    for body in (b"{", b"[]", b""):
+        response = post(sandbox, f"Bearer {sandbox.token}", content=body)
+        assert (response.status_code, code_of(response)) == (400, "bad_request")
+
+
+def test_a_query_that_is_no_graphql(client: Client) -> None:
+    response = client.post("query {")
+    assert (response.status_code, code_of(response)) == (400, "graphql_parse_failed")
+
+
+def test_a_query_that_does_not_fit_the_schema_has_no_data(client: Client) -> None:
+    response = client.post("{ demarche(number: 1) { nope } }")
+    assert response.status_code == 200
+    assert "data" not in response.json()
+    assert code_of(response) == "undefinedField"
+
+
+@pytest.mark.parametrize("value", [None, "twelve", 1.5, 1 << 31])
+def test_a_variable_that_does_not_fit(client: Client, value: Any) -> None:
+    response = client.post(DEMARCHE, n=value)
+    assert response.status_code == 200
+    assert response.json().get("data") is None
+    assert response.json()["errors"]
+
+
+def test_a_number_beyond_32_bits_is_a_bad_request(client: Client) -> None:
+    assert code_of(client.post(DEMARCHE, n=1 << 31)) == "bad_request"
+
+
+def test_a_date_that_is_none(client: Client, sandbox: Sandbox) -> None:
+    query = page_query("dossiers", filters=("updatedSince",))
+    response = client.post(query, number=sandbox.groupes[0], updatedSince="yesterday")
+    assert "updatedSince of type ISO8601DateTime was provided invalid value" in response.json()["errors"][0]["message"]
+
+
+def test_stored_queries_are_not_kept(sandbox: Sandbox) -> None:
+    response = post(sandbox, f"Bearer {sandbox.token}", json={"queryId": "ds-query-v2"})
+    assert (response.status_code, code_of(response)) == (400, "bad_request")
+    assert "the sandbox stores none" in response.json()["errors"][0]["message"]
+
+
+@pytest.mark.parametrize("variables", ["", None, "{}", " ", {}])
+def test_variables_may_be_blank(sandbox: Sandbox, variables: Any) -> None:
+    body = {"query": TYPENAME, "variables": variables}
+    assert post(sandbox, f"Bearer {sandbox.token}", json=body).status_code == 200
+
+
+def test_variables_may_be_the_text_of_json(sandbox: Sandbox) -> None:
+    body = {"query": DEMARCHE, "variables": f'{{"n": {sandbox.demarche}}}'}
+    assert "errors" not in post(sandbox, f"Bearer {sandbox.token}", json=body).json()
+
+
+def test_the_operation_is_chosen_by_name(sandbox: Sandbox) -> None:
+    two = "query a { a: __typename } query b { b: __typename }"
+    named = post(sandbox, f"Bearer {sandbox.token}", json={"query": two, "operationName": "b"})
+    assert named.json() == {"data": {"b": "Query"}}
+    unnamed = post(sandbox, f"Bearer {sandbox.token}", json={"query": two}).json()
+    assert "data" not in unnamed
+    assert unnamed["errors"]
+
+
+def test_only_posts_are_answered(sandbox: Sandbox) -> None:
+    assert HTTP.get(sandbox.url).status_code == 405
+
+
+def test_a_garbled_cursor(client: Client, sandbox: Sandbox) -> None:
+    for cursor in ("garbage", "MjAyNg", "é"):
+        response = client.post(page_query("dossiers"), number=sandbox.groupes[0], after=cursor)
+        assert (response.status_code, code_of(response)) == (400, "bad_request")
+
+
+@pytest.mark.parametrize("pair", [("first", "last"), ("before", "after")])
+def test_arguments_that_exclude_each_other(client: Client, sandbox: Sandbox, pair: tuple[str, str]) -> None:
+    cursor = client.page("dossiers", first=1)["pageInfo"]["endCursor"]
+    values = dict.fromkeys(pair, 5 if "first" in pair else cursor)
+    response = client.post(page_query("dossiers"), number=sandbox.groupes[0], **values)
+    assert (response.status_code, code_of(response)) == (200, "bad_request")
+    assert response.json()["errors"][0]["message"] == f'Arguments "{pair[0]}" and "{pair[1]}" are exclusive'
+
+
+@pytest.mark.parametrize("name", ["revision", "minRevision", "maxRevision"])
+def test_the_server_does_not_survive_a_revision_of_a_group(client: Client, sandbox: Sandbox, name: str) -> None:
+    response = client.post(page_query("dossiers", filters=(name,)), number=sandbox.groupes[0], **{name: "x"})
+    assert_internal_error(response)
+
+
+@pytest.mark.parametrize("closed", ["true", "false"])
+def test_the_server_does_not_survive_a_filter_on_closed_groups(client: Client, sandbox: Sandbox, closed: str) -> None:
+    query = f"query($n: Int!) {{ demarche(number: $n) {{ groupeInstructeurs(closed: {closed}) {{ number }} }} }}"
+    assert_internal_error(client.post(query, n=sandbox.demarche))
+
+
+def test_the_server_does_not_survive_an_inline_fragment_without_a_type(client: Client, sandbox: Sandbox) -> None:
+    query = "query($n: Int!) { demarche(number: $n) { ... @include(if: true) { title } } }"
+    assert_internal_error(client.post(query, n=sandbox.demarche))
+
+
+def assert_internal_error(response: httpx.Response) -> None:
+    assert response.status_code == 500
+    error = response.json()["errors"][0]
+    assert error["message"] == "Internal Server Error"
+    assert error["extensions"]["code"] == "internal_server_error"
+    assert uuid.UUID(error["extensions"]["exception_id"])
+    assert response.json()["data"] is None

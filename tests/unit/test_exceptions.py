@@ -1,0 +1,157 @@
+"""Errors are what their page says: one tree, facts that survive a process, texts that show them."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+import re
+
+import pytest
+
+from ds_provider import exceptions
+from ds_provider.exceptions import (
+    FACTS,
+    DSAccessError,
+    DSConfigurationError,
+    DSDestinationError,
+    DSError,
+    DSGroupesFailedError,
+    DSNetworkForbiddenError,
+    DSNotFoundError,
+    DSRateLimitedError,
+    DSServerError,
+    DSTransientError,
+    DSTransportError,
+)
+
+_LINE = re.compile(r"^ {4}(?P<tree>[ │├└─]*)(?P<name>DS\w+)", re.MULTILINE)
+
+KNOWN = {
+    "groupe_instructeur_number": 12,
+    "stream": "dossiers",
+    "window": "created [2026-11-01T00:00:00+00:00, …)",
+    "cursor": "MjAyNi0x",
+    "code": "internal_server_error",
+    "exception_id": "0b6f",
+    "http_status": 500,
+}
+
+
+def told_tree() -> dict[str, str | None]:
+    """Each class of the module's docstring with the one that it is drawn under."""
+    above: list[tuple[int, str]] = []
+    tree: dict[str, str | None] = {}
+    for line in _LINE.finditer(exceptions.__doc__ or ""):
+        depth, name = len(line["tree"]), line["name"]
+        above = [(other, parent) for other, parent in above if other < depth]
+        tree[name] = above[-1][1] if above else None
+        above.append((depth, name))
+    return tree
+
+
+def family(parent: type[DSError] = DSError) -> list[type[DSError]]:
+    return [parent] + [kind for child in parent.__subclasses__() for kind in family(child)]
+
+
+CLASSES = [kind for kind in family() if kind.__module__ == exceptions.__name__]
+FACTUAL = [kind for kind in CLASSES if kind.__init__ is DSError.__init__]
+SAMPLES = [
+    *[kind("what happened", **KNOWN) for kind in FACTUAL],
+    DSNetworkForbiddenError("refused", ip="203.0.113.7/32", code="forbidden", http_status=403),
+    DSTransportError("broken", sent=False),
+    DSRateLimitedError("spent", wait_seconds=12.5, http_status=429),
+    DSGroupesFailedError("two of three failed", {12: DSNotFoundError("gone", **KNOWN), 13: DSTransportError("broken")}),
+]
+
+
+def test_the_tree_is_the_one_that_is_drawn():
+    parents = {kind.__name__: kind.__bases__[0].__name__ for kind in CLASSES}
+    assert told_tree() == {**parents, "DSError": None}
+
+
+def test_every_class_has_a_sample_here():
+    assert {type(sample) for sample in SAMPLES} == set(CLASSES)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_every_class_says_what_it_is_for(kind):
+    assert kind.__doc__
+
+
+def facts(error: DSError) -> dict[str, object]:
+    known = dict(vars(error))
+    if isinstance(error, DSGroupesFailedError):
+        known["failures"] = {number: (type(child), facts(child)) for number, child in error.failures.items()}
+    return known
+
+
+@pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
+def test_an_error_survives_a_change_of_process(error, again):
+    twin = again(error)
+    assert type(twin) is type(error)
+    assert twin.args == error.args
+    assert facts(twin) == facts(error)
+    assert str(twin) == str(error)
+
+
+@pytest.mark.parametrize("kind", FACTUAL)
+def test_a_text_shows_every_fact(kind):
+    text = str(kind("what happened", **KNOWN))
+    assert text.startswith("what happened (")
+    assert all(str(value) in text for value in KNOWN.values())
+    assert all(name.replace("_", " ") in text for name in KNOWN)
+
+
+@pytest.mark.parametrize("kind", FACTUAL)
+def test_a_text_without_facts_is_the_message(kind):
+    assert str(kind("what happened")) == "what happened"
+
+
+@pytest.mark.parametrize("name", FACTS)
+def test_a_text_shows_one_fact_alone(name):
+    assert str(DSError("x", **{name: KNOWN[name]})) == f"x ({name.replace('_', ' ')} {KNOWN[name]})"
+
+
+def test_all_facts_are_tried_here():
+    assert set(FACTS) == set(KNOWN)
+
+
+def test_a_place_is_added_to_what_is_known():
+    error = DSServerError("failed", code="internal_server_error", exception_id="0b6f", http_status=500)
+    located = error.locate(groupe_instructeur_number=12, stream="dossiers", window="all", cursor="c")
+    assert located is error
+    assert (error.groupe_instructeur_number, error.stream, error.window, error.cursor) == (12, "dossiers", "all", "c")
+    assert (error.code, error.exception_id, error.http_status) == ("internal_server_error", "0b6f", 500)
+
+
+def test_a_place_that_is_known_is_kept():
+    error = DSError("failed", **KNOWN)
+    error.locate(groupe_instructeur_number=99, stream="other", window="other", cursor="other")
+    assert {name: getattr(error, name) for name in FACTS} == KNOWN
+
+
+def test_a_place_that_is_told_in_two_steps_is_whole():
+    error = DSError("failed").locate(cursor="c", stream="dossiers").locate(groupe_instructeur_number=12)
+    assert (error.groupe_instructeur_number, error.stream, error.cursor) == (12, "dossiers", "c")
+
+
+def test_a_place_shows_in_the_text():
+    assert "groupe instructeur number 12" in str(DSTransportError("broken").locate(groupe_instructeur_number=12))
+
+
+def test_errors_are_also_what_python_calls_them():
+    assert issubclass(DSConfigurationError, ValueError)
+    assert issubclass(DSDestinationError, OSError)
+
+
+@pytest.mark.parametrize("kind", CLASSES)
+def test_nothing_is_both_for_a_person_and_for_another_attempt(kind):
+    assert not (issubclass(kind, DSTransientError) and issubclass(kind, DSAccessError | DSConfigurationError))
+
+
+def test_the_failures_of_several_groups_are_kept_by_number():
+    failures = {12: DSNotFoundError("gone"), 13: DSTransportError("broken")}
+    error = DSGroupesFailedError("two failed", failures)
+    failures.clear()
+    assert list(error.failures) == [12, 13]
