@@ -6,10 +6,6 @@ BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 CONTRACT := ../shared/contract
 COMPOSE_SCHEMA := vendor.compose-spec
-SANDBOX_TOKEN := contract
-
-FREE_PORT := import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])
-KNOCK := import socket, sys; socket.create_connection(("127.0.0.1", int(sys.argv[1])), timeout=1)
 
 # The caller's Airflow, Python and pytest settings must not change what is built or tested.
 unexport $(filter AIRFLOW% _AIRFLOW% PYTEST_%,$(.VARIABLES))
@@ -53,17 +49,7 @@ compose: $(INSTALLED) ## check docker-compose.yaml against the Compose specifica
 
 ifneq ($(wildcard $(CONTRACT)/check.py),)
 contract: $(INSTALLED) ## hold the queries and the sandbox against the API's schema, where it is at hand
-	$(BIN)/python $(CONTRACT)/check.py documents ds_provider/api/documents
-	@port=$$($(BIN)/python -c '$(FREE_PORT)'); \
-	$(BIN)/python -m ds_provider.sandbox --host 127.0.0.1 --port $$port & sandbox=$$!; \
-	trap 'kill $$sandbox 2>/dev/null; wait $$sandbox' EXIT; \
-	tries=150; \
-	until $(BIN)/python -c '$(KNOCK)' $$port 2>/dev/null; do \
-		tries=$$((tries - 1)); \
-		test $$tries -gt 0 && kill -0 $$sandbox 2>/dev/null || { echo 'contract: the sandbox does not answer' >&2; exit 1; }; \
-		sleep 0.2; \
-	done; \
-	$(BIN)/python $(CONTRACT)/check.py sandbox http://127.0.0.1:$$port/api/v2/graphql $(SANDBOX_TOKEN)
+	$(BIN)/python scripts/contract.py $(CONTRACT)/check.py
 else
 contract:
 	@echo 'contract: skipped, $(CONTRACT) is not here'

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from graphql import execute_sync, parse
 
-from ds_provider.sandbox.answers import ServerError, internal_error, refusal
+from ds_provider.sandbox.answers import RefusalError, ServerError, internal_error, refusal
 from ds_provider.sandbox.auth import Token
 from ds_provider.sandbox.clock import Clock
 from ds_provider.sandbox.complexity import Cost, check_limits
@@ -50,9 +50,6 @@ class Api:
         :raises RefusalError: if the request as a whole is refused
         """
         query, name = body.get("query"), body.get("operationName") or None
-        if body.get("queryId"):
-            told = f'No query with id "{body["queryId"]}": the sandbox stores none, send the text as `query`'
-            raise refusal(400, told, "bad_request")
         if not isinstance(query, str) or not query.strip():
             raise refusal(400, "No query string was present", "bad_request")
         given = read_json_variables(body.get("variables"))
@@ -90,6 +87,23 @@ class Api:
         plan, cost = self._plans[key]
         check_limits(cost.measure(operation, variables), _page_limit(strike))
         return plan
+
+
+def refuse_stored_query(body: JSON) -> None:
+    """:raises RefusalError: with HTTP 400 if the body names a stored query: there are none"""
+    if body.get("queryId"):
+        told = f'No query with id "{body["queryId"]}": the sandbox stores none, send the text as `query`'
+        raise refusal(400, told, "bad_request")
+
+
+def operation_name(body: JSON) -> str | None:
+    """The operation that a body asks for, by its own word or as the only one of its document."""
+    given: str | None = body.get("operationName") or None
+    try:
+        operation = read_document(str(body.get("query"))).operation(given)
+    except (RefusalError, ServerError):
+        return given
+    return operation.name.value if operation.name else None
 
 
 def read_json_variables(told: Any) -> JSON:

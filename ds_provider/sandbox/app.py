@@ -18,6 +18,7 @@ from starlette.types import ASGIApp
 
 from ds_provider.sandbox import control, files
 from ds_provider.sandbox.answers import RefusalError, internal_error, refusal
+from ds_provider.sandbox.api import operation_name, read_json_variables, refuse_stored_query
 from ds_provider.sandbox.damage import count_rows
 from ds_provider.sandbox.faults import Strike
 from ds_provider.sandbox.state import Served, State
@@ -57,6 +58,13 @@ class Call:
     body: dict[str, Any]
     rows: int = 0
 
+    @property
+    def variables(self) -> dict[str, Any]:
+        try:
+            return read_json_variables(self.body.get("variables"))
+        except RefusalError:
+            return {}
+
 
 async def serve(state: State, request: Request) -> Response:
     """Answer one GraphQL request, faults included, and keep a note of it."""
@@ -66,9 +74,7 @@ async def serve(state: State, request: Request) -> Response:
         response = _respond(state, request, await request.body(), strike, call)
         response = await _delay(strike, call, response)
     request.state.fault = next((name for name in ("dropped", "cut_body") if name in strike), None)
-    state.note(
-        Served(call.body.get("operationName"), call.body.get("variables") or {}, response.status_code, strike.names())
-    )
+    state.note(Served(operation_name(call.body), call.variables, response.status_code, strike.names()))
     return response
 
 
@@ -111,6 +117,7 @@ def _answer(state: State, request: Request, raw: bytes, strike: Strike, call: Ca
     address = request.client.host if request.client else "127.0.0.1"
     authorization = request.headers.get("Authorization")
     call.body = read_body(raw)
+    refuse_stored_query(call.body)
     token = state.tokens.admit(authorization, address, state.clock.now_micros)
     if "server_error" in strike:
         raise internal_error()

@@ -21,8 +21,12 @@ CLOCK_ORDERS = {"now", "advance_seconds", "running"}
 
 
 def routes(state: State) -> list[Route]:
-    """
-    ``GET state``, ``GET truth``, ``POST clock``, ``POST faults``.
+    """What tells of the sandbox, and what gives it orders.
+
+    * ``GET state``: time, groups with their counts, tokens, faults, requests so far
+    * ``GET truth``: who is in which list, with dates in microseconds
+    * ``POST clock``: see :func:`set_clock`
+    * ``POST faults``: an object of faults by name, in the place of those in force
     """
     return [
         Route("/sandbox/state", _reading(lambda: describe(state)), methods=["GET"]),
@@ -55,9 +59,10 @@ def _json(status: int, body: JSON) -> Response:
 
 
 def set_clock(state: State, orders: JSON) -> None:
-    """
-    ``now`` (ISO 8601) moves the clock there and has it stand still, ``advance_seconds`` moves it on,
-    ``running`` lets it run or stand still.
+    """Move the clock, or let it run.
+
+    ``now`` (ISO 8601 with an offset) moves it there and has it stand still, ``advance_seconds`` moves it
+    on, ``running`` lets it run (true) or stand still (false).
 
     :raises ValueError: if an order is not known or leads back
     """

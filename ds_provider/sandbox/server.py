@@ -139,6 +139,7 @@ class Sandbox:
 
     @property
     def state(self) -> State:
+        """The parts that all this is read from."""
         return self._state
 
     def __enter__(self) -> Sandbox:

@@ -21,6 +21,7 @@ REMEMBERED = 10_000
 class Served:
     """A GraphQL request that was answered.
 
+    :ivar operation: the name of the operation; None if it has none or was not read
     :ivar status: the HTTP status; that of the whole answer, where a fault cut it
     :ivar faults: the names of the faults that struck it
     """

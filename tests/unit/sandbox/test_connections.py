@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.clock import DAY, iso_second, micros, moment
 from ds_provider.sandbox.connections import Entry, Key, paginate, read_cursor, write_cursor
-from tests.unit.sandbox.client import LISTS, NOW, Client
+from tests.unit.sandbox.client import LISTS, NOW, Client, page_query
 
 # few instants, so that ties within one microsecond are common
 keys = st.lists(st.integers(0, 4), max_size=40).map(
@@ -118,6 +118,13 @@ def test_by_default_dossiers_come_by_deposit_and_since_an_update_by_update(clien
     assert [row["number"] for row in client.walk("dossiers", 7)] == [number for _, number in deposits]
     walked = client.walk("dossiers", 7, updatedSince="2000-01-01")
     assert [row["number"] for row in walked] == [number for _, number in updates]
+
+
+def test_the_deprecated_order_turns_everything_round(client: Client, sandbox: Sandbox) -> None:
+    ascending = [row["number"] for row in client.walk("dossiers", 7)]
+    assert [row["number"] for row in client.walk("dossiers", 7, order="DESC")] == ascending[::-1]
+    response = client.post(page_query("dossiers", filters=("order",)), number=sandbox.groupes[0], last=3, order="DESC")
+    assert response.json()["errors"][0]["extensions"]["code"] == "bad_request"
 
 
 def test_since_takes_in_its_own_instant(client: Client) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from tests.unit.sandbox.client import HTTP, NOW, Client
+from tests.unit.sandbox.client import NOW, Client
 
 
 @pytest.fixture
@@ -93,10 +93,11 @@ def test_the_world_moves_with_the_clock(asking: Client) -> None:
 
 def test_requests_are_noted(asking: Client) -> None:
     query = "query numbers($n: Int!) { groupeInstructeur(number: $n) { number } }"
-    body = {"query": query, "operationName": "numbers", "variables": {"n": asking.sandbox.groupes[0]}}
-    HTTP.post(asking.sandbox.url, json=body, headers=asking.headers)
-    (noted,) = asking.sandbox.requests
-    assert (noted.operation, noted.variables, noted.status) == ("numbers", body["variables"], 200)
+    asking.ask(query, n=asking.sandbox.groupes[0])
+    asking.post("{", n=1)
+    asking.post("{ __typename }")
+    noted = [(one.operation, one.variables, one.status) for one in asking.sandbox.requests]
+    assert noted == [("numbers", {"n": asking.sandbox.groupes[0]}, 200), (None, {"n": 1}, 400), (None, {}, 200)]
 
 
 def test_it_is_served_within_with_only() -> None:

@@ -140,8 +140,10 @@ def test_a_date_that_is_none(client: Client, sandbox: Sandbox) -> None:
     assert "updatedSince of type ISO8601DateTime was provided invalid value" in response.json()["errors"][0]["message"]
 
 
-def test_stored_queries_are_not_kept(sandbox: Sandbox) -> None:
-    response = post(sandbox, f"Bearer {sandbox.token}", json={"queryId": "ds-query-v2"})
+@pytest.mark.parametrize("with_token", [True, False])
+def test_stored_queries_are_not_kept(sandbox: Sandbox, with_token: bool) -> None:
+    authorization = f"Bearer {sandbox.token}" if with_token else None
+    response = post(sandbox, authorization, json={"queryId": "ds-query-v2"})
     assert (response.status_code, code_of(response)) == (400, "bad_request")
     assert "the sandbox stores none" in response.json()["errors"][0]["message"]
 

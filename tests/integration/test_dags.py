@@ -1,0 +1,135 @@
+"""Each DAG in ``dags/``, run in a real Airflow against the sandbox: what lands is what the service shows."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from ds_provider.api import retries
+from ds_provider.hooks.ds import DSHook
+from ds_provider.landing.rows import iter_rows
+from ds_provider.sandbox import Sandbox
+
+pytestmark = pytest.mark.integration
+
+DAGS = Path(__file__).parents[2] / "dags"
+PARIS = ZoneInfo("Europe/Paris")
+EXPECTED = {"ds_groupes_fan_out", "ds_demarche_fan_out", "ds_backfill_by_deposit_date"}
+
+
+def load(name: str) -> Any:
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(dag_folder=str(DAGS / f"{name}.py"), bundle_name="dags-folder")
+    assert not bag.import_errors
+    dag = bag.dags[name]
+    for task in dag.tasks:
+        # a retry would wait for minutes
+        task.retries = 0
+    return dag
+
+
+def midnight(day: str) -> datetime:
+    return datetime.fromisoformat(day).replace(tzinfo=PARIS)
+
+
+def micros(instant: datetime) -> int:
+    return round(instant.timestamp() * 1_000_000)
+
+
+def shown(sandbox: Sandbox, groupe: int, column: str, start: datetime, end: datetime) -> set[int]:
+    """The dossiers that the service shows in a group and window."""
+    every = sandbox.world.dossiers.values()
+    visible = (dossier for dossier in every if dossier.visible and dossier.groupe.number == groupe)
+    return {d.number for d in visible if micros(start) <= getattr(d, column) < micros(end)}
+
+
+def landed(zone: Path, groupe: int, stream: str, window: str = "*") -> list[int]:
+    manifests = zone.glob(f"groupe-{groupe}/{stream}/{window}/manifest.json")
+    return [row["number"] for path in manifests for row in iter_rows(path.as_uri())]
+
+
+def links_of(groupe: int) -> set[int]:
+    """The dossiers that a group's dossiers link to: the service fails on the one with the other."""
+    every = [champ for dossier in DSHook().iter_dossiers(groupe) for champ in dossier["champs"]]
+    rows = [champ for repetition in every for row in repetition.get("rows", ()) for champ in row["champs"]]
+    return {champ["dossier"]["number"] for champ in every + rows if champ.get("dossier")}
+
+
+def test_every_dag_is_run_here():
+    assert {path.stem for path in DAGS.glob("*.py")} == EXPECTED
+
+
+def test_a_day_of_several_groups_lands(sandbox, connection, run_dag, tmp_path):
+    conf = {"groupes": sandbox.groupes, "destination": tmp_path.as_uri()}
+    run = run_dag(load("ds_groupes_fan_out"), logical_date=midnight("2026-11-19"), run_conf=conf)
+    assert run.state == "success"
+    day = midnight("2026-11-18"), midnight("2026-11-19")
+    assert (run.data_interval_start, run.data_interval_end) == day
+    for groupe in sandbox.groupes:
+        numbers = landed(tmp_path, groupe, "dossiers")
+        expected = shown(sandbox, groupe, "updated_at", day[0] - timedelta(minutes=5), day[1])
+        assert Counter(numbers) == Counter(expected)
+        pending = {d.number for d in sandbox.world.dossiers.values() if d.pending and d.groupe.number == groupe}
+        assert Counter(landed(tmp_path, groupe, "pending_deleted_dossiers")) == Counter(pending)
+        since = micros(day[0] - timedelta(days=45))
+        rows = [row for row in sandbox.world.deleted if row.groupe and row.groupe.number == groupe]
+        deleted = [row.number for row in rows if row.deleted_at >= since]
+        assert Counter(landed(tmp_path, groupe, "deleted_dossiers")) == Counter(deleted)
+
+
+def test_the_groups_of_a_demarche_land_closed_ones_too(sandbox, connection, run_dag, tmp_path):
+    conf = {"demarche": sandbox.demarche, "groupes_per_task": 2, "destination": tmp_path.as_uri()}
+    run = run_dag(load("ds_demarche_fan_out"), logical_date=midnight("2026-11-19"), run_conf=conf)
+    assert run.state == "success"
+    assert [groupe.closed for groupe in sandbox.world.demarche.groupes] == [False, False, True]
+    for groupe in sandbox.groupes:
+        rows = [row.number for row in sandbox.world.deleted if row.groupe and row.groupe.number == groupe]
+        assert Counter(landed(tmp_path, groupe, "deleted_dossiers")) == Counter(rows)
+        assert list(tmp_path.glob(f"groupe-{groupe}/dossiers/*/manifest.json"))
+
+
+def test_a_group_that_fails_leaves_the_others_and_no_green_run(sandbox, connection, run_dag, tmp_path, monkeypatch):
+    monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
+    day = midnight("2026-11-18"), midnight("2026-11-19")
+    bad, *good = sandbox.groupes
+    linked = {number for groupe in good for number in links_of(groupe)}
+    poison = min(shown(sandbox, bad, "updated_at", *day) - linked)
+    sandbox.faults.set({"poison": {"numbers": [poison]}})
+    try:
+        conf = {"demarche": sandbox.demarche, "groupes_per_task": 2, "destination": tmp_path.as_uri()}
+        run = run_dag(load("ds_demarche_fan_out"), logical_date=day[1], run_conf=conf)
+    finally:
+        sandbox.faults.clear()
+    assert run.state == "failed"
+    assert landed(tmp_path, bad, "dossiers") == []
+    for groupe in good:
+        expected = shown(sandbox, groupe, "updated_at", day[0] - timedelta(minutes=5), day[1])
+        assert Counter(landed(tmp_path, groupe, "dossiers")) == Counter(expected)
+
+
+def test_months_of_the_past_neither_overlap_nor_leave_a_gap(sandbox, connection, run_dag, tmp_path):
+    conf = {"groupes": sandbox.groupes, "destination": tmp_path.as_uri()}
+    dag = load("ds_backfill_by_deposit_date")
+    for month in ("2026-09-01", "2026-10-01", "2026-11-01", "2026-12-01"):
+        run = run_dag(dag, logical_date=midnight(month), run_conf=conf)
+        assert run.state == "success"
+    for groupe in sandbox.groupes:
+        expected = shown(sandbox, groupe, "depose_at", midnight("2026-08-01"), midnight("2026-12-01"))
+        assert Counter(landed(tmp_path, groupe, "dossiers")) == Counter(expected)
+
+
+def test_a_month_that_is_read_again_replaces_what_was_landed(sandbox, connection, run_dag, tmp_path):
+    conf = {"groupes": sandbox.groupes[:1], "destination": tmp_path.as_uri()}
+    dag = load("ds_backfill_by_deposit_date")
+    numbers = []
+    for second in (0, 1):
+        run_dag(dag, logical_date=midnight("2026-11-01") + timedelta(seconds=second), run_conf=conf)
+        numbers.append(Counter(landed(tmp_path, sandbox.groupes[0], "dossiers")))
+    assert numbers[0] == numbers[1]
+    assert len(list(tmp_path.glob("*/*/*/manifest.json"))) == 1

@@ -1,0 +1,66 @@
+"""With each fault of the service: all rows, or an error that says why. Never fewer rows and no error."""
+
+from __future__ import annotations
+
+import time
+from collections import Counter
+
+import pytest
+
+from ds_provider.api import retries
+from ds_provider.exceptions import DSError
+from ds_provider.hooks.ds import DSHook
+from ds_provider.sandbox.faults import NAMES
+
+pytestmark = pytest.mark.integration
+
+PASSING = sorted(set(NAMES) - {"poison", "slow", "complexity"})
+
+
+@pytest.fixture(autouse=True)
+def no_waiting(monkeypatch):
+    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    monkeypatch.setattr(retries, "RATE_LIMIT_LONGEST_WAIT_SECONDS", 0.0)
+
+
+@pytest.fixture
+def truth(sandbox, connection):
+    sandbox.faults.clear()
+    return {groupe: Counter(d["number"] for d in DSHook().iter_dossiers(groupe)) for groupe in sandbox.groupes}
+
+
+@pytest.mark.parametrize("probability", [0.05, 0.2, 0.6])
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_fault_now_and_then_costs_no_row(fault, probability, sandbox, connection, truth):
+    sandbox.faults.set({fault: probability})
+    try:
+        for groupe, expected in truth.items():
+            try:
+                read = Counter(d["number"] for d in DSHook().iter_dossiers(groupe, page_size=20, include_champs=False))
+            except DSError as error:
+                assert error.groupe_instructeur_number == groupe  # noqa: PT017 - either outcome is right, a third is not
+            else:
+                assert read == expected
+    finally:
+        sandbox.faults.clear()
+
+
+@pytest.mark.parametrize("fault", PASSING)
+def test_a_fault_from_the_second_page_on_is_an_error_with_its_place(fault, sandbox, connection):
+    sandbox.faults.set({fault: {"probability": 1.0, "from": 2}})
+    try:
+        with pytest.raises(DSError) as caught:
+            list(DSHook().iter_dossiers(sandbox.groupes[0], page_size=20))
+    finally:
+        sandbox.faults.clear()
+    assert caught.value.groupe_instructeur_number == sandbox.groupes[0]
+    assert caught.value.cursor
+
+
+def test_a_service_that_refuses_large_pages_is_read_with_small_ones(sandbox, connection, truth):
+    sandbox.faults.set({"complexity": {"page_size": 20}})
+    try:
+        groupe = sandbox.groupes[0]
+        assert Counter(d["number"] for d in DSHook().iter_dossiers(groupe)) == truth[groupe]
+    finally:
+        sandbox.faults.clear()

@@ -1,0 +1,79 @@
+"""A run without a window of its own goes on where the last one ended, as the task's asset remembers."""
+
+from __future__ import annotations
+
+from collections import Counter
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pendulum
+import pytest
+from airflow.sdk import DAG, Asset
+
+from ds_provider.landing.rows import iter_rows
+from ds_provider.operators.extract import DSExtractDossiersOperator
+from ds_provider.sandbox import Sandbox
+
+pytestmark = pytest.mark.integration
+
+PARIS = ZoneInfo("Europe/Paris")
+
+
+def dag_over(groupe: int, destination: str) -> DAG:
+    with DAG("ds_watermark", schedule=None, start_date=pendulum.datetime(2026, 1, 1, tz="Europe/Paris")) as dag:
+        DSExtractDossiersOperator(
+            task_id="dossiers",
+            groupe_instructeur_number=groupe,
+            destination=destination,
+            window="updated",
+            outlets=[Asset("ds_watermark_dossiers")],
+        )
+    return dag
+
+
+def manifests(zone: Path) -> list[str]:
+    return [path.as_uri() for path in sorted(zone.glob("*/dossiers/*/manifest.json"))]
+
+
+def numbers(url: str) -> Counter[int]:
+    return Counter(row["number"] for row in iter_rows(url))
+
+
+def test_each_run_reads_what_the_last_one_had_not(monkeypatch, run_dag, tmp_path):
+    before, after = (datetime(2026, 11, day, 12, tzinfo=PARIS) for day in (10, 13))
+    with Sandbox(seed=5, groupes=1, dossiers=60, now=before, rate_limit=0) as sandbox:
+        value = f'{{"conn_type": "ds", "host": "{sandbox.url}", "password": "{sandbox.token}"}}'
+        monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value)
+        dag = dag_over(sandbox.groupes[0], tmp_path.as_uri())
+
+        assert run_dag(dag).state == "success"
+        (first,) = manifests(tmp_path)
+        everyone = {d.number for d in sandbox.world.dossiers.values() if d.visible}
+        assert set(numbers(first)) == everyone
+
+        sandbox.clock.move_to(after)
+        assert run_dag(dag).state == "success"
+        (second,) = set(manifests(tmp_path)) - {first}
+        since = round(before.timestamp() * 1_000_000)
+        changed = {d.number for d in sandbox.world.dossiers.values() if d.visible and d.updated_at >= since}
+        assert changed <= set(numbers(second))
+        assert len(numbers(second)) < len(everyone), "the second run did not read the whole group again"
+
+
+def test_a_run_that_fails_does_not_move_the_watermark(monkeypatch, run_dag, tmp_path):
+    now = datetime(2026, 11, 10, 12, tzinfo=PARIS)
+    with Sandbox(seed=6, groupes=1, dossiers=60, now=now, rate_limit=0) as sandbox:
+        value = f'{{"conn_type": "ds", "host": "{sandbox.url}", "password": "%s"}}'
+        dag = dag_over(sandbox.groupes[0], tmp_path.as_uri())
+        dag.dag_id = "ds_watermark_failing"
+        dag.task_dict["dossiers"].outlets = [Asset("ds_watermark_failing")]
+
+        monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value % sandbox.tokens["without_rights"])
+        assert run_dag(dag).state == "failed"
+        assert manifests(tmp_path) == []
+
+        monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value % sandbox.token)
+        assert run_dag(dag).state == "success"
+        (landed,) = manifests(tmp_path)
+        assert set(numbers(landed)) == {d.number for d in sandbox.world.dossiers.values() if d.visible}
