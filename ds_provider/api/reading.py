@@ -18,7 +18,7 @@ from ds_provider.api import documents
 from ds_provider.api.answers import Body, read_answer
 from ds_provider.api.messages import Exchange, Request
 from ds_provider.api.retries import Flow, Step, settle
-from ds_provider.api.streams import Selection
+from ds_provider.api.streams import PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.exceptions import (
     DSComplexityError,
     DSError,
@@ -153,18 +153,34 @@ class _Reader:
         self.cursor = selection.after
         self._size = PageSize(selection.page_size)
         self._query = documents.load(selection.stream.document)
+        self._forward = selection.order == "ASC"
         self._fence: int | None = None
+        self._newest: str | None = None
+        self._reached: datetime | None = None
         self._requests = 0
 
     def pages(self) -> Flow[Page]:
         """Each page; no further one once the window's end or the connection's is reached."""
         yield from self._find_end()
+        yield from self._walk()
+        if self._moves_on_behind():
+            self._forward, self.cursor, self._reached = True, self._newest, None
+            yield from self._walk()
+
+    def _walk(self) -> Flow[Page]:
         more = True
         while more:
             info, rows = yield from self._ask(self._next_request, self._read_page, self._size)
             self._size.whole()
+            self._newest = self._newest or info.end_cursor
             page, more = self._page(info, rows)
             yield page
+
+    def _moves_on_behind(self) -> bool:
+        """Walking down by date of change, a dossier that changes meanwhile moves up past the walk."""
+        window = self.selection.window
+        open_above = window is not None and window.column == "updated" and window.end is None
+        return open_above and not self._forward and not self.selection.after and self._newest is not None
 
     def locate(self, error: DSError) -> DSError:
         """Say in an error what was being read, and from where on."""
@@ -189,8 +205,7 @@ class _Reader:
         return (yield from settle(counted, read, adapt))
 
     def _next_request(self) -> Request:
-        descending = self.selection.order == "DESC"
-        count, cursor = ("last", "before") if descending else ("first", "after")
+        count, cursor = ("first", "after") if self._forward else ("last", "before")
         variables: dict[str, Any] = {**self.selection.filters(), count: self._size.rows}
         if self.cursor:
             variables[cursor] = self.cursor
@@ -211,9 +226,17 @@ class _Reader:
         """The rows in the order of the walk, each of them with the date by which it is sorted."""
         connection = self._read_connection(exchange)
         rows = [_row(node) for node in connection.nodes or ()]
-        for row in rows:
-            row.date(self.selection.sort_column)
-        return connection.page_info, rows if self.selection.order == "ASC" else rows[::-1]
+        rows = rows if self._forward else rows[::-1]
+        dates = [row.date(self.selection.sort_column) for row in rows]
+        if self.selection.stream is not PENDING_DELETED_DOSSIERS:
+            self._check_order(dates)
+        return connection.page_info, rows
+
+    def _check_order(self, dates: list[datetime]) -> None:
+        """A page that goes back was read before, or is of another walk. A pending deletion shows another date."""
+        walked = [self._reached, *dates] if self._reached else dates
+        if walked != sorted(walked, reverse=not self._forward):
+            raise DSIncompletePageError("the page goes back behind the one before")
 
     def _checked(self, connection: _Connection) -> _Connection:
         nodes = connection.nodes
@@ -225,9 +248,9 @@ class _Reader:
         return connection
 
     def _onward(self, info: _PageInfo) -> tuple[bool, str | None]:
-        if self.selection.order == "DESC":
-            return info.has_previous_page, info.start_cursor
-        return info.has_next_page, info.end_cursor
+        if self._forward:
+            return info.has_next_page, info.end_cursor
+        return info.has_previous_page, info.start_cursor
 
     def _page(self, info: _PageInfo, received: list[Row]) -> tuple[Page, bool]:
         more, cursor = self._onward(info)
@@ -235,6 +258,7 @@ class _Reader:
         self.cursor = cursor or self.cursor
         kept = list(self._within(received))
         reached = received[-1].date(self.selection.sort_column) if received else None
+        self._reached = reached or self._reached
         requests, self._requests = self._requests, 0
         rows = [row for row in kept if self._on_revision(row)]
         return Page(rows, len(received), requests, self.cursor, reached), more and len(kept) == len(received)
@@ -242,7 +266,7 @@ class _Reader:
     def _within(self, rows: list[Row]) -> Iterator[Row]:
         """The rows before the window's end. Walking down, the walk began there and all are."""
         for row in rows:
-            if self.selection.order == "ASC" and self._is_beyond(row):
+            if self._forward and self._is_beyond(row):
                 return
             yield row
 
@@ -261,17 +285,16 @@ class _Reader:
         window = self.selection.window
         if window is None or window.end is None:
             return
-        descending = self.selection.order == "DESC"
-        if self.selection.after if descending else window.end.microsecond == 0:
+        if window.end.microsecond == 0 if self._forward else self.selection.after:
             return
         request = Request(documents.load("first_dossier"), self.selection.beyond(window).filters())
         connection = yield from self._ask(lambda: request, self._read_connection)
         if not connection.nodes:
             return
-        if descending:
-            self.cursor = connection.page_info.start_cursor
-        else:
+        if self._forward:
             self._fence = _row(connection.nodes[0]).head.number
+        else:
+            self.cursor = connection.page_info.start_cursor
 
 
 def _row(node: msgspec.Raw) -> Row:

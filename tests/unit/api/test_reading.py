@@ -286,3 +286,28 @@ def test_a_null_node_is_never_given_to_the_reader():
     drive = Drive(read(select_dossiers(7)), lambda request: null_node(Connection(world_of(3))(request)))
     assert isinstance(drive.error, DSIncompletePageError)
     assert drive.given == []
+
+
+def test_a_dossier_that_moves_up_past_the_walk_down_is_read_all_the_same():
+    world = world_of(25)
+    connection = Connection(world)
+
+    def changing(request: Request) -> Reply:
+        whole = connection(request)
+        if request.variables.get("before"):
+            moved = Stored(3, START + timedelta(minutes=5))
+            connection.rows = sorted([row for row in connection.rows if row.number != 3] + [moved], key=lambda r: r.key)
+        return whole
+
+    window = Window("updated", start=pendulum.instance(START))
+    drive = Drive(read(select_dossiers(7, window=window, order="DESC", page_size=10)), changing)
+    assert drive.error is None
+    assert set(numbers(drive)) == set(range(1, 26))
+
+
+def test_a_page_that_goes_back_is_not_given():
+    pages = {2: lambda whole: Connection(world_of(25))(Request("", {"first": 10})), 3: None}
+    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), pages))
+    assert drive.error is None
+    assert numbers(drive) == list(range(1, 26))
+    assert len(drive.pauses) == 1
