@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.ids import read_id, typed_id
 from ds_provider.sandbox.schema import schema
 from tests.unit.sandbox.client import HTTP, NOW, Client, page_query
 from tests.unit.sandbox.documents import FULL_PAGE
@@ -279,9 +280,10 @@ def test_groups_are_listed_by_label(client: Client, sandbox: Sandbox) -> None:
 
 
 def test_deleted_dossiers_have_ids_of_another_kind(client: Client) -> None:
+    """Pending ones by their own number, deleted ones by that of their row."""
     pending = client.page("pendingDeletedDossiers", "id number state reason dateSupression")["nodes"]
     deleted = client.page("deletedDossiers", "id number state reason dateSupression")["nodes"]
-    alive = client.page("dossiers", "id")["nodes"]
-    ids = [row["id"] for row in (*pending, *deleted)]
-    assert len(set(ids)) == len(ids)
-    assert not set(ids) & {row["id"] for row in alive}
+    alive = client.page("dossiers", "id number")["nodes"]
+    assert all(row["id"] == typed_id("DeletedDossier", row["number"]) for row in pending)
+    assert all(row["id"] == typed_id("Dossier", row["number"]) for row in alive)
+    assert all(read_id(row["id"], "DeletedDossier") not in (None, str(row["number"])) for row in deleted)
