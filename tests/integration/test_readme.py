@@ -1,0 +1,57 @@
+"""What the README shows runs as it stands, but for the reader's own group and folder."""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import pytest
+from airflow.dag_processing.dagbag import DagBag
+
+from ds_provider.hooks.ds import DSHook
+from ds_provider.landing.rows import iter_rows
+
+pytestmark = pytest.mark.integration
+
+README = (Path(__file__).parents[2] / "README.md").read_text()
+
+
+def block_with(text: str) -> str:
+    (block,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if text in block)
+    return block
+
+
+def test_the_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_path):
+    groupe, zone = sandbox.groupes[0], tmp_path / "landing"
+    source = block_with("@dag(").replace("12345", str(groupe)).replace("file:///data/ds", zone.as_uri())
+    file = tmp_path / "my_dossiers.py"
+    file.write_text(source)
+    bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
+    assert not bag.import_errors
+    midnight = datetime(2026, 11, 19, tzinfo=ZoneInfo("Europe/Paris"))
+    assert run_dag(bag.dags["my_dossiers"], logical_date=midnight).state == "success"
+    streams = {path.parent.parent.name for path in zone.glob(f"groupe-{groupe}/*/*/manifest.json")}
+    assert streams == {"dossiers", "deleted_dossiers", "pending_deleted_dossiers"}
+
+
+def test_the_hook_reads_without_files(sandbox, connection, capsys):
+    exec(block_with("DSHook(").replace("12345", str(sandbox.groupes[0])), {})
+    shown = [line.split() for line in capsys.readouterr().out.splitlines() if re.match(r"\d{8} \w+$", line)]
+    since = "2026-11-01T00:00:00+01:00"
+    expected = {d["number"] for d in DSHook().iter_dossiers(sandbox.groupes[0], updated_since=since)}
+    assert {int(number) for number, _ in shown} == expected
+    assert expected
+
+
+def test_rows_are_read_back(sandbox, connection, run_dag, tmp_path):
+    from ds_provider.operators.extract import DSExtractDossiersOperator
+
+    operator = DSExtractDossiersOperator(
+        task_id="x", groupe_instructeur_number=sandbox.groupes[0], destination=tmp_path.as_uri()
+    )
+    scope = {"summary": operator.execute({})}
+    exec(block_with("iter_rows("), scope)
+    assert scope["numbers"] == [row["number"] for row in iter_rows(scope["summary"]["manifest"])]
+    assert scope["numbers"]
