@@ -34,11 +34,12 @@ from ds_provider.operators.retry_policy import DS_RETRY_POLICY
     # the past is read on demand; what is new comes by the daily DAGs
     catchup=False,
     max_active_runs=4,
-    max_active_tasks=4,
     default_args={
+        # over all runs: the token's requests, 400 a minute, are shared by all jobs that use it
+        "max_active_tis_per_dag": 4,
         "retries": 3,
         "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": True,
+        "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
         "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(hours=6),

@@ -26,11 +26,12 @@ from ds_provider.operators.retry_policy import DS_RETRY_POLICY
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
     catchup=True,
     max_active_runs=2,
-    max_active_tasks=4,
     default_args={
+        # over all runs: the token's requests, 400 a minute, are shared by all jobs that use it
+        "max_active_tis_per_dag": 4,
         "retries": 3,
         "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": True,
+        "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
         "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(hours=4),
@@ -67,7 +68,9 @@ def ds_demarche_fan_out():
         totals = {"groupes": len(expected)}
         missing = set()
         for stream in ("dossiers", "deletions"):
-            landed = [group for batch in ti.xcom_pull(task_ids=stream) or [] if batch for group in batch]
+            # a task of which some groups failed gives the others' summaries under another key
+            batches = [*(ti.xcom_pull(task_ids=stream) or ()), *(ti.xcom_pull(task_ids=stream, key="landed") or ())]
+            landed = [group for batch in batches if batch for group in batch]
             totals[stream] = sum(group["rows"] for group in landed)
             missing |= expected - {group["groupe_instructeur_number"] for group in landed}
         print(", ".join(f"{count} {name}" for name, count in totals.items()))

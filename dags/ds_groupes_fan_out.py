@@ -30,13 +30,13 @@ from ds_provider.operators.retry_policy import DS_RETRY_POLICY
     schedule=CronDataIntervalTimetable("@daily", timezone="Europe/Paris"),
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
     catchup=True,
-    # all tasks share the token's budget of requests: a few at a time are as fast and never refused
     max_active_runs=2,
-    max_active_tasks=4,
     default_args={
+        # over all runs: the token's requests, 400 a minute, are shared by all jobs that use it
+        "max_active_tis_per_dag": 4,
         "retries": 3,
         "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": True,
+        "retry_exponential_backoff": 2.0,
         "max_retry_delay": timedelta(hours=1),
         "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(hours=2),

@@ -15,7 +15,7 @@ SANDBOX_OPTIONS = {
     "port": "the port to listen on",
     "seed": "the number that the world of dossiers is grown from: the same seed, the same world",
     "groupes": "how many groupes instructeurs there are",
-    "dossiers": "how many dossiers there are",
+    "dossiers": "how many dossiers each group has",
     "now": "the instant at which the world stands, in ISO 8601 with an offset",
     "rate-limit": "how many requests a token may make in a minute",
 }

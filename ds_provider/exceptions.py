@@ -10,6 +10,7 @@
      │   │   ├─ DSTokenUnknownError        the service does not know it
      │   │   ├─ DSTokenExpiredError        its end date has passed
      │   │   └─ DSNetworkForbiddenError    it is locked to other IP addresses
+     │   ├─ DSEndpointError            there is no API at the connection's address
      │   ├─ DSUnauthorizedError        the token has no right, or no longer, on what was asked
      │   └─ DSNotFoundError            the service shows nothing under that number
      ├─ DSRequestError           the service refuses the request as it is written
@@ -23,13 +24,15 @@
      │   ├─ DSRateLimitedError         the token's requests for this minute are spent
      │   └─ DSIncompletePageError      an answer with holes in it
      └─ DSGroupesFailedError     several groups were asked for and some could not be read
+         └─ DSGroupesRefusedError      none of those for a reason that passes by itself
 
 Nothing here imports Airflow, and no message ever holds the token.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 FACTS = (
     "groupe_instructeur_number",
@@ -132,6 +135,10 @@ class DSNetworkForbiddenError(DSTokenError):
         self.ip = ip
 
 
+class DSEndpointError(DSAccessError):
+    """What answers at the connection's address is not the API."""
+
+
 class DSUnauthorizedError(DSAccessError):
     """The token is good but has no right, or no longer, on the démarche that holds what was asked for."""
 
@@ -198,8 +205,16 @@ class DSGroupesFailedError(DSError):
     """Some of the groups of one task could not be read; all others were.
 
     :param failures: the error of each group that failed, by its number.
+    :param landed: the summaries of the others.
     """
 
-    def __init__(self, message: str, failures: Mapping[int, DSError] | None = None) -> None:
+    def __init__(
+        self, message: str, failures: Mapping[int, DSError] | None = None, landed: Sequence[Any] | None = None
+    ) -> None:
         super().__init__(message)
         self.failures = dict(failures or {})
+        self.landed = list(landed or ())
+
+
+class DSGroupesRefusedError(DSGroupesFailedError):
+    """Some of the groups of one task are refused, and asking again changes nothing until a person acts."""

@@ -20,7 +20,7 @@ import msgspec
 from ds_provider.api.messages import Exchange, NoReply, Reply
 from ds_provider.exceptions import (
     DSComplexityError,
-    DSConfigurationError,
+    DSEndpointError,
     DSError,
     DSIncompletePageError,
     DSMaintenanceError,
@@ -171,7 +171,7 @@ def _refusal(reply: Reply) -> DSError:
             http_status=status,
         )
     if 300 <= status < 400 or status in (404, 405, 410):
-        return DSConfigurationError(
+        return DSEndpointError(
             f"there is no API at this address (HTTP {status}): check the host of the connection", http_status=status
         )
     if status < 300:

@@ -47,7 +47,11 @@ def _reply(response: httpx.Response) -> Reply:
 
 
 def _no_reply(error: httpx.HTTPError) -> NoReply:
-    return NoReply(f"no whole answer from the service: {type(error).__name__}", sent=not isinstance(error, _NOT_SENT))
+    reason = f"no whole answer from {error.request.url.netloc.decode()}, {type(error).__name__}"
+    if isinstance(error, _NOT_SENT):
+        # the text of other errors may quote what was sent, the token included
+        return NoReply(f"{reason} {error}: check the host of the connection, the proxy and the firewall", sent=False)
+    return NoReply(reason, sent=True)
 
 
 def _announce(step: Sleep) -> None:

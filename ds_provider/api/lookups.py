@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 import msgspec
 
 from ds_provider.api import documents
 from ds_provider.api.answers import Body, read_answer
 from ds_provider.api.messages import Exchange, Request
-from ds_provider.api.retries import Flow, once
+from ds_provider.api.retries import Flow, Send, once
 from ds_provider.api.streams import Includes
 from ds_provider.exceptions import DSMalformedAnswerError, DSNotFoundError
 
@@ -32,8 +32,9 @@ def run(request: Request) -> Flow[dict[str, Any]]:
 
 
 def ping() -> Flow[dict[str, Any]]:
-    """The cheapest question that only a good token gets answered."""
-    return run(Request(documents.load("ping")))
+    """The cheapest question that only a good token gets answered. Asked once: somebody waits for the answer."""
+    exchange = yield Send(Request(documents.load("ping")))
+    yield read_answer(cast("Exchange", exchange), _decoder)
 
 
 def groupes(demarche_number: int) -> Flow[list[dict[str, Any]]]:

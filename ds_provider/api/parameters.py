@@ -179,8 +179,23 @@ def select_pending_deleted_dossiers(
     )
 
 
+def parts_of(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parts of a dossier that ``include_…`` parameters name.
+
+    :raises DSConfigurationError: if one is of another name.
+    """
+    for name in parameters:
+        if not name.startswith("include_"):
+            raise DSConfigurationError(f"there is no parameter {name!r}")
+    return {name.removeprefix("include_"): value for name, value in parameters.items()}
+
+
 def parse_includes(given: dict[str, object]) -> Includes:
     """The parts of a dossier to read, by ``include_…`` parameter; what is not given keeps the API's default."""
+    known = vars(Includes())
+    if unknown := sorted(set(given) - set(known)):
+        parts = ", ".join(f"include_{name}" for name in known)
+        raise DSConfigurationError(f"there is no parameter include_{unknown[0]}: the parts of a dossier are {parts}")
     flags = {name: parse_flag(value, f"include_{name}") for name, value in given.items()}
     return Includes(**{name: flag for name, flag in flags.items() if flag is not None})
 

@@ -7,12 +7,13 @@ second or is walked towards from above, by asking once for the first row behind 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, TypeVar
 
 import msgspec
+import pendulum
 
 from ds_provider.api import documents
 from ds_provider.api.answers import Body, read_answer
@@ -154,6 +155,7 @@ class _Reader:
         self._size = PageSize(selection.page_size)
         self._query = documents.load(selection.stream.document)
         self._forward = selection.order == "ASC"
+        self._from_newest = False
         self._fence: int | None = None
         self._newest: str | None = None
         self._reached: datetime | None = None
@@ -162,6 +164,7 @@ class _Reader:
     def pages(self) -> Flow[Page]:
         """Each page; no further one once the window's end or the connection's is reached."""
         yield from self._find_end()
+        self._from_newest = not self._forward and self.cursor is None
         yield from self._walk()
         if self._moves_on_behind():
             self._forward, self.cursor, self._reached = True, self._newest, None
@@ -179,8 +182,9 @@ class _Reader:
     def _moves_on_behind(self) -> bool:
         """Walking down by date of change, a dossier that changes meanwhile moves up past the walk."""
         window = self.selection.window
-        open_above = window is not None and window.column == "updated" and window.end is None
-        return open_above and not self._forward and not self.selection.after and self._newest is not None
+        if window is None or window.column != "updated" or self._newest is None:
+            return False
+        return self._from_newest and (window.end is None or window.end > pendulum.now("UTC"))
 
     def locate(self, error: DSError) -> DSError:
         """Say in an error what was being read, and from where on."""
@@ -240,7 +244,7 @@ class _Reader:
 
     def _checked(self, connection: _Connection) -> _Connection:
         nodes = connection.nodes
-        if nodes is None or any(bytes(node) == b"null" for node in nodes):
+        if nodes is None or any(len(memoryview(node)) == 4 for node in nodes):
             raise DSIncompletePageError("a null stands in the page where a dossier should be")
         more, cursor = self._onward(connection.page_info)
         if more and (not cursor or cursor == self.cursor):
@@ -256,19 +260,15 @@ class _Reader:
         more, cursor = self._onward(info)
         # an empty page has no cursor, and the one before stays good
         self.cursor = cursor or self.cursor
-        kept = list(self._within(received))
+        kept = [row for row in received if not self._is_beyond(row)]
+        if self._forward:
+            kept = received[: next((i for i, row in enumerate(received) if self._is_beyond(row)), len(received))]
+            more = more and len(kept) == len(received)
         reached = received[-1].date(self.selection.sort_column) if received else None
         self._reached = reached or self._reached
         requests, self._requests = self._requests, 0
         rows = [row for row in kept if self._on_revision(row)]
-        return Page(rows, len(received), requests, self.cursor, reached), more and len(kept) == len(received)
-
-    def _within(self, rows: list[Row]) -> Iterator[Row]:
-        """The rows before the window's end. Walking down, the walk began there and all are."""
-        for row in rows:
-            if self._forward and self._is_beyond(row):
-                return
-            yield row
+        return Page(rows, len(received), requests, self.cursor, reached), more
 
     def _is_beyond(self, row: Row) -> bool:
         window = self.selection.window

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from typing import Any
@@ -18,6 +17,7 @@ from ds_provider.api.parameters import (
     explicit_window,
     parse_includes,
     parse_number,
+    parts_of,
     select_deleted_dossiers,
     select_dossiers,
     select_pending_deleted_dossiers,
@@ -27,8 +27,8 @@ from ds_provider.api.streams import Selection
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.connection import client_settings
 
-# httpx tells each request at INFO: in a task's log that is a second line per page
-logging.getLogger("httpx").setLevel(logging.WARNING)
+# Airflow itself gives up a connection test after a minute, without a word
+TEST_TIMEOUT_SECONDS = 10.0
 
 
 class DSHook(BaseHook):
@@ -75,7 +75,8 @@ class DSHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask the service whether it takes the token, and say what is wrong if not."""
         try:
-            with self.client() as client:
+            settings = client_settings(self.get_connection(self.ds_conn_id))
+            with DSClient(**settings | {"read_timeout": TEST_TIMEOUT_SECONDS}) as client:
                 client.result(lookups.ping())
         except DSError as error:
             return False, str(error)
@@ -104,10 +105,10 @@ class DSHook(BaseHook):
         """One dossier, wherever its group, with the fields of a group's pages.
 
         :param number: the dossier's number.
-        :param includes: its parts, as ``champs=``, ``annotations=``, ``messages=``…
+        :param includes: its parts, as ``include_champs=``, ``include_messages=``…
         :raises DSNotFoundError: if it is hidden, deleted, or never was: the API does not tell these apart.
         """
-        flow = lookups.dossier(parse_number(number, "number"), parse_includes(dict(includes)))
+        flow = lookups.dossier(parse_number(number, "number"), parse_includes(parts_of(includes)))
         with self.client() as client:
             return client.result(flow)
 
@@ -158,7 +159,7 @@ class DSHook(BaseHook):
             order=order,
             page_size=page_size,
             after=after,
-            includes={name.removeprefix("include_"): value for name, value in includes.items()},
+            includes=parts_of(includes),
         )
         return self._iterate(selection)
 

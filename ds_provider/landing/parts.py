@@ -83,7 +83,14 @@ class PartWriter:
                 self.close()
 
     def close(self) -> None:
-        """Make what was written durable."""
+        """Finish the part that is being written."""
         if self._open is not None:
             self.parts.append(self._open.close())
             self._open = None
+
+    def abort(self) -> None:
+        """Remove all that was written."""
+        self.close()
+        for part in self.parts:
+            (self._folder / part.name).unlink()
+        self.parts.clear()

@@ -47,6 +47,8 @@ class Landing:
         self._writer = PartWriter(self.folder, self._generation)
         with self._storage_errors():
             make_folder(self.folder)
+            # before the first page: a storage that will not be read back fails before anything is asked
+            self._previous = find_manifest(self.folder)
 
     def add(self, page: Page) -> None:
         """Write a page's rows.
@@ -68,13 +70,18 @@ class Landing:
         """
         with self._storage_errors():
             self._writer.close()
-            previous = find_manifest(self.folder)
-            manifest = self._manifest(previous)
+            manifest = self._manifest(self._previous)
             self._replace_manifest(manifest)
         # a leftover costs space, not truth: it is not worth failing a reading that is published
         with contextlib.suppress(Exception):
-            self._remove_leftovers(manifest, previous)
+            self._remove_leftovers(manifest, self._previous)
         return manifest
+
+    def abort(self) -> None:
+        """Remove what was written of a reading that failed; what readers see stays as it was."""
+        # what cannot be removed now is removed as an orphan later
+        with contextlib.suppress(Exception):
+            self._writer.abort()
 
     @property
     def manifest_url(self) -> str:

@@ -14,17 +14,19 @@ from ds_provider.api.parameters import (
     explicit_window,
     is_absent,
     parse_groupes,
+    parts_of,
     select_deleted_dossiers,
     select_dossiers,
     select_pending_deleted_dossiers,
 )
-from ds_provider.exceptions import DSConfigurationError
+from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.layout import open_destination
 from ds_provider.operators.extraction import each_groupe, land, summary_of
 from ds_provider.operators.windows import (
     RunColumn,
     Watermark,
+    check_is_over,
     no_window,
     remembered_window,
     run_window,
@@ -54,8 +56,8 @@ class _ExtractOperator(BaseOperator):
     destination: str
     ds_conn_id: str
 
-    def _extract(self, prepare: Callable[[int], Extraction]) -> Summary | list[Summary]:
-        """Check all that can be checked, then read.
+    def _extract(self, context: Context, prepare: Callable[[int], Extraction]) -> Summary | list[Summary]:
+        """Check all that can be checked, then read. Where groups fail, the others' summaries are in XCom ``landed``.
 
         :param prepare: checks what is asked of a group and gives what then reads it.
         """
@@ -65,7 +67,11 @@ class _ExtractOperator(BaseOperator):
             zone = open_destination(self.destination)
             if not several:
                 return extractions[numbers[0]](client, zone)
-            return each_groupe(numbers, lambda number: extractions[number](client, zone), self.log)
+            try:
+                return each_groupe(numbers, lambda number: extractions[number](client, zone), self.log)
+            except DSGroupesFailedError as error:
+                context["ti"].xcom_push(key="landed", value=error.landed)
+                raise
 
 
 class DSExtractDossiersOperator(_ExtractOperator):
@@ -79,7 +85,8 @@ class DSExtractDossiersOperator(_ExtractOperator):
     window on ``created`` can.
 
     :param groupe_instructeur_number: the group, or a list of groups, which are then read one after another: one that
-        fails does not stop the others, and the task fails at the end naming those that did. (templated)
+        fails does not stop the others, and the task fails at the end naming those that did, with the summaries of the
+        others in the XCom ``landed``. (templated)
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
     :param window: ``"updated"`` or ``"created"``: the window of the run on that date, from its partition, else its
         data interval, else the watermark in the task's one asset outlet. (templated)
@@ -94,7 +101,7 @@ class DSExtractDossiersOperator(_ExtractOperator):
     :param revision: only dossiers on that revision of the form, by its API id. (templated)
     :param order: ``ASC`` or ``DESC``, by the date of the window, by deposit without one. (templated)
     :param page_size: rows a request, 100 at most. (templated)
-    :param after: a cursor of the same reading to begin behind. (templated)
+    :param after: a cursor of the same reading to begin behind, for one group and without ``window``. (templated)
     :param include_champs: the form's answers. (templated, like all that follow)
     :param include_annotations: the officers' private fields.
     :param include_traitements: the history of states.
@@ -191,9 +198,11 @@ class DSExtractDossiersOperator(_ExtractOperator):
         self.ds_conn_id = ds_conn_id
 
     def execute(self, context: Context) -> Summary | list[Summary]:
-        return self._extract(lambda number: self._extraction(number, context))
+        explicit = self._explicit_window()
+        self._check_after()
+        return self._extract(context, lambda number: self._extraction(number, explicit, context))
 
-    def _extraction(self, number: int, context: Context) -> Extraction:
+    def _extraction(self, number: int, explicit: Window | None, context: Context) -> Extraction:
         plain = select_dossiers(
             number,
             state=self.state,
@@ -204,7 +213,7 @@ class DSExtractDossiersOperator(_ExtractOperator):
             after=self.after,
             includes=self._includes(),
         )
-        window, watermark = self._window(plain, context)
+        window, watermark = (explicit, None) if is_absent(self.window) else self._run_window(plain, context)
         selection = replace(plain, window=window)
 
         def extract(client: DSClient, zone: ObjectStoragePath) -> Summary:
@@ -217,26 +226,35 @@ class DSExtractDossiersOperator(_ExtractOperator):
         return extract
 
     def _includes(self) -> dict[str, object]:
-        prefix = "include_"
-        return {
-            name.removeprefix(prefix): getattr(self, name) for name in self.template_fields if name.startswith(prefix)
-        }
+        return parts_of({name: getattr(self, name) for name in self.template_fields if name.startswith("include_")})
 
-    def _window(self, selection: Selection, context: Context) -> tuple[Window | None, Watermark | None]:
-        """The window to read and, where it is the asset's, what remembers how far it was read."""
-        explicit = explicit_window(
+    def _explicit_window(self) -> Window | None:
+        window = explicit_window(
             created_since=self.created_since,
             created_until=self.created_until,
             updated_since=self.updated_since,
             updated_until=self.updated_until,
         )
-        if is_absent(self.window):
-            self._warn_of_future(explicit)
-            return explicit, None
+        if window and not is_absent(self.window):
+            raise DSConfigurationError(f"window={self.window!r} takes the run's own bounds: give it or explicit bounds")
+        now = pendulum.now("UTC")
+        if window and window.start and window.start >= now:
+            raise DSConfigurationError(f"the window {window} has not begun: nothing can be in it yet")
+        if window and window.end and window.end > now:
+            self.log.warning("the window %s is not over: what comes into it later needs another run", window)
+        return window
+
+    def _check_after(self) -> None:
+        """A cursor belongs to one group, and what lies before it was read by somebody else."""
+        several = parse_groupes(self.groupe_instructeur_number)[1]
+        if not is_absent(self.after) and (several or not is_absent(self.window)):
+            raise DSConfigurationError("after is a cursor of one group: give it with one group number and no window")
+
+    def _run_window(self, selection: Selection, context: Context) -> tuple[Window, Watermark | None]:
+        """The run's own window and, where it is the asset's, what remembers how far it was read."""
         column, lookback = self._run_column(), self._checked_lookback()
-        if explicit:
-            raise DSConfigurationError(f"window={column!r} takes the run's own bounds: give it or explicit bounds")
         if window := run_window(column, context, lookback):
+            check_is_over(window)
             return window, None
         watermark = watermark_of(context, self.outlets, selection, column)
         if watermark is None:
@@ -253,10 +271,6 @@ class DSExtractDossiersOperator(_ExtractOperator):
         if not isinstance(lookback, timedelta) or lookback < timedelta(0):
             raise DSConfigurationError(f"lookback must be a timedelta of zero or more: got {lookback!r}")
         return lookback
-
-    def _warn_of_future(self, window: Window | None) -> None:
-        if window and window.end and window.end > pendulum.now("UTC"):
-            self.log.warning("the window %s is not over: what comes into it later needs another run", window)
 
 
 class DSExtractDeletedDossiersOperator(_ExtractOperator):
@@ -306,7 +320,7 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
         self.ds_conn_id = ds_conn_id
 
     def execute(self, context: Context) -> Summary | list[Summary]:
-        return self._extract(self._extraction)
+        return self._extract(context, self._extraction)
 
     def _extraction(self, number: int) -> Extraction:
         walk = {"order": self.order, "page_size": self.page_size}

@@ -10,10 +10,12 @@ import pendulum
 
 from ds_provider.api.reading import Page, read
 from ds_provider.exceptions import (
-    DSConfigurationError,
-    DSDestinationError,
+    DSAccessError,
+    DSEndpointError,
     DSError,
     DSGroupesFailedError,
+    DSGroupesRefusedError,
+    DSRequestError,
     DSTokenError,
 )
 from ds_provider.landing.writing import Landing
@@ -28,7 +30,8 @@ if TYPE_CHECKING:
 T = TypeVar("T")
 
 # what fails for one group for these reasons fails for all: asking on would only add refusals
-_SAME_FOR_ALL = (DSTokenError, DSConfigurationError, DSDestinationError)
+_SAME_FOR_ALL = (DSTokenError, DSEndpointError)
+_LASTING = (DSAccessError, DSRequestError)
 
 
 def land(client: DSClient, selection: Selection, zone: ObjectStoragePath, log: Logger) -> Landing:
@@ -38,10 +41,14 @@ def land(client: DSClient, selection: Selection, zone: ObjectStoragePath, log: L
     """
     landing = Landing(zone, selection)
     progress = _Progress(selection, log)
-    for page in client.iterate(read(selection)):
-        landing.add(page)
-        progress.page(page)
-    landing.publish()
+    try:
+        for page in client.iterate(read(selection)):
+            landing.add(page)
+            progress.page(page)
+        landing.publish()
+    except DSError:
+        landing.abort()
+        raise
     progress.done(landing)
     return landing
 
@@ -63,8 +70,12 @@ def each_groupe(numbers: list[int], extract: Callable[[int], T], log: Logger) ->
             failures[number] = error
     if failures:
         reasons = "; ".join(f"{number}: {error}" for number, error in failures.items())
-        raise DSGroupesFailedError(
-            f"{len(failures)} of {len(numbers)} groupes instructeurs failed, the others are landed: {reasons}", failures
+        refused = all(isinstance(error, _LASTING) for error in failures.values())
+        kind = DSGroupesRefusedError if refused else DSGroupesFailedError
+        raise kind(
+            f"{len(failures)} of {len(numbers)} groupes instructeurs failed, the others are landed: {reasons}",
+            failures,
+            results,
         )
     return results
 

@@ -9,6 +9,7 @@ from airflow.sdk import ExceptionRetryPolicy, RetryAction, RetryRule
 from ds_provider.exceptions import (
     DSAccessError,
     DSConfigurationError,
+    DSGroupesRefusedError,
     DSMaintenanceError,
     DSRateLimitedError,
     DSRequestError,
@@ -17,7 +18,7 @@ from ds_provider.exceptions import (
 DS_RETRY_POLICY = ExceptionRetryPolicy(
     rules=[
         RetryRule(
-            exception=[DSAccessError, DSConfigurationError, DSRequestError],
+            exception=[DSAccessError, DSConfigurationError, DSGroupesRefusedError, DSRequestError],
             action=RetryAction.FAIL,
             reason="a person must change the token, its rights or a parameter first",
         ),

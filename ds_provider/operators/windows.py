@@ -40,16 +40,16 @@ class Watermark:
 
     def __init__(self, store: Any, key: str) -> None:
         self._store = store
-        self._key = key
+        self.key = key
 
     def get(self) -> pendulum.DateTime | None:
-        return parse_instant(self._store.get(self._key), f"the watermark {self._key}")
+        return parse_instant(self._store.get(self.key), f"the watermark {self.key}")
 
     def advance(self, instant: pendulum.DateTime) -> None:
-        """Move forward, never back: a run that was late must not undo what a later one reached."""
+        """Move forward: a run that was late must not undo what a later one reached."""
         known = self.get()
         if known is None or instant > known:
-            self._store.set(self._key, instant.isoformat())
+            self._store.set(self.key, instant.isoformat())
 
 
 def watermark_of(context: Context, outlets: Sequence[Any], selection: Selection, column: RunColumn) -> Watermark | None:
@@ -84,13 +84,36 @@ def run_window(column: RunColumn, context: Context, lookback: timedelta) -> Wind
     return Window(column, *bounds, lookback) if bounds else None
 
 
+def check_is_over(window: Window) -> None:
+    """A run's own window is over when the run is due: what is still to come into it would be lost.
+
+    :raises DSConfigurationError: if it is not.
+    """
+    if window.end and window.end > pendulum.now("UTC"):
+        raise DSConfigurationError(
+            f"the run's window {window} is not over: give a CronPartitionTimetable run_offset=-1, so that a run is for "
+            "the period before it, or give the task explicit bounds"
+        )
+
+
 def remembered_window(column: RunColumn, context: Context, watermark: Watermark, lookback: timedelta) -> Window:
-    """From where the last reading ended to the moment at which this run was due."""
+    """From where the last reading ended to the moment at which this run was due.
+
+    A task that runs again, after a failure or cleared, reads the same window again, wherever the watermark is by then.
+    """
+    store = context["task_state_store"]
+    if not isinstance(bounds := store.get(watermark.key), list):
+        bounds = [instant.isoformat() for instant in _next_bounds(context, watermark)]
+        store.set(watermark.key, bounds)
+    start, end = (parse_instant(bound, "the window kept for this task") for bound in bounds)
+    return Window(column, start, end, timedelta(0) if start == BEGINNING else lookback)
+
+
+def _next_bounds(context: Context, watermark: Watermark) -> tuple[pendulum.DateTime, pendulum.DateTime]:
     end = _whole_seconds(pendulum.instance(context["dag_run"].run_after))
     known = watermark.get()
     # a run that is made up for later may be due before what was already reached: then only the lookback is read
-    start = BEGINNING if known is None else min(_whole_seconds(known), end.subtract(seconds=1))
-    return Window(column, start, end, timedelta(0) if known is None else lookback)
+    return (BEGINNING if known is None else min(_whole_seconds(known), end.subtract(seconds=1))), end
 
 
 def no_window(column: RunColumn) -> DSConfigurationError:

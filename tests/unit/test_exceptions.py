@@ -16,6 +16,7 @@ from ds_provider.exceptions import (
     DSDestinationError,
     DSError,
     DSGroupesFailedError,
+    DSGroupesRefusedError,
     DSNetworkForbiddenError,
     DSNotFoundError,
     DSRateLimitedError,
@@ -60,6 +61,7 @@ SAMPLES = [
     DSNetworkForbiddenError("refused", ip="203.0.113.7/32", code="forbidden", http_status=403),
     DSTransportError("broken", sent=False),
     DSRateLimitedError("spent", wait_seconds=12.5, http_status=429),
+    DSGroupesRefusedError("one of three is refused", {12: DSNotFoundError("gone", **KNOWN)}, [{"rows": 1}]),
     DSGroupesFailedError("two of three failed", {12: DSNotFoundError("gone", **KNOWN), 13: DSTransportError("broken")}),
 ]
 

@@ -12,7 +12,7 @@ from ds_provider.api.answers import Body, read_answer
 from ds_provider.api.messages import NoReply, Reply
 from ds_provider.exceptions import (
     DSComplexityError,
-    DSConfigurationError,
+    DSEndpointError,
     DSIncompletePageError,
     DSMaintenanceError,
     DSMalformedAnswerError,
@@ -100,12 +100,12 @@ REQUEST = {
 }
 
 ADDRESS = {
-    "moved": (reply(status=301, body=b"", location="https://elsewhere.test/"), DSConfigurationError),
-    "found elsewhere": (html(302), DSConfigurationError),
-    "permanently elsewhere": (html(308), DSConfigurationError),
-    "not found": (html(404), DSConfigurationError),
-    "method not allowed": (html(405), DSConfigurationError),
-    "gone": (html(410), DSConfigurationError),
+    "moved": (reply(status=301, body=b"", location="https://elsewhere.test/"), DSEndpointError),
+    "found elsewhere": (html(302), DSEndpointError),
+    "permanently elsewhere": (html(308), DSEndpointError),
+    "not found": (html(404), DSEndpointError),
+    "method not allowed": (html(405), DSEndpointError),
+    "gone": (html(410), DSEndpointError),
 }
 
 PASSING = {

@@ -13,14 +13,14 @@ from typing import Any
 import httpx
 import pytest
 
-from ds_provider.api import lookups
+from ds_provider.api import documents, lookups
 from ds_provider.api.client import READ_TIMEOUT_SECONDS
 from ds_provider.api.messages import Request
 from ds_provider.api.parameters import select_dossiers
 from ds_provider.api.reading import read
 from ds_provider.api.retries import ATTEMPTS, Send
 from ds_provider.exceptions import (
-    DSConfigurationError,
+    DSEndpointError,
     DSError,
     DSIncompletePageError,
     DSMaintenanceError,
@@ -58,7 +58,7 @@ def pauses(monkeypatch) -> list[float]:
 
 def test_a_request_carries_what_the_service_asks_for(driver):
     service = Service(WHOLE)
-    assert driver(service).result(lookups.ping()) == WHOLE["data"]
+    assert driver(service).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
     (sent,) = service.requests
     assert sent.method == "POST"
     assert str(sent.url) == URL
@@ -78,7 +78,7 @@ def test_a_request_carries_the_operation_and_its_variables(driver):
 
 def test_the_service_is_waited_for_longer_than_it_takes_to_give_up(driver):
     service = Service(WHOLE)
-    driver(service).result(lookups.ping())
+    driver(service).result(lookups.run(Request(documents.load("ping"))))
     timeout = service.requests[0].extensions["timeout"]
     assert timeout["read"] == READ_TIMEOUT_SECONDS > 60
     assert timeout["connect"] < timeout["read"]
@@ -86,28 +86,28 @@ def test_the_service_is_waited_for_longer_than_it_takes_to_give_up(driver):
 
 def test_the_wait_for_an_answer_can_be_set(driver):
     service = Service(WHOLE)
-    driver(service, read_timeout=200.0).result(lookups.ping())
+    driver(service, read_timeout=200.0).result(lookups.run(Request(documents.load("ping"))))
     assert service.requests[0].extensions["timeout"]["read"] == 200.0
 
 
 def test_a_compressed_answer_is_read(driver):
     body = gzip.compress(json.dumps(WHOLE).encode())
     service = Service(says(200, content=body, headers={"content-encoding": "gzip"}))
-    assert driver(service).result(lookups.ping()) == WHOLE["data"]
+    assert driver(service).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
 
 
 def test_a_compressed_answer_that_is_broken_is_asked_for_again(driver, pauses):
     broken = says(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(b"no gzip"))
     service = Service(broken, WHOLE)
-    assert driver(service).result(lookups.ping()) == WHOLE["data"]
+    assert driver(service).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
     assert len(pauses) == 1
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_not_followed(driver, status):
     service = Service(says(status, headers={"location": "https://elsewhere.test/"}))
-    with pytest.raises(DSConfigurationError):
-        driver(service).result(lookups.ping())
+    with pytest.raises(DSEndpointError):
+        driver(service).result(lookups.run(Request(documents.load("ping"))))
     assert len(service.requests) == 1
 
 
@@ -132,7 +132,7 @@ TRANSPORT_ERRORS = {
 def test_a_connection_that_stays_broken_is_told_after_all_attempts(driver, pauses, kind):
     service = Service(kind("no"))
     with pytest.raises(DSTransportError) as caught:
-        driver(service).result(lookups.ping())
+        driver(service).result(lookups.run(Request(documents.load("ping"))))
     assert caught.value.sent is TRANSPORT_ERRORS[kind]
     assert kind.__name__ in str(caught.value)
     assert len(service.requests) == ATTEMPTS
@@ -141,7 +141,7 @@ def test_a_connection_that_stays_broken_is_told_after_all_attempts(driver, pause
 
 @pytest.mark.parametrize("kind", TRANSPORT_ERRORS)
 def test_a_connection_that_breaks_once_costs_one_pause(driver, pauses, kind):
-    assert driver(Service(kind("no"), WHOLE)).result(lookups.ping()) == WHOLE["data"]
+    assert driver(Service(kind("no"), WHOLE)).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
     assert len(pauses) == 1
 
 
@@ -156,14 +156,14 @@ def test_a_mutation_goes_out_once_if_it_may_have_arrived(driver, kind):
 def test_a_pause_lasts_as_long_as_the_service_says(driver, pauses):
     headers = {"RateLimit-Reset": "1795000030", "Date": "Wed, 18 Nov 2026 11:06:40 GMT"}
     stamp = says(429, text="Calme toi, cowboy !", headers=headers)
-    assert driver(Service(stamp, WHOLE)).result(lookups.ping()) == WHOLE["data"]
+    assert driver(Service(stamp, WHOLE)).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
     assert len(pauses) == 1
     assert 30 <= pauses[0] <= 31
 
 
 def test_a_pause_is_announced_with_its_cause(driver, caplog):
     with caplog.at_level(logging.WARNING, "ds_provider"):
-        driver(Service(says(502, text="<html>"), WHOLE)).result(lookups.ping())
+        driver(Service(says(502, text="<html>"), WHOLE)).result(lookups.run(Request(documents.load("ping"))))
     (record,) = caplog.records
     assert record.levelno == logging.WARNING
     assert "502" in record.getMessage()
@@ -186,7 +186,7 @@ FAILURES = {
     "maintenance": (says(503, json={"error": "maintenance"}), DSMaintenanceError),
     "malformed": (says(200, text="<html>"), DSMalformedAnswerError),
     "null": ({"data": None}, DSIncompletePageError),
-    "elsewhere": (says(404, text="nothing"), DSConfigurationError),
+    "elsewhere": (says(404, text="nothing"), DSEndpointError),
     "transport": (httpx.ReadError("broken"), DSTransportError),
     "header refused": (httpx.LocalProtocolError(f"Illegal header value b'Bearer {TOKEN}'"), DSTransportError),
 }
@@ -196,7 +196,7 @@ FAILURES = {
 def test_no_failure_shows_the_token(driver, caplog, answer, expected):
     driven = driver(Service(answer))
     with caplog.at_level(logging.DEBUG), pytest.raises(expected) as caught:
-        driven.result(lookups.ping())
+        driven.result(lookups.run(Request(documents.load("ping"))))
     shown = [
         "".join(traceback.format_exception(caught.value)),
         repr(caught.value),
@@ -264,7 +264,7 @@ def test_a_failure_in_the_flow_closes_it_and_comes_through(driver):
 
 def test_a_failure_that_is_none_of_the_network_s_is_not_hidden(driver):
     with pytest.raises(ZeroDivisionError):
-        driver(Service(ZeroDivisionError())).result(lookups.ping())
+        driver(Service(ZeroDivisionError())).result(lookups.run(Request(documents.load("ping"))))
 
 
 def test_the_flow_gets_the_whole_answer_with_its_headers_in_lower_case(driver):
@@ -288,6 +288,6 @@ def test_an_error_of_a_page_says_where_it_happened(driver):
 
 def test_the_connection_is_closed_behind_the_block(driver):
     driven = driver(Service(WHOLE))
-    driven.result(lookups.ping())
+    driven.result(lookups.run(Request(documents.load("ping"))))
     with pytest.raises(RuntimeError, match="closed"):
-        driven.result(lookups.ping())
+        driven.result(lookups.run(Request(documents.load("ping"))))

@@ -131,7 +131,7 @@ def test_a_demarche_that_is_not_for_this_token(service):
 
 def test_one_dossier(service):
     service.will_say({"data": {"dossier": {"number": 5}}})
-    assert DSHook().get_dossier(5, messages=True, champs=False) == {"number": 5}
+    assert DSHook().get_dossier(5, include_messages=True, include_champs=False) == {"number": 5}
     asked = service.variables[0]
     assert (asked["number"], asked["includeMessages"], asked["includeChamps"]) == (5, True, False)
 

@@ -123,3 +123,13 @@ class Store:
     def set(self, key: str, value: Any) -> None:
         self.writes.append((key, value))
         self.known[key] = value
+
+
+class Ti:
+    """A task instance that keeps what is pushed."""
+
+    def __init__(self) -> None:
+        self.pushed: dict[str, Any] = {}
+
+    def xcom_push(self, key: str, value: Any) -> None:
+        self.pushed[key] = value

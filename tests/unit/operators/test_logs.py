@@ -8,7 +8,7 @@ import pytest
 
 from ds_provider.exceptions import DSError, DSGroupesFailedError
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from tests.unit.operators.service import START, dossiers, from_the_second_page, unauthorized
+from tests.unit.operators.service import START, Ti, dossiers, from_the_second_page, unauthorized
 
 PERSON = "Zinedine.Quelquun@example.org"
 
@@ -90,7 +90,7 @@ def test_nothing_that_is_logged_or_raised_holds_a_persons_data(service, destinat
     service.holds(10, *people(1, dateDepot=PERSON))
     service.fails(8, from_the_second_page(unauthorized()))
     with pytest.raises(DSGroupesFailedError) as caught:
-        operator(destination, [7, 8, 9, 10], page_size=2).execute({})
+        operator(destination, [7, 8, 9, 10], page_size=2).execute({"ti": Ti()})
     assert set(caught.value.failures) == {8, 9, 10}
     said = lines()
     assert any("8 failed" in line for line in said)

@@ -24,7 +24,9 @@ DUE = pendulum.instance(START).add(hours=1)
 
 
 def run(store, due=DUE, **context):
-    return {"asset_state_store": {ASSET: store}, "dag_run": SimpleNamespace(run_after=due), **context}
+    # each run has a task state of its own; a task that runs again is given the one it had
+    given = {"task_state_store": Store(), **context}
+    return {"asset_state_store": {ASSET: store}, "dag_run": SimpleNamespace(run_after=due), **given}
 
 
 def operator(destination, *, groupe=7, outlets=(ASSET,), window="updated", **asked):
@@ -210,3 +212,11 @@ def test_a_watermark_that_is_no_instant_is_told(known, service, destination):
     with pytest.raises(DSConfigurationError, match=KEY):
         operator(destination).execute(run(Store(**{KEY: known})))
     assert service.requests == []
+
+
+def test_a_task_that_runs_again_reads_the_window_it_had(service, destination):
+    service.holds(7, *dossiers(1, 2))
+    store, state = Store(), Store()
+    first = operator(destination).execute(run(store, task_state_store=state))
+    again = operator(destination).execute(run(store, task_state_store=state))
+    assert (again["window"], again["rows"], again["manifest"]) == (first["window"], first["rows"], first["manifest"])

@@ -9,7 +9,9 @@ from ds_provider.exceptions import (
     DSAccessError,
     DSConfigurationError,
     DSDestinationError,
+    DSEndpointError,
     DSGroupesFailedError,
+    DSGroupesRefusedError,
     DSNetworkForbiddenError,
     DSNotFoundError,
     DSTokenExpiredError,
@@ -19,7 +21,7 @@ from ds_provider.exceptions import (
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from tests.unit.api.flows import reply
-from tests.unit.operators.service import dossiers, unauthorized
+from tests.unit.operators.service import Ti, dossiers, unauthorized
 
 
 @pytest.fixture
@@ -40,21 +42,21 @@ def landed(destination: str, groupe: int) -> list[int]:
 
 @pytest.mark.parametrize("given", [[3, 1, 2], "[3, 1, 2]", (3, "1", 2), [3, 1, 2, 1]], ids=repr)
 def test_a_list_of_groups_is_a_list_of_summaries(given, three, destination):
-    summaries = operator(destination, given).execute({})
+    summaries = operator(destination, given).execute({"ti": Ti()})
     assert [summary["groupe_instructeur_number"] for summary in summaries] == [3, 1, 2]
     assert [landed(destination, groupe) for groupe in (1, 2, 3)] == [[10, 11], [20, 21], [30, 31]]
     assert len(three.conn_ids) == 1, "over one connection"
 
 
 def test_a_list_of_one_is_a_list(three, destination):
-    assert len(operator(destination, [2]).execute({})) == 1
+    assert len(operator(destination, [2]).execute({"ti": Ti()})) == 1
 
 
 def test_groups_that_fail_are_named_and_the_others_land(three, destination):
     three.fails(1, lambda request: unauthorized("not_found", "GroupeInstructeurWithNumber not found"))
     three.fails(3, lambda request: NoReply("connection lost", sent=True))
     with pytest.raises(DSGroupesFailedError) as caught:
-        operator(destination, [1, 2, 3]).execute({})
+        operator(destination, [1, 2, 3]).execute({"ti": Ti()})
     assert {groupe: type(error) for groupe, error in caught.value.failures.items()} == {
         1: DSNotFoundError,
         3: DSTransportError,
@@ -79,7 +81,7 @@ def refusal(status: int, message: str):
         (refusal(403, "Without a token, only persisted queries are allowed"), DSTokenUnknownError),
         (refusal(401, "Token has expired"), DSTokenExpiredError),
         (refusal(403, "Request issued from a forbidden network. Add 1.2.3.4/32 to it"), DSNetworkForbiddenError),
-        (reply(status=404, body=b"<html>"), DSConfigurationError),
+        (reply(status=404, body=b"<html>"), DSEndpointError),
         (unauthorized("deprecated_token", "the token is of an old kind"), DSAccessError),
     ],
     ids=lambda one: getattr(one, "__name__", ""),
@@ -87,34 +89,49 @@ def refusal(status: int, message: str):
 def test_what_is_wrong_for_all_stops_at_once(answer, error, three, destination):
     three.fails(2, lambda request: answer)
     with pytest.raises(error):
-        operator(destination, [1, 2, 3]).execute({})
+        operator(destination, [1, 2, 3]).execute({"ti": Ti()})
     assert [asked["number"] for asked in three.variables] == [1, 2]
     assert landed(destination, 1) == [10, 11]
+
+
+def test_the_summaries_of_the_others_are_told_all_the_same(three, destination):
+    three.fails(2, lambda request: unauthorized("not_found", "not found"))
+    ti = Ti()
+    with pytest.raises(DSGroupesRefusedError):
+        operator(destination, [1, 2, 3]).execute({"ti": ti})
+    assert [summary["groupe_instructeur_number"] for summary in ti.pushed["landed"]] == [1, 3]
+
+
+def test_a_cursor_is_of_one_group(three, destination):
+    with pytest.raises(DSConfigurationError, match="after"):
+        operator(destination, [1, 2], after="abc").execute({})
+    assert three.requests == []
 
 
 def test_a_single_groups_error_is_not_wrapped(three, destination):
     three.fails(1, lambda request: unauthorized("not_found", "not found"))
     with pytest.raises(DSNotFoundError):
-        operator(destination, 1).execute({})
+        operator(destination, 1).execute({"ti": Ti()})
 
 
 def test_one_bad_number_in_a_list_stops_all_before_anything_is_asked(three, destination):
     with pytest.raises(DSConfigurationError, match="groupe_instructeur_number"):
-        operator(destination, [1, "x", 3]).execute({})
+        operator(destination, [1, "x", 3]).execute({"ti": Ti()})
     assert three.requests == []
 
 
 def test_a_folder_that_fails_is_a_failure_of_the_destination(three, destination, tmp_path):
     (tmp_path / "zone").mkdir()
     (tmp_path / "zone/groupe-2").write_text("a file where the group's folder should be")
-    with pytest.raises(DSDestinationError) as caught:
-        operator(destination, [1, 2, 3]).execute({})
-    assert caught.value.groupe_instructeur_number == 2
+    with pytest.raises(DSGroupesFailedError) as caught:
+        operator(destination, [1, 2, 3]).execute({"ti": Ti()})
+    assert isinstance(caught.value.failures[2], DSDestinationError)
+    assert landed(destination, 3)
 
 
 def test_deletions_of_several_groups_fail_alone_too(three, destination):
     three.fails(1, lambda request: unauthorized("not_found", "not found"))
     made = DSExtractDeletedDossiersOperator(task_id="t", groupe_instructeur_number=[1, 2], destination=destination)
     with pytest.raises(DSGroupesFailedError) as caught:
-        made.execute({})
+        made.execute({"ti": Ti()})
     assert list(caught.value.failures) == [1]
