@@ -247,7 +247,7 @@ class _Reader:
         if nodes is None or any(len(memoryview(node)) == 4 for node in nodes):
             raise DSIncompletePageError("a null stands in the page where a dossier should be")
         more, cursor = self._onward(connection.page_info)
-        if more and (not cursor or cursor == self.cursor):
+        if more and (not nodes or not cursor or cursor == self.cursor):
             raise DSIncompletePageError("the page says that more follow but leads nowhere")
         return connection
 

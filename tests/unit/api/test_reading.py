@@ -113,7 +113,16 @@ def leads_nowhere(whole: Reply) -> Reply:
     return reply(body)
 
 
+def emptied(whole: Reply) -> Reply:
+    body = json.loads(whole.body)
+    content = body["data"]["groupeInstructeur"]["dossiers"]
+    content["nodes"] = []
+    content["pageInfo"]["hasNextPage"] = True
+    return reply(body)
+
+
 FAULTS = {
+    "emptied, with a cursor": emptied,
     "null node": null_node,
     "timeout with data": timeout_with_data,
     "cut body": cut,
