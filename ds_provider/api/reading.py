@@ -247,7 +247,9 @@ class _Reader:
         if nodes is None or any(len(memoryview(node)) == 4 for node in nodes):
             raise DSIncompletePageError("a null stands in the page where a dossier should be")
         more, cursor = self._onward(connection.page_info)
-        if more and (not nodes or not cursor or cursor == self.cursor):
+        if not nodes and cursor:
+            raise DSIncompletePageError("the page is empty and yet has a cursor, which an empty page has not")
+        if more and (not cursor or cursor == self.cursor):
             raise DSIncompletePageError("the page says that more follow but leads nowhere")
         return connection
 

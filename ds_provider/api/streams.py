@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
-from ds_provider.api.windows import Window
+from ds_provider.api.windows import BEGINNING, Window
 from ds_provider.exceptions import DSConfigurationError
 
 Order = Literal["ASC", "DESC"]
@@ -93,6 +93,8 @@ class Selection:
     def filters(self) -> dict[str, Any]:
         """The GraphQL variables that choose the rows."""
         start = self.window.read_from if self.window else None
+        if self.window and self.window.column == "updated":
+            start = start or BEGINNING
         chosen: dict[str, Any] = {"number": self.groupe_instructeur_number}
         if self.stream is DOSSIERS:
             chosen |= {"state": self.state, "archived": self.archived}

@@ -15,6 +15,10 @@ Column = Literal["created", "updated", "deleted"]
 
 _DATED = re.compile(r"\d{4}-?\d\d-?\d\d")
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
+# earlier than any dossier: an updated window that is open below still needs a bound, for without one the server
+# sorts by deposit
+BEGINNING = pendulum.datetime(2010, 1, 1, tz="UTC")
+
 _EXAMPLE = "2026-11-01T00:00:00+01:00"
 
 

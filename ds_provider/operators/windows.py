@@ -12,16 +12,13 @@ import pendulum
 from airflow.sdk import Asset, Context
 
 from ds_provider.api.streams import Selection
-from ds_provider.api.windows import Window, parse_instant
+from ds_provider.api.windows import BEGINNING, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.landing.layout import digest
 
 RunColumn = Literal["created", "updated"]
 
 PARIS = "Europe/Paris"
-
-# an incremental reading begins here: the service is younger, and a bound makes the server sort by that date
-BEGINNING = pendulum.datetime(2010, 1, 1, tz="UTC")
 
 _PERIODS = {
     re.compile(r"\d{4}-\d\d-\d\dT\d\d"): ("YYYY-MM-DDTHH", pendulum.duration(hours=1)),

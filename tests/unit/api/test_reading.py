@@ -320,3 +320,13 @@ def test_a_page_that_goes_back_is_not_given():
     assert drive.error is None
     assert numbers(drive) == list(range(1, 26))
     assert len(drive.pauses) == 1
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+@pytest.mark.parametrize("column", ["created", "updated"])
+def test_the_server_is_asked_to_sort_by_the_date_of_the_window(column, order):
+    window = Window(column, end=pendulum.instance(START + timedelta(seconds=5)))
+    drive = Drive(read(select_dossiers(7, window=window, order=order)), Connection(world_of(9)))
+    sorts = {"updatedSince" in request.variables for request in drive.requests}
+    assert sorts == {column == "updated"}
+    assert sorted(numbers(drive)) == [1, 2, 3, 4]
