@@ -43,15 +43,20 @@ T = TypeVar("T")
 # a body may be nested deeper than the decoder goes
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
+LONGEST_MESSAGE = 300
+
 _IP = re.compile(r"\bAdd (\S+) to\b")
 
 
 class GraphQLError(msgspec.Struct):
-    """One entry of ``errors``."""
+    """One entry of ``errors``, its message on one line that a log can hold."""
 
     message: str = ""
     path: list[str | int] | None = None
     extensions: dict[str, Any] | None = None
+
+    def __post_init__(self) -> None:
+        self.message = " ".join(self.message.split())[:LONGEST_MESSAGE]
 
     @property
     def code(self) -> str | None:

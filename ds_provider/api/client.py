@@ -42,8 +42,10 @@ def _settings(token: str, user_agent: str, read_timeout: float) -> dict[str, Any
 
 
 def _reply(response: httpx.Response) -> Reply:
+    """The answer, without the token where the service or a proxy repeats it: messages go into logs."""
+    token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, response.content)
+    return Reply(response.status_code, headers, response.content.replace(token, b"***"))
 
 
 def _no_reply(error: httpx.HTTPError) -> NoReply:

@@ -41,6 +41,10 @@ class _Demarche(msgspec.Struct):
     revision: _Revision
 
 
+class _Groupe(msgspec.Struct):
+    number: int
+
+
 class Head(msgspec.Struct):
     """The few fields of a row that reading itself needs; all others stay bytes."""
 
@@ -49,6 +53,7 @@ class Head(msgspec.Struct):
     updated: Instant | None = msgspec.field(default=None, name="dateDerniereModification")
     deleted: Instant | None = msgspec.field(default=None, name="dateSupression")
     demarche: _Demarche | None = None
+    groupe: _Groupe | None = msgspec.field(default=None, name="groupeInstructeur")
 
 
 class _PageInfo(msgspec.Struct, rename="camel"):
@@ -119,7 +124,7 @@ def read(selection: Selection) -> Flow[Page]:
 class PageSize:
     """How many rows to ask for: fewer after a failure that a smaller page may avoid, more again after a while."""
 
-    PATIENCE = 8
+    PATIENCE = 3
 
     def __init__(self, largest: int) -> None:
         self.largest = largest
@@ -138,12 +143,16 @@ class PageSize:
     def failed(self, error: DSError) -> bool:
         """A page failed; true if the smaller one can be asked for at once."""
         self._failures += 1
-        too_large = isinstance(error, DSComplexityError | DSTimeoutError)
-        if self.rows == 1 or not (too_large or (isinstance(error, DSServerError) and self._failures > 1)):
+        too_dear = isinstance(error, DSComplexityError)
+        # a passing failure is not the page's size: only one that comes again is taken for it
+        too_large = isinstance(error, DSTimeoutError | DSServerError) and self._failures > 1
+        if self.rows == 1 or not (too_dear or too_large):
             return False
         self.rows //= 2
         self._whole_pages = 0
-        return isinstance(error, DSComplexityError)
+        if too_dear:
+            self.largest = self.rows
+        return too_dear
 
 
 class _Reader:
@@ -158,6 +167,7 @@ class _Reader:
         self._from_newest = False
         self._fence: int | None = None
         self._newest: str | None = None
+        self._passed: set[str | None] = {selection.after}
         self._reached: datetime | None = None
         self._requests = 0
 
@@ -168,6 +178,7 @@ class _Reader:
         yield from self._walk()
         if self._moves_on_behind():
             self._forward, self.cursor, self._reached = True, self._newest, None
+            self._passed = {self._newest}
             yield from self._walk()
 
     def _walk(self) -> Flow[Page]:
@@ -231,10 +242,19 @@ class _Reader:
         connection = self._read_connection(exchange)
         rows = [_row(node) for node in connection.nodes or ()]
         rows = rows if self._forward else rows[::-1]
+        self._check_rows(rows)
         dates = [row.date(self.selection.sort_column) for row in rows]
         if self.selection.stream is not PENDING_DELETED_DOSSIERS:
             self._check_order(dates)
         return connection.page_info, rows
+
+    def _check_rows(self, rows: list[Row]) -> None:
+        if len({row.head.number for row in rows}) < len(rows):
+            raise DSIncompletePageError("a dossier stands twice in the page, so another may be missing")
+        asked = self.selection.groupe_instructeur_number
+        for row in rows:
+            if row.head.groupe is not None and row.head.groupe.number != asked:
+                raise DSMalformedAnswerError(f"dossier {row.head.number} is of group {row.head.groupe.number}")
 
     def _check_order(self, dates: list[datetime]) -> None:
         """A page that goes back was read before, or is of another walk. A pending deletion shows another date."""
@@ -249,7 +269,7 @@ class _Reader:
         more, cursor = self._onward(connection.page_info)
         if not nodes and cursor:
             raise DSIncompletePageError("the page is empty and yet has a cursor, which an empty page has not")
-        if more and (not cursor or cursor == self.cursor):
+        if more and (not cursor or cursor in self._passed):
             raise DSIncompletePageError("the page says that more follow but leads nowhere")
         return connection
 
@@ -260,6 +280,7 @@ class _Reader:
 
     def _page(self, info: _PageInfo, received: list[Row]) -> tuple[Page, bool]:
         more, cursor = self._onward(info)
+        self._passed.add(cursor)
         # an empty page has no cursor, and the one before stays good
         self.cursor = cursor or self.cursor
         kept = [row for row in received if not self._is_beyond(row)]

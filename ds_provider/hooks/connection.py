@@ -18,7 +18,7 @@ PUBLIC_HOST = "demarche.numerique.gouv.fr"
 PATH = "/api/v2/graphql"
 READ_TIMEOUT_BOUNDS_SECONDS = (60.0, 3600.0)
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9._-]+|[0-9A-Fa-f:.]+")
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 # what an HTTP header can carry without a blank: anything else was pasted by mistake
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -55,6 +55,8 @@ def endpoint(connection: Connection) -> str:
         port = parts.port or connection.port
     except ValueError:
         raise _no_host(connection, host) from None
+    if parts.query or parts.fragment:
+        raise _refused(connection, "the host is a URL with a query: give the address of the API alone")
     if url.endswith(":") or parts.scheme not in ("http", "https") or not _HOST_NAME.fullmatch(parts.hostname or ""):
         raise _no_host(connection, host)
     if port is not None and not 0 < port < 65536:
@@ -92,7 +94,7 @@ def _read_timeout(connection: Connection) -> float:
         raise _refused(
             connection,
             f"read_timeout must be between {shortest:.0f} and {longest:.0f} seconds, "
-            f"since the service itself takes up to a minute: got {given!r:.40}",
+            "since the service itself takes up to a minute",
         )
     return seconds
 

@@ -35,6 +35,8 @@ def open_destination(destination: object) -> ObjectStoragePath:
 
     if not isinstance(destination, str) or not re.match(r"[a-z][a-z0-9+.-]*://|/", destination):
         raise DSConfigurationError(f"destination must be a URL such as {_EXAMPLE}: got {destination!r}")
+    if destination.startswith("file://") and not re.match(r"file:///+[^/]", destination):
+        raise DSConfigurationError(f"destination needs a whole path, as in file:///data/ds: got {destination!r}")
     try:
         zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
         zone.fs  # noqa: B018 - the file system is found, and its connection asked for, on first use

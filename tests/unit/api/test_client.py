@@ -291,3 +291,11 @@ def test_the_connection_is_closed_behind_the_block(driver):
     driven.result(lookups.run(Request(documents.load("ping"))))
     with pytest.raises(RuntimeError, match="closed"):
         driven.result(lookups.run(Request(documents.load("ping"))))
+
+
+def test_a_token_that_the_service_repeats_is_not_shown(driver):
+    says_it = says(400, json={"errors": [{"message": f"bad header Authorization: Bearer {TOKEN}"}]})
+    with pytest.raises(DSError) as caught:
+        driver(Service(says_it)).result(lookups.run(Request(documents.load("ping"))))
+    assert TOKEN not in str(caught.value)
+    assert "***" in str(caught.value)

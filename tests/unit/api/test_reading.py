@@ -121,7 +121,22 @@ def emptied(whole: Reply) -> Reply:
     return reply(body)
 
 
+def twice(whole: Reply) -> Reply:
+    body = json.loads(whole.body)
+    nodes = body["data"]["groupeInstructeur"]["dossiers"]["nodes"]
+    nodes[1] = nodes[0]
+    return reply(body)
+
+
+def of_another_group(whole: Reply) -> Reply:
+    body = json.loads(whole.body)
+    body["data"]["groupeInstructeur"]["dossiers"]["nodes"][0]["groupeInstructeur"] = {"number": 9}
+    return reply(body)
+
+
 FAULTS = {
+    "a dossier twice": twice,
+    "a dossier of another group": of_another_group,
     "emptied, with a cursor": emptied,
     "null node": null_node,
     "timeout with data": timeout_with_data,
