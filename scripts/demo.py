@@ -16,7 +16,6 @@ import sqlite3
 import subprocess
 import sys
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -192,18 +191,19 @@ def landed_since(moment: datetime) -> dict[int, dict[str, dict[str, Any]]]:
     found: dict[int, dict[str, dict[str, Any]]] = {}
     for path in sorted(LANDING.glob("groupe-*/*/*/manifest.json")):
         manifest = json.loads(path.read_text())
-        if datetime.fromisoformat(manifest["read_started_at"].replace("Z", "+00:00")) >= moment:
+        if instant(manifest["read_started_at"]) >= moment:
             manifest["folder"] = path.parent.relative_to(LANDING)
             found.setdefault(manifest["groupe_instructeur_number"], {})[manifest["stream"]] = manifest
     return found
 
 
+def instant(text: str) -> datetime:
+    """Python 3.10 does not read a trailing Z."""
+    return datetime.fromisoformat(text.replace("Z", "+00:00"))
+
+
 def seconds_of(manifest: dict[str, Any]) -> float:
-    started, finished = (
-        datetime.fromisoformat(manifest[name].replace("Z", "+00:00"))
-        for name in ("read_started_at", "read_finished_at")
-    )
-    return (finished - started).total_seconds()
+    return (instant(manifest["read_finished_at"]) - instant(manifest["read_started_at"])).total_seconds()
 
 
 def print_day(day: datetime, landed: dict[int, dict[str, dict[str, Any]]]) -> None:

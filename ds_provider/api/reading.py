@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import takewhile
 from typing import Annotated, Any, TypeVar
 
 import msgspec
@@ -19,7 +20,7 @@ from ds_provider.api import documents
 from ds_provider.api.answers import Body, read_answer
 from ds_provider.api.messages import Exchange, Request
 from ds_provider.api.retries import Flow, Step, settle
-from ds_provider.api.streams import PENDING_DELETED_DOSSIERS, Selection
+from ds_provider.api.streams import DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.exceptions import (
     DSComplexityError,
     DSError,
@@ -96,16 +97,12 @@ class Page:
     """A whole page.
 
     :param rows: the rows that belong to the selection, in its order.
-    :param received: how many rows came, those outside the selection included.
     :param requests: how many requests it took, failed ones included.
-    :param cursor: where the next page begins.
     :param reached: the sort date of the last row that came.
     """
 
     rows: list[Row]
-    received: int
     requests: int
-    cursor: str | None
     reached: datetime | None
 
 
@@ -164,7 +161,6 @@ class _Reader:
         self._size = PageSize(selection.page_size)
         self._query = documents.load(selection.stream.document)
         self._forward = selection.order == "ASC"
-        self._from_newest = False
         self._fence: int | None = None
         self._newest: str | None = None
         self._passed: set[str | None] = {selection.after}
@@ -174,9 +170,9 @@ class _Reader:
     def pages(self) -> Flow[Page]:
         """Each page; no further one once the window's end or the connection's is reached."""
         yield from self._find_end()
-        self._from_newest = not self._forward and self.cursor is None
+        from_newest = not self._forward and self.cursor is None
         yield from self._walk()
-        if self._moves_on_behind():
+        if from_newest and self._moves_on_behind():
             self._forward, self.cursor, self._reached = True, self._newest, None
             self._passed = {self._newest}
             yield from self._walk()
@@ -195,7 +191,7 @@ class _Reader:
         window = self.selection.window
         if window is None or window.column != "updated" or self._newest is None:
             return False
-        return self._from_newest and (window.end is None or window.end > pendulum.now("UTC"))
+        return window.end is None or window.end > pendulum.now("UTC")
 
     def locate(self, error: DSError) -> DSError:
         """Say in an error what was being read, and from where on."""
@@ -224,7 +220,7 @@ class _Reader:
         variables: dict[str, Any] = {**self.selection.filters(), count: self._size.rows}
         if self.cursor:
             variables[cursor] = self.cursor
-        if self.selection.stream.name == "dossiers":
+        if self.selection.stream is DOSSIERS:
             variables |= self.selection.includes.variables()
         return Request(self._query, variables)
 
@@ -264,7 +260,7 @@ class _Reader:
 
     def _checked(self, connection: _Connection) -> _Connection:
         nodes = connection.nodes
-        if nodes is None or any(len(memoryview(node)) == 4 for node in nodes):
+        if nodes is None or any(map(_is_null, nodes)):
             raise DSIncompletePageError("a null stands in the page where a dossier should be")
         more, cursor = self._onward(connection.page_info)
         if not nodes and cursor:
@@ -283,21 +279,22 @@ class _Reader:
         self._passed.add(cursor)
         # an empty page has no cursor, and the one before stays good
         self.cursor = cursor or self.cursor
-        kept = [row for row in received if not self._is_beyond(row)]
         if self._forward:
-            kept = received[: next((i for i, row in enumerate(received) if self._is_beyond(row)), len(received))]
+            kept = list(takewhile(self._is_inside, received))
             more = more and len(kept) == len(received)
+        else:
+            kept = [row for row in received if self._is_inside(row)]
         reached = received[-1].date(self.selection.sort_column) if received else None
         self._reached = reached or self._reached
         requests, self._requests = self._requests, 0
         rows = [row for row in kept if self._on_revision(row)]
-        return Page(rows, len(received), requests, self.cursor, reached), more
+        return Page(rows, requests, reached), more
 
-    def _is_beyond(self, row: Row) -> bool:
+    def _is_inside(self, row: Row) -> bool:
         window = self.selection.window
         if window is None or window.end is None:
-            return False
-        return row.head.number == self._fence or row.date(window.column) >= window.end
+            return True
+        return row.head.number != self._fence and row.date(window.column) < window.end
 
     def _on_revision(self, row: Row) -> bool:
         wanted = self.selection.revision
@@ -318,6 +315,11 @@ class _Reader:
             self._fence = _row(connection.nodes[0]).head.number
         else:
             self.cursor = connection.page_info.start_cursor
+
+
+def _is_null(node: msgspec.Raw) -> bool:
+    # no more is copied than tells it
+    return bytes(memoryview(node)[:5]) == b"null"
 
 
 def _row(node: msgspec.Raw) -> Row:

@@ -51,8 +51,13 @@ class Window:
         """Where reading begins."""
         return self.start - self.lookback if self.start else None
 
+    @property
+    def iso_bounds(self) -> tuple[str | None, str | None]:
+        """Both bounds as ISO 8601, none where one is open."""
+        return (self.start.isoformat() if self.start else None, self.end.isoformat() if self.end else None)
+
     def __str__(self) -> str:
-        start, end = (bound.isoformat() if bound else "…" for bound in (self.start, self.end))
+        start, end = (bound or "…" for bound in self.iso_bounds)
         return f"{self.column} [{start}, {end})"
 
 

@@ -56,9 +56,7 @@ class DSHook(BaseHook):
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        settings = client_settings(self.get_connection(self.ds_conn_id))
-        mask_secret(settings["token"])
-        with DSClient(**settings) as client:
+        with DSClient(**self._settings()) as client:
             yield client
 
     @asynccontextmanager
@@ -75,8 +73,7 @@ class DSHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask the service whether it takes the token, and say what is wrong if not."""
         try:
-            settings = client_settings(self.get_connection(self.ds_conn_id))
-            with DSClient(**settings | {"read_timeout": TEST_TIMEOUT_SECONDS}) as client:
+            with DSClient(**self._settings() | {"read_timeout": TEST_TIMEOUT_SECONDS}) as client:
                 client.result(lookups.ping())
         except DSError as error:
             return False, str(error)
@@ -190,6 +187,11 @@ class DSHook(BaseHook):
             groupe_instructeur_number, order=order, page_size=page_size, after=after
         )
         return self._iterate(selection)
+
+    def _settings(self) -> dict[str, Any]:
+        settings = client_settings(self.get_connection(self.ds_conn_id))
+        mask_secret(settings["token"])
+        return settings
 
     def _iterate(self, selection: Selection) -> Iterator[dict[str, Any]]:
         with self.client() as client:

@@ -70,11 +70,11 @@ class Landing:
         """
         with self._storage_errors():
             self._writer.close()
-            manifest = self._manifest(self._previous)
+            manifest = self._manifest()
             self._replace_manifest(manifest)
         # a leftover costs space, not truth: it is not worth failing a reading that is published
         with contextlib.suppress(Exception):
-            self._remove_leftovers(manifest, self._previous)
+            self._remove_leftovers()
         return manifest
 
     def abort(self) -> None:
@@ -91,14 +91,12 @@ class Landing:
         self.first_date = min(self.first_date or date, date)
         self.last_date = max(self.last_date or date, date)
 
-    def _manifest(self, previous: Manifest | None) -> Manifest:
+    def _manifest(self) -> Manifest:
         window = self.selection.window
-        bounds = (window.start, window.end) if window else (None, None)
-        start, end = (bound.isoformat() if bound else None for bound in bounds)
         return Manifest(
             groupe_instructeur_number=self.selection.groupe_instructeur_number,
             stream=self.selection.stream.name,
-            window=(start, end) if window else None,
+            window=window.iso_bounds if window else None,
             window_column=window.column if window else None,
             read_from=window.read_from.isoformat() if window and window.read_from else None,
             selection=dict(self.selection.variants()),
@@ -114,7 +112,7 @@ class Landing:
             read_started_at=self._started,
             read_finished_at=datetime.now(timezone.utc),
             generation=self._generation,
-            supersedes=previous.generation if previous else None,
+            supersedes=self._previous.generation if self._previous else None,
         )
 
     def _replace_manifest(self, manifest: Manifest) -> None:
@@ -126,10 +124,11 @@ class Landing:
         if local:
             written.fs.mv(written.path, target.path)
 
-    def _remove_leftovers(self, manifest: Manifest, previous: Manifest | None) -> None:
+    def _remove_leftovers(self) -> None:
         """Remove what the last replacement left, and what killed readings left long ago. Never what may be in use."""
         horizon = (self._started - ORPHANS_LIVE).strftime("%Y%m%dT%H%M%S")
-        kept = {manifest.generation, manifest.supersedes}
+        previous = self._previous
+        kept = {self._generation, previous.generation if previous else None}
         for path in self.folder.iterdir():
             named = _GENERATION.match(path.name)
             generation = named.group(1) if named else None

@@ -128,12 +128,11 @@ class _Progress:
 def summary_of(landing: Landing, **more: Any) -> dict[str, Any]:
     """What goes through XCom: where it is and how much. Never rows."""
     window = landing.selection.window
-    bounds = [bound.isoformat() if bound else None for bound in (window.start, window.end)] if window else None
     return {
         "manifest": landing.manifest_url,
         "groupe_instructeur_number": landing.selection.groupe_instructeur_number,
         "rows": landing.rows,
         "quarantined": 0,
-        "window": bounds,
+        "window": list(window.iso_bounds) if window else None,
         **more,
     }

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 from ds_provider.api.messages import Exchange, Reply, Request
@@ -15,6 +15,23 @@ def reply(data: Any = None, *, status: int = 200, body: bytes | None = None, **h
     return Reply(status, names, json.dumps(data).encode() if body is None else body)
 
 
+def drive(flow: Any, answer: Callable[[Request], Exchange], pauses: list[Sleep]) -> Iterator[Any]:
+    """What a flow gives, one by one."""
+    exchange: Exchange | None = None
+    while True:
+        try:
+            step = flow.send(exchange)
+        except StopIteration:
+            return
+        exchange = None
+        if isinstance(step, Send):
+            exchange = answer(step.request)
+        elif isinstance(step, Sleep):
+            pauses.append(step)
+        else:
+            yield step
+
+
 class Drive:
     """What a flow gave, asked and waited for."""
 
@@ -23,23 +40,12 @@ class Drive:
         self.requests: list[Request] = []
         self.pauses: list[Sleep] = []
         self.error: Exception | None = None
+        self._service = answer
         try:
-            self._run(flow, answer)
+            self.given.extend(drive(flow, self._answer, self.pauses))
         except Exception as error:
             self.error = error
 
-    def _run(self, flow: Any, answer: Callable[[Request], Exchange]) -> None:
-        exchange: Exchange | None = None
-        while True:
-            try:
-                step = flow.send(exchange)
-            except StopIteration:
-                return
-            exchange = None
-            if isinstance(step, Send):
-                self.requests.append(step.request)
-                exchange = answer(step.request)
-            elif isinstance(step, Sleep):
-                self.pauses.append(step)
-            else:
-                self.given.append(step)
+    def _answer(self, request: Request) -> Exchange:
+        self.requests.append(request)
+        return self._service(request)

@@ -28,7 +28,7 @@ def row(number: int, **more: Any) -> Row:
 
 def page(*numbers: int, requests: int = 1, **more: Any) -> Page:
     rows = [row(number, **more) for number in numbers]
-    return Page(rows, len(rows), requests, f"cursor-{numbers[-1]}" if numbers else None, None)
+    return Page(rows, requests, None)
 
 
 def landed(zone: ObjectStoragePath, *pages: Page, groupe: int = 7, **asked: Any) -> Landing:

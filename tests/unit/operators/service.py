@@ -11,8 +11,8 @@ from types import SimpleNamespace
 from typing import Any
 
 from ds_provider.api.messages import Exchange, Request
-from ds_provider.api.retries import Send, Sleep
-from tests.unit.api.flows import reply
+from ds_provider.api.retries import Sleep
+from tests.unit.api.flows import drive, reply
 from tests.unit.api.model import Connection, Stored
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
@@ -64,19 +64,7 @@ class Service:
         return [json.loads(request.body)["variables"] for request in self.requests]
 
     def iterate(self, flow: Any) -> Iterator[Any]:
-        exchange: Exchange | None = None
-        while True:
-            try:
-                step = flow.send(exchange)
-            except StopIteration:
-                return
-            exchange = None
-            if isinstance(step, Send):
-                exchange = self.answer(step.request)
-            elif isinstance(step, Sleep):
-                self.pauses.append(step)
-            else:
-                yield step
+        return drive(flow, self.answer, self.pauses)
 
     def hook(self, ds_conn_id: str) -> Any:
         """Stands where the hook's class does."""
