@@ -22,7 +22,9 @@
      │   ├─ DSServerError              the service failed
      │   ├─ DSMaintenanceError         the service is closed for maintenance
      │   ├─ DSRateLimitedError         the token's requests for this minute are spent
-     │   └─ DSIncompletePageError      an answer with holes in it
+     │   ├─ DSIncompletePageError      an answer with holes in it
+     │   └─ DSBudgetError              the store in which the token's requests are counted is out of reach
+     ├─ DSQuarantinedError       some dossiers cannot be read; all others are landed
      └─ DSGroupesFailedError     several groups were asked for and some could not be read
          └─ DSGroupesRefusedError      none of those for a reason that passes by itself
 
@@ -199,6 +201,23 @@ class DSRateLimitedError(DSTransientError):
 
 class DSIncompletePageError(DSTransientError):
     """The answer has holes: a null where a dossier should be, or a page that leads nowhere."""
+
+
+class DSBudgetError(DSTransientError):
+    """The store that counts the token's requests is out of reach, and without it nothing is asked of the service."""
+
+
+class DSQuarantinedError(DSError):
+    """The service lists some dossiers that it cannot give; all others are landed.
+
+    :param numbers: of the dossiers.
+    :param landed: the summary of what was landed, as the task would have returned it.
+    """
+
+    def __init__(self, message: str, numbers: Sequence[int] = (), landed: Sequence[Any] = (), **facts: Any) -> None:
+        super().__init__(message, **facts)
+        self.numbers = list(numbers)
+        self.landed = list(landed)
 
 
 class DSGroupesFailedError(DSError):

@@ -31,6 +31,23 @@ CONNECTION_TYPE: dict[str, Any] = {
             ),
             "schema": {"type": ["number", "null"], "default": 90, "minimum": 60},
         },
+        "requests_per_minute": {
+            "label": "Requests per minute",
+            "description": (
+                "What all tasks that use this token may ask together. The public service allows a token 400, "
+                "all jobs taken together, those outside Airflow included."
+            ),
+            "schema": {"type": ["integer", "null"], "default": 300, "minimum": 1, "maximum": 100000},
+        },
+        "budget_url": {
+            "label": "Where requests are counted",
+            "description": (
+                "Empty: a file in Airflow's home, for workers on one machine. For several machines, a database that "
+                "all reach: redis://host:6379/0 or postgresql://user:password@host/database."
+            ),
+            # masked, since it may hold a password
+            "schema": {"type": ["string", "null"], "format": "password"},
+        },
     },
 }
 

@@ -4,15 +4,27 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import tempfile
+from pathlib import Path
 
+from ds_provider.api.idle import LARGEST_BATCH, question
+from ds_provider.api.probing import operation
+from ds_provider.api.survey import PROBES
 from ds_provider.sandbox import Sandbox
 
 DOCUMENTS = "ds_provider/api/documents"
+# operations that no file holds, since their text depends on what is asked
+GENERATED = [
+    ("idle_groupes", question(LARGEST_BATCH)),
+    *((f"survey_by_{column}", operation(column, PROBES)) for column in ("created", "updated")),
+]
 
 
 def main(checker: str) -> int:
-    with Sandbox() as sandbox:
-        checks = (["documents", DOCUMENTS], ["sandbox", sandbox.url, sandbox.token])
+    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as generated:
+        for name, text in GENERATED:
+            Path(generated, f"{name}.graphql").write_text(text, encoding="utf-8")
+        checks = (["documents", DOCUMENTS], ["documents", generated], ["sandbox", sandbox.url, sandbox.token])
         codes = [subprocess.run([sys.executable, checker, *check], check=False).returncode for check in checks]
     return max(codes)
 

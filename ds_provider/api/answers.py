@@ -7,6 +7,7 @@ otherwise whole, with a path that ends in that champ's ``dossier``.
 
 from __future__ import annotations
 
+import codecs
 import math
 import re
 import time
@@ -44,6 +45,12 @@ T = TypeVar("T")
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
 LONGEST_MESSAGE = 300
+
+_utf8 = codecs.getincrementaldecoder("utf-8")
+_PIECE_BYTES = 64 * 1024
+
+# such an error is about what it names, not about the token, the request or the service
+_OF_ONE_FIELD = ("not_found", "unauthorized", "invalid_null")
 
 _IP = re.compile(r"\bAdd (\S+) to\b")
 
@@ -86,16 +93,26 @@ def read_answer(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T
 
     :raises DSError: the subclass that tells what the answer is instead.
     """
-    if isinstance(exchange, NoReply):
-        raise DSTransportError(exchange.reason, sent=exchange.sent)
-    if exchange.status != 200:
-        raise _refusal(exchange)
-    try:
-        # rows are handed on as bytes of which little is decoded here: all of it must be text
-        exchange.body.decode()
-        body = decoder.decode(exchange.body)
-    except _UNREADABLE:
-        raise _unreadable(exchange) from None
+    return _whole(_body(exchange, decoder))
+
+
+def read_fields(
+    exchange: Exchange, decoder: msgspec.json.Decoder[Body[dict[str, msgspec.Raw]]]
+) -> tuple[dict[str, msgspec.Raw] | None, set[str]]:
+    """The root fields of an answer to several questions, and the names of those that failed for reasons of their own.
+
+    A root field may not be null: one that fails without any data takes the others' data with it, which is then none.
+
+    :raises DSError: where the answer as a whole is not to be relied on.
+    """
+    body = _body(exchange, decoder)
+    failed = [_field_that_failed_alone(error) for error in _fatal(body.errors)]
+    if not failed or None in failed:
+        return _whole(body), set()
+    return body.data if isinstance(body.data, dict) else None, {field for field in failed if field}
+
+
+def _whole(body: Body[T]) -> T:
     if fatal := _fatal(body.errors):
         raise _graphql_error(fatal, has_data=body.data is not msgspec.UNSET)
     if isinstance(body.data, msgspec.UnsetType):
@@ -103,6 +120,39 @@ def read_answer(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T
     if body.data is None:
         raise DSIncompletePageError("the answer's data is null and no error says why", http_status=200)
     return body.data
+
+
+def _field_that_failed_alone(error: GraphQLError) -> str | None:
+    """The root field that an error is about, where it says nothing of the others."""
+    match error.path:
+        case [str(field), *_] if error.code in _OF_ONE_FIELD:
+            return field
+    return None
+
+
+def _body(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> Body[T]:
+    if isinstance(exchange, NoReply):
+        raise DSTransportError(exchange.reason, sent=exchange.sent)
+    if exchange.status != 200:
+        raise _refusal(exchange)
+    try:
+        _check_text(exchange.body)
+        return decoder.decode(exchange.body)
+    except _UNREADABLE:
+        raise _unreadable(exchange) from None
+
+
+def _check_text(body: bytes) -> None:
+    """Rows are handed on as bytes of which little is decoded here, but all of it must be text.
+
+    In pieces: a copy of the whole would cost more in fresh memory than the reading of it.
+
+    :raises UnicodeDecodeError: if it is not.
+    """
+    decoder, view = _utf8(), memoryview(body)
+    for start in range(0, len(body), _PIECE_BYTES):
+        decoder.decode(view[start : start + _PIECE_BYTES])
+    decoder.decode(b"", final=True)
 
 
 def _fatal(errors: Sequence[GraphQLError] | None) -> list[GraphQLError]:
@@ -211,14 +261,22 @@ def _access_refused(status: int, error: GraphQLError) -> DSError:
 
 
 def _rate_limited(reply: Reply) -> DSRateLimitedError:
-    """The reset is an epoch on the server's clock, so it is compared with the server's own ``Date``."""
-    wait: float | None = None
+    return DSRateLimitedError(
+        "the token's requests for this minute are spent",
+        wait_seconds=seconds_to_reset(reply),
+        http_status=reply.status,
+    )
+
+
+def seconds_to_reset(reply: Reply) -> float | None:
+    """How long a refusal for too many requests lasts, if it says so.
+
+    The reset is an epoch on the server's clock, so it is compared with the server's own ``Date``.
+    """
     with suppress(KeyError, ValueError):
         reset = float(reply.headers["ratelimit-reset"])
-        wait = max(0.0, reset - _server_time(reply)) if math.isfinite(reset) else None
-    return DSRateLimitedError(
-        "the token's requests for this minute are spent", wait_seconds=wait, http_status=reply.status
-    )
+        return max(0.0, reset - _server_time(reply)) if math.isfinite(reset) else None
+    return None
 
 
 def _server_time(reply: Reply) -> float:

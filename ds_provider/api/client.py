@@ -5,14 +5,19 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Generator
-from contextlib import aclosing, closing
-from typing import Any, TypeVar
+from collections.abc import AsyncGenerator, Generator, Iterator
+from contextlib import aclosing, closing, contextmanager
+from queue import SimpleQueue
+from threading import Event, Thread
+from typing import Any, TypeVar, cast
 
 import httpx
+from isal import isal_zlib
 
+from ds_provider.api.answers import seconds_to_reset
+from ds_provider.api.budget import Budget
 from ds_provider.api.messages import Exchange, NoReply, Reply, Request
-from ds_provider.api.retries import Flow, Send, Sleep
+from ds_provider.api.retries import Outcome, Schedule, Send, Sleep, Start, Wait
 
 T = TypeVar("T")
 
@@ -23,7 +28,7 @@ READ_TIMEOUT_SECONDS = 90.0
 CONNECT_TIMEOUT_SECONDS = 15.0
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
-_BROKEN = (httpx.TransportError, httpx.DecodingError)
+_GZIP = 16 + isal_zlib.MAX_WBITS
 
 
 def _settings(token: str, user_agent: str, read_timeout: float) -> dict[str, Any]:
@@ -33,6 +38,7 @@ def _settings(token: str, user_agent: str, read_timeout: float) -> dict[str, Any
             "Authorization": f"Bearer {token}",
             "Content-Type": "application/json",
             "Accept": "application/json",
+            "Accept-Encoding": "gzip",
             "Accept-Language": "fr",
             "User-Agent": user_agent,
         },
@@ -41,19 +47,50 @@ def _settings(token: str, user_agent: str, read_timeout: float) -> dict[str, Any
     }
 
 
-def _reply(response: httpx.Response) -> Reply:
-    """The answer, without the token where the service or a proxy repeats it: messages go into logs."""
+def _reply(response: httpx.Response, body: bytes) -> Exchange:
+    """The answer, without the token where the service or a proxy repeats it: messages go into logs.
+
+    :param body: as it was sent, compressed or not: httpx would take twice as long over it.
+    """
+    if response.headers.get("Content-Encoding", "identity").lower() == "gzip":
+        try:
+            body = _inflated(body)
+        except EOFError:
+            return NoReply(f"the answer from {_netloc(response)} is cut", sent=True)
+        except Exception as error:  # noqa: BLE001 - isal's own errors have no type that can be named
+            return NoReply(f"the answer from {_netloc(response)} is damaged: {error}", sent=True)
     token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
     headers = {name.lower(): value for name, value in response.headers.items()}
-    return Reply(response.status_code, headers, response.content.replace(token, b"***"))
+    return Reply(response.status_code, headers, body.replace(token, b"***"))
 
 
-def _no_reply(error: httpx.HTTPError) -> NoReply:
-    reason = f"no whole answer from {error.request.url.netloc.decode()}, {type(error).__name__}"
+def _inflated(body: bytes) -> bytes:
+    inflate = isal_zlib.decompressobj(_GZIP)
+    inflated: bytes = inflate.decompress(body)
+    if not inflate.eof:
+        raise EOFError
+    return inflated
+
+
+def _netloc(response: httpx.Response) -> str:
+    return response.request.url.netloc.decode()
+
+
+def _no_reply(error: httpx.TransportError, url: str) -> NoReply:
+    reason = f"no whole answer from {httpx.URL(url).netloc.decode()}, {type(error).__name__}"
     if isinstance(error, _NOT_SENT):
         # the text of other errors may quote what was sent, the token included
         return NoReply(f"{reason} {error}: check the host of the connection, the proxy and the firewall", sent=False)
     return NoReply(reason, sent=True)
+
+
+@contextmanager
+def _cancelling(tasks: set[asyncio.Task[None]]) -> Iterator[None]:
+    try:
+        yield
+    finally:
+        for task in tasks:
+            task.cancel()
 
 
 def _announce(step: Sleep) -> None:
@@ -67,6 +104,8 @@ class DSClient:
     :param token: the API token, sent in a header and kept nowhere else.
     :param user_agent: how the client names itself to the service.
     :param read_timeout: seconds to wait for an answer.
+    :param budget: what each request is taken from before it goes out, closed with the client; without it there is no
+        limit.
     :param transport: an httpx transport in place of the network, for tests.
     """
 
@@ -77,9 +116,11 @@ class DSClient:
         *,
         user_agent: str,
         read_timeout: float = READ_TIMEOUT_SECONDS,
+        budget: Budget | None = None,
         transport: httpx.BaseTransport | None = None,
     ) -> None:
         self._url = url
+        self._budget = budget
         self._http = httpx.Client(transport=transport, **_settings(token, user_agent, read_timeout))
 
     def __enter__(self) -> DSClient:
@@ -87,35 +128,66 @@ class DSClient:
 
     def __exit__(self, *error: object) -> None:
         self._http.close()
+        if self._budget:
+            self._budget.close()
 
-    def iterate(self, flow: Flow[T]) -> Generator[T, None, None]:
-        """What the flow has to give, one by one."""
-        exchange: Exchange | None = None
-        with closing(flow):
-            while True:
+    def iterate(self, schedule: Schedule[T]) -> Generator[T, None, None]:
+        """What the flow or schedule has to give, one by one."""
+        stopped = Event()
+        try:
+            yield from self._drive(schedule, stopped)
+        finally:
+            stopped.set()
+
+    def _drive(self, schedule: Schedule[T], stopped: Event) -> Generator[T, None, None]:
+        ended: SimpleQueue[Outcome] = SimpleQueue()
+        answer: Exchange | Outcome | None = None
+        with closing(schedule):
+            while not stopped.is_set():
                 try:
-                    step = flow.send(exchange)
+                    step = schedule.send(answer)
                 except StopIteration:
                     return
-                exchange = None
+                answer = None
                 if isinstance(step, Send):
-                    exchange = self._exchange(step.request)
+                    answer = self._exchange(step.request)
                 elif isinstance(step, Sleep):
                     _announce(step)
                     time.sleep(step.seconds)
+                elif isinstance(step, Start):
+                    # a daemon: a task that is told to stop does not wait for an answer of which it has no more use
+                    Thread(target=self._drive_beside, args=(step, stopped, ended), daemon=True).start()
+                elif isinstance(step, Wait):
+                    answer = ended.get()
                 else:
                     yield step
 
-    def result(self, flow: Flow[T]) -> T:
+    def _drive_beside(self, start: Start, stopped: Event, ended: SimpleQueue[Outcome]) -> None:
+        given: list[Any] = []
+        error: BaseException | None = None
+        try:
+            for result in self._drive(start.flow, stopped):
+                given.append(result)  # noqa: PERF402 - what came before an error counts
+        except BaseException as caught:  # noqa: BLE001 - handed to the one who waits
+            error = caught
+        ended.put(Outcome(start, given, error))
+
+    def result(self, flow: Schedule[T]) -> T:
         """The one thing that the flow has to give."""
         with closing(self.iterate(flow)) as given:
             return next(given)
 
     def _exchange(self, request: Request) -> Exchange:
+        if self._budget:
+            self._budget.spend()
         try:
-            return _reply(self._http.post(self._url, content=request.body))
-        except _BROKEN as error:
-            return _no_reply(error)
+            with self._http.stream("POST", self._url, content=request.body) as response:
+                reply = _reply(response, b"".join(cast("httpx.SyncByteStream", response.stream)))
+        except httpx.TransportError as error:
+            return _no_reply(error, self._url)
+        if self._budget and isinstance(reply, Reply) and reply.status == 429:
+            self._budget.refused(seconds_to_reset(reply))
+        return reply
 
 
 class AsyncDSClient:
@@ -128,9 +200,11 @@ class AsyncDSClient:
         *,
         user_agent: str,
         read_timeout: float = READ_TIMEOUT_SECONDS,
+        budget: Budget | None = None,
         transport: httpx.AsyncBaseTransport | None = None,
     ) -> None:
         self._url = url
+        self._budget = budget
         self._http = httpx.AsyncClient(transport=transport, **_settings(token, user_agent, read_timeout))
 
     async def __aenter__(self) -> AsyncDSClient:
@@ -138,32 +212,59 @@ class AsyncDSClient:
 
     async def __aexit__(self, *error: object) -> None:
         await self._http.aclose()
+        if self._budget:
+            await asyncio.to_thread(self._budget.close)
 
-    async def iterate(self, flow: Flow[T]) -> AsyncGenerator[T, None]:
-        """What the flow has to give, one by one."""
-        exchange: Exchange | None = None
-        with closing(flow):
+    async def iterate(self, schedule: Schedule[T]) -> AsyncGenerator[T, None]:
+        """What the flow or schedule has to give, one by one."""
+        ended: asyncio.Queue[Outcome] = asyncio.Queue()
+        beside: set[asyncio.Task[None]] = set()
+        answer: Exchange | Outcome | None = None
+        with closing(schedule), _cancelling(beside):
             while True:
                 try:
-                    step = flow.send(exchange)
+                    step = schedule.send(answer)
                 except StopIteration:
                     return
-                exchange = None
+                answer = None
                 if isinstance(step, Send):
-                    exchange = await self._exchange(step.request)
+                    answer = await self._exchange(step.request)
                 elif isinstance(step, Sleep):
                     _announce(step)
                     await asyncio.sleep(step.seconds)
+                elif isinstance(step, Start):
+                    task = asyncio.create_task(self._drive_beside(step, ended))
+                    beside.add(task)
+                    task.add_done_callback(beside.discard)
+                elif isinstance(step, Wait):
+                    answer = await ended.get()
                 else:
                     yield step
 
-    async def result(self, flow: Flow[T]) -> T:
+    async def _drive_beside(self, start: Start, ended: asyncio.Queue[Outcome]) -> None:
+        given: list[Any] = []
+        error: Exception | None = None
+        try:
+            async for result in self.iterate(start.flow):
+                given.append(result)  # noqa: PERF401 - what came before an error counts
+        except Exception as caught:  # noqa: BLE001 - handed to the one who waits
+            error = caught
+        ended.put_nowait(Outcome(start, given, error))
+
+    async def result(self, flow: Schedule[T]) -> T:
         """The one thing that the flow has to give."""
         async with aclosing(self.iterate(flow)) as given:
             return await anext(given)
 
     async def _exchange(self, request: Request) -> Exchange:
+        if self._budget:
+            await self._budget.aspend()
         try:
-            return _reply(await self._http.post(self._url, content=request.body))
-        except _BROKEN as error:
-            return _no_reply(error)
+            async with self._http.stream("POST", self._url, content=request.body) as response:
+                chunks = [chunk async for chunk in cast("httpx.AsyncByteStream", response.stream)]
+                reply = _reply(response, b"".join(chunks))
+        except httpx.TransportError as error:
+            return _no_reply(error, self._url)
+        if self._budget and isinstance(reply, Reply) and reply.status == 429:
+            await asyncio.to_thread(self._budget.refused, seconds_to_reset(reply))
+        return reply

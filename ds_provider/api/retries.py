@@ -1,7 +1,8 @@
 """How long to try: written once, for the sync and the async client alike.
 
 A *flow* is a generator that yields what it wants done (``Send``, ``Sleep``) and what it has to give, and that is sent
-back what came of each ``Send``. The clients in :mod:`ds_provider.api.client` drive flows; nothing here does any I/O.
+back what came of each ``Send``. A *schedule* is a flow that also has others driven beside itself (``Start``, ``Wait``).
+The clients in :mod:`ds_provider.api.client` drive both; nothing here does any I/O.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 import random
 from collections.abc import Callable, Generator
 from dataclasses import dataclass
-from typing import TypeVar, cast
+from typing import Any, TypeVar
 
 from ds_provider.api.messages import Exchange, Request
 from ds_provider.exceptions import (
@@ -44,14 +45,44 @@ class Sleep:
     because: DSError
 
 
-Flow = Generator[Send | Sleep | T, Exchange | None, None]
-Step = Generator[Send | Sleep, Exchange | None, T]
+# what is sent back depends on the step: an Exchange for a Send, an Outcome for a Wait, else nothing
+Flow = Generator[Send | Sleep | T, Any, None]
+Step = Generator[Send | Sleep, Any, T]
+
+
+@dataclass(frozen=True, eq=False)
+class Start:
+    """Drive this flow beside what goes on."""
+
+    flow: Flow[Any]
+
+
+@dataclass(frozen=True)
+class Wait:
+    """Wait for the next of the started flows to end, and hand back how."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How a started flow ended.
+
+    :param given: all that it gave.
+    :param error: what ended it, if not its own end.
+    """
+
+    start: Start
+    given: list[Any]
+    error: BaseException | None = None
+
+
+Schedule = Generator[Send | Sleep | Start | Wait | T, Any, None]
 
 
 class Patience:
     """What is left of the attempts for one request."""
 
-    def __init__(self) -> None:
+    def __init__(self, attempts: int = ATTEMPTS) -> None:
+        self.attempts = attempts
         self.failures = 0
         self.refusals = 0
 
@@ -65,7 +96,7 @@ class Patience:
         if isinstance(error, DSRateLimitedError):
             return self._until_reset(error)
         self.failures += 1
-        if self.failures >= ATTEMPTS:
+        if self.failures >= self.attempts:
             raise error
         return Sleep(self._backoff(self.failures), error)
 
@@ -95,18 +126,20 @@ def settle(
     build: Callable[[], Request],
     read: Callable[[Exchange], T],
     adapt: Callable[[DSError], bool] = lambda error: False,
+    attempts: int = ATTEMPTS,
 ) -> Step[T]:
     """Send a request until its answer is whole.
 
     :param build: makes the request anew for each attempt.
     :param read: gives what the answer holds, or raises what it is instead.
     :param adapt: told of each failure; true if the next attempt differs enough to be made at once.
+    :param attempts: how often it is sent at most; a spent rate limit is waited out all the same.
     :raises DSError: the last failure, once the attempts are spent.
     """
-    patience = Patience()
+    patience = Patience(attempts)
     while True:
         request = build()
-        exchange = cast("Exchange", (yield Send(request)))
+        exchange: Exchange = yield Send(request)
         try:
             return read(exchange)
         except DSError as error:

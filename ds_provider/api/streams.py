@@ -90,16 +90,23 @@ class Selection:
             return "deleted"
         return self.window.column if self.window else "created"
 
-    def filters(self) -> dict[str, Any]:
-        """The GraphQL variables that choose the rows."""
+    @property
+    def since(self) -> str | None:
+        """The date at which the server begins, ISO 8601; none where it begins with the oldest row."""
         start = self.window.read_from if self.window else None
         if self.window and self.window.column == "updated":
             start = start or BEGINNING
+        return start.isoformat() if start else None
+
+    def filters(self, since: str | None = None) -> dict[str, Any]:
+        """The GraphQL variables that choose the rows.
+
+        :param since: begin at that date instead of the window's start.
+        """
         chosen: dict[str, Any] = {"number": self.groupe_instructeur_number}
         if self.stream is DOSSIERS:
             chosen |= {"state": self.state, "archived": self.archived}
-        if self.window and start:
-            chosen[f"{self.window.column}Since"] = start.isoformat()
+        chosen[f"{self.sort_column}Since"] = since or self.since
         return {name: value for name, value in chosen.items() if value is not None}
 
     def beyond(self, window: Window) -> Selection:

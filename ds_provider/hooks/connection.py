@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import re
 from importlib.metadata import version
+from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
+from ds_provider.api.budget import Budget, budget_key
+from ds_provider.api.budget_stores import Store, open_store
 from ds_provider.api.client import READ_TIMEOUT_SECONDS
 from ds_provider.exceptions import DSConfigurationError
 
@@ -17,6 +21,10 @@ DISTRIBUTION = "airflow-provider-demarches-simplifiees"
 PUBLIC_HOST = "demarche.numerique.gouv.fr"
 PATH = "/api/v2/graphql"
 READ_TIMEOUT_BOUNDS_SECONDS = (60.0, 3600.0)
+# three quarters of what the public service allows a token, all its jobs taken together
+REQUESTS_PER_MINUTE = 300
+# the public service allows 400; other instances, and the sandbox, set their own limit
+MOST_REQUESTS_PER_MINUTE = 100_000
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 # what an HTTP header can carry without a blank: anything else was pasted by mistake
@@ -28,12 +36,19 @@ def client_settings(connection: Connection) -> dict[str, Any]:
 
     :raises DSConfigurationError: naming the connection and the field that cannot work.
     """
+    url, token = endpoint(connection), _token(connection)
     return {
-        "url": endpoint(connection),
-        "token": _token(connection),
+        "url": url,
+        "token": token,
         "user_agent": user_agent(),
         "read_timeout": _read_timeout(connection),
+        "budget": Budget(_store(connection), budget_key(token, urlsplit(url).netloc), _requests_per_minute(connection)),
     }
+
+
+def secrets_in(settings: dict[str, Any]) -> list[Any]:
+    """What no log may show."""
+    return [settings["token"], *settings["budget"].secrets]
 
 
 def user_agent() -> str:
@@ -97,6 +112,41 @@ def _read_timeout(connection: Connection) -> float:
             "since the service itself takes up to a minute",
         )
     return seconds
+
+
+def _requests_per_minute(connection: Connection) -> int:
+    given = _extra(connection).get("requests_per_minute")
+    if given is None or given == "":
+        return REQUESTS_PER_MINUTE
+    try:
+        requests = float(given)
+    except (TypeError, ValueError, OverflowError):
+        requests = 0.0
+    if isinstance(given, bool) or not requests.is_integer() or not 1 <= requests <= MOST_REQUESTS_PER_MINUTE:
+        raise _refused(
+            connection,
+            f"requests_per_minute must be a whole number between 1 and {MOST_REQUESTS_PER_MINUTE}; "
+            "the public service allows a token 400, all its jobs taken together",
+        )
+    return int(requests)
+
+
+def _store(connection: Connection) -> Store:
+    given = _extra(connection).get("budget_url")
+    if given is None or given == "":
+        return open_store(own_budget_url())
+    if not isinstance(given, str):
+        raise _refused(connection, "budget_url must be a text")
+    try:
+        return open_store(given.strip())
+    except DSConfigurationError as error:
+        raise _refused(connection, str(error)) from None
+
+
+def own_budget_url() -> str:
+    """A file in Airflow's home, one for each user: the tasks of a machine share it with no setup."""
+    home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
+    return (home / f"ds_budget_{os.getuid()}.sqlite").as_uri().replace("file:", "sqlite:", 1)
 
 
 def _extra(connection: Connection) -> dict[str, Any]:

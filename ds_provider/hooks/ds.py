@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any
 
 import msgspec
@@ -22,10 +22,12 @@ from ds_provider.api.parameters import (
     select_dossiers,
     select_pending_deleted_dossiers,
 )
+from ds_provider.api.quarantine import Quarantined, cannot_be_read
 from ds_provider.api.reading import read
 from ds_provider.api.streams import Selection
+from ds_provider.api.walks import locate
 from ds_provider.exceptions import DSError
-from ds_provider.hooks.connection import client_settings
+from ds_provider.hooks.connection import client_settings, secrets_in
 
 # Airflow itself gives up a connection test after a minute, without a word
 TEST_TIMEOUT_SECONDS = 10.0
@@ -35,8 +37,14 @@ class DSHook(BaseHook):
     """Holds the connection to Démarches simplifiées and its token.
 
     The token is the connection's password. The host is the public service's unless it is given: a host name, or a
-    whole URL such as ``http://127.0.0.1:9999/api/v2/graphql``. One extra: ``read_timeout``, seconds to wait for an
-    answer, 90 by default.
+    whole URL such as ``http://127.0.0.1:9999/api/v2/graphql``. Three extras:
+
+    - ``read_timeout``: seconds to wait for an answer, 90 by default.
+    - ``requests_per_minute``: what all tasks that use the token may ask together, 300 by default. The public service
+      allows 400. A task that finds the budget spent waits.
+    - ``budget_url``: where these requests are counted. By default a file in Airflow's home, which the tasks of one
+      machine share; with workers on several, ``redis://…`` or ``postgresql://…``, or ``sqlite:///path`` for another
+      file.
 
     :param ds_conn_id: the connection's id.
     """
@@ -66,14 +74,18 @@ class DSHook(BaseHook):
         :raises DSConfigurationError: if the connection cannot work.
         """
         settings = client_settings(await self.aget_connection(self.ds_conn_id))
-        await amask_secret(settings["token"])
+        await amask_secret(secrets_in(settings))
         async with AsyncDSClient(**settings) as client:
             yield client
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask the service whether it takes the token, and say what is wrong if not."""
         try:
-            with DSClient(**self._settings() | {"read_timeout": TEST_TIMEOUT_SECONDS}) as client:
+            settings = self._settings()
+            with closing(settings["budget"]) as budget:
+                budget.check()
+            # someone waits for this one request: it goes out even where the minute's are spent
+            with DSClient(**settings | {"read_timeout": TEST_TIMEOUT_SECONDS, "budget": None}) as client:
                 client.result(lookups.ping())
         except DSError as error:
             return False, str(error)
@@ -140,6 +152,7 @@ class DSHook(BaseHook):
 
         :param includes: the parts of a dossier, as ``include_champs=``, ``include_messages=``…
         :raises DSError: before the first page if a parameter cannot work; later with the cursor that was reached.
+        :raises DSQuarantinedError: after all others, naming the dossiers that the service lists but cannot give.
         """
         window = explicit_window(
             created_since=created_since,
@@ -190,11 +203,15 @@ class DSHook(BaseHook):
 
     def _settings(self) -> dict[str, Any]:
         settings = client_settings(self.get_connection(self.ds_conn_id))
-        mask_secret(settings["token"])
+        mask_secret(secrets_in(settings))
         return settings
 
     def _iterate(self, selection: Selection) -> Iterator[dict[str, Any]]:
+        unreadable: list[Quarantined] = []
         with self.client() as client:
             for page in client.iterate(read(selection)):
+                unreadable += page.quarantined
                 for row in page.rows:
                     yield msgspec.json.decode(row.raw)
+        if unreadable:
+            raise locate(cannot_be_read(unreadable, "all others were given"), selection, None)

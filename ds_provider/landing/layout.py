@@ -18,6 +18,7 @@ from ds_provider.api import documents
 from ds_provider.api.streams import Selection
 from ds_provider.api.windows import Window
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
+from ds_provider.landing.storage import make_folder
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -57,16 +58,14 @@ def _prove_writable(zone: ObjectStoragePath) -> None:
         raise DSDestinationError(f"destination {zone} cannot be written: {type(error).__name__}: {error}") from None
 
 
-def make_folder(folder: ObjectStoragePath) -> None:
-    """Create a folder where the storage has such things; buckets do not, and must not be created by accident."""
-    if folder.protocol in ("", "file"):
-        folder.mkdir(parents=True, exist_ok=True)
-
-
 def folder_of(zone: ObjectStoragePath, selection: Selection) -> ObjectStoragePath:
     """The folder in which a selection lands."""
-    name = "_".join(part for part in (_window_name(selection.window), variant_of(selection)) if part)
-    return zone / f"groupe-{selection.groupe_instructeur_number}" / selection.stream.name / name
+    return zone / f"groupe-{selection.groupe_instructeur_number}" / selection.stream.name / reading_name(selection)
+
+
+def reading_name(selection: Selection) -> str:
+    """The window and, where it differs, the way of reading: what tells readings of one group's stream apart."""
+    return "_".join(part for part in (_window_name(selection.window), variant_of(selection)) if part)
 
 
 def variant_of(selection: Selection) -> str:
@@ -77,10 +76,12 @@ def variant_of(selection: Selection) -> str:
 
 def fingerprint(selection: Selection) -> str:
     """A hash of the query's text and of all that chooses the rows: equal where the same rows of the same shape are."""
+    window = selection.window
     asked = {
         "query": documents.load(selection.stream.document),
-        "filters": selection.filters(),
-        "window": str(selection.window) if selection.window else None,
+        "groupe": selection.groupe_instructeur_number,
+        "window": _window_name(window),
+        "read_from": _stamp(window.read_from if window else None),
         "variants": selection.variants(),
     }
     return digest(asked)

@@ -19,7 +19,7 @@ MANIFEST = "manifest.json"
 class Part(msgspec.Struct, frozen=True):
     """One file of rows.
 
-    :param name: relative to the manifest.
+    :param name: relative to the manifest. It begins with the generation that wrote it.
     :param rows: how many lines it holds.
     :param bytes: its size as stored, compressed.
     :param sha256: of the stored bytes, in hexadecimal.
@@ -39,12 +39,17 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param read_from: where reading began: before the window's start by the lookback.
     :param selection: what differed from a plain reading (a state, a revision, the parts of a dossier…).
     :param fingerprint: of the query's text and of all that chose the rows.
+    :param rows: of all parts.
     :param bytes: of all parts, as stored.
+    :param quarantined: how many dossiers the service lists but could not give; none of them is among the rows.
+    :param parts: the files of rows. Some may be of an earlier try that this reading went on from.
+    :param quarantine: the file of those dossiers, one JSON line each; null where there is none.
     :param first_date: the smallest date of the sort column among the rows.
-    :param last_date: the largest one.
-    :param read_started_at: when the first page was asked for.
+    :param last_date: the largest one, or an earlier one at which a row stands by now that changed while it was read: a
+        reading from there on misses nothing.
+    :param read_started_at: when the first page was asked for, by the first of the tries that read it.
     :param read_finished_at: when the last page was there.
-    :param generation: names this reading; it begins the name of each of its parts.
+    :param generation: names this reading.
     :param supersedes: the generation that this one replaced, whose parts stay until the next replacement.
     """
 
@@ -62,12 +67,18 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     requests: int
     quarantined: int
     parts: list[Part]
+    quarantine: Part | None = None
     first_date: datetime | None
     last_date: datetime | None
     read_started_at: datetime
     read_finished_at: datetime
     generation: str
     supersedes: str | None
+
+    @property
+    def files(self) -> set[str]:
+        """The names of all files that it lists."""
+        return {part.name for part in (*self.parts, *((self.quarantine,) if self.quarantine else ()))}
 
 
 def read_manifest(url: str) -> Manifest:

@@ -1,66 +1,61 @@
-"""Rows become numbered files, a few at a time, however large the group."""
+"""Rows become numbered files, a page at a time, however large the group."""
 
 from __future__ import annotations
 
-import gzip
 import hashlib
-from collections.abc import Iterable
-from typing import IO, TYPE_CHECKING, Any
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING, Any
 
 from ds_provider.landing.manifest import Part
+from ds_provider.landing.members import Member, pack
+from ds_provider.landing.storage import is_local
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 # of rows before compression: small enough to be read again after a failure, large enough for few files
 PART_BYTES = 64 * 1024 * 1024
-GZIP_LEVEL = 1
-
-
-class _HashingFile:
-    """Passes on what is written and knows its size and hash."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-        self._hash = hashlib.sha256()
-        self.size = 0
-
-    def write(self, data: bytes) -> int:
-        self._file.write(data)
-        self._hash.update(data)
-        self.size += len(data)
-        return len(data)
-
-    def flush(self) -> None:
-        """Left to the file itself: a remote one would send a part that is too small."""
-
-    @property
-    def sha256(self) -> str:
-        return self._hash.hexdigest()
+# elsewhere nothing is there before the part is closed, and all of it is lost with the process
+REMOTE_PART_BYTES = 16 * 1024 * 1024
 
 
 class _OpenPart:
     def __init__(self, path: ObjectStoragePath) -> None:
-        self.path = path
-        self.rows = 0
-        self.raw_bytes = 0
+        self._path = path
+        self._local = is_local(path)
         self._file: Any = path.open("wb")
-        self._hashing = _HashingFile(self._file)
-        self._gzip = gzip.GzipFile(fileobj=self._hashing, mode="wb", compresslevel=GZIP_LEVEL, filename="", mtime=0)
+        self._hash = hashlib.sha256()
+        self._bytes = self._rows = self._raw_bytes = 0
 
-    def write(self, row: bytes) -> None:
-        self._gzip.write(row + b"\n")
-        self.rows += 1
-        self.raw_bytes += len(row) + 1
+    def write(self, member: Member) -> None:
+        self._file.write(member.stored)
+        if self._local:
+            # from here on it outlives this process; a remote file would send a piece that is too small
+            self._file.flush()
+        self._hash.update(member.stored)
+        self._bytes += len(member.stored)
+        self._rows += member.rows
+        self._raw_bytes += len(member.lines)
+
+    @property
+    def full(self) -> bool:
+        return self._raw_bytes >= (PART_BYTES if self._local else REMOTE_PART_BYTES)
 
     def close(self) -> Part:
-        self._gzip.close()
         self._file.close()
-        return Part(self.path.name, self.rows, self._hashing.size, self._hashing.sha256)
+        return Part(self._path.name, self._rows, self._bytes, self._hash.hexdigest())
+
+
+def write_part(path: ObjectStoragePath, rows: Sequence[bytes]) -> Part:
+    """Write a part of its own, whole."""
+    part = _OpenPart(path)
+    part.write(pack(rows))
+    return part.close()
 
 
 class PartWriter:
-    """Writes rows into ``<generation>-00000.jsonl.gz`` and its successors.
+    """Writes pages into ``<generation>-00000.jsonl.gz`` and its successors, each page as one gzip member.
 
     :param folder: where the parts go.
     :param generation: what their names begin with, so that no two readings ever share a file.
@@ -70,27 +65,42 @@ class PartWriter:
         self._folder = folder
         self._generation = generation
         self._open: _OpenPart | None = None
+        self._begun: list[ObjectStoragePath] = []
         self.parts: list[Part] = []
 
-    def write(self, rows: Iterable[bytes]) -> None:
-        """Append rows, each one line without its newline."""
-        for row in rows:
-            if self._open is None:
-                name = f"{self._generation}-{len(self.parts):05d}.jsonl.gz"
-                self._open = _OpenPart(self._folder / name)
-            self._open.write(row)
-            if self._open.raw_bytes >= PART_BYTES:
-                self.close()
+    def write(self, rows: Sequence[bytes]) -> None:
+        """Append a page's rows, each one line without its newline. On a local disk they are safe from then on."""
+        if rows:
+            self.append(pack(rows))
+
+    def append(self, member: Member) -> None:
+        """Append a page that is packed already."""
+        part = self._open or self._begin()
+        # a part that failed to take a page takes no other and is never listed: nobody knows how it ends
+        self._open = None
+        part.write(member)
+        if part.full:
+            self.parts.append(part.close())
+        else:
+            self._open = part
 
     def close(self) -> None:
         """Finish the part that is being written."""
-        if self._open is not None:
-            self.parts.append(self._open.close())
-            self._open = None
+        part, self._open = self._open, None
+        if part is not None:
+            self.parts.append(part.close())
 
     def abort(self) -> None:
         """Remove all that was written."""
-        self.close()
-        for part in self.parts:
-            (self._folder / part.name).unlink()
-        self.parts.clear()
+        try:
+            self.close()
+        finally:
+            for path in self._begun:
+                with suppress(FileNotFoundError):
+                    path.unlink()
+            self.parts.clear()
+
+    def _begin(self) -> _OpenPart:
+        path = self._folder / f"{self._generation}-{len(self._begun):05d}.jsonl.gz"
+        self._begun.append(path)
+        return _OpenPart(path)

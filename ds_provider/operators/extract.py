@@ -14,15 +14,18 @@ from ds_provider.api.parameters import (
     explicit_window,
     is_absent,
     parse_groupes,
+    parse_number,
     parts_of,
     select_deleted_dossiers,
     select_dossiers,
     select_pending_deleted_dossiers,
 )
-from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError
+from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.layout import open_destination
-from ds_provider.operators.extraction import each_groupe, land, summary_of
+from ds_provider.operators.checkpoints import TaskCheckpoints
+from ds_provider.operators.extraction import Extractor, each_groupe, summary_of
+from ds_provider.operators.idle import IdleGroupes
 from ds_provider.operators.windows import (
     RunColumn,
     Watermark,
@@ -34,16 +37,15 @@ from ds_provider.operators.windows import (
 )
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
-
-    from ds_provider.api.client import DSClient
     from ds_provider.api.streams import Selection
     from ds_provider.api.windows import Window
 
 Summary = dict[str, Any]
-Extraction = Callable[["DSClient", "ObjectStoragePath"], Summary]
+Extraction = Callable[[Extractor], Summary]
 
 LOOKBACK = timedelta(minutes=5)
+# the service's servers are few: what is gained beyond that is lost to others
+MOST_REQUESTS_AT_ONCE = 16
 
 
 class _ExtractOperator(BaseOperator):
@@ -54,24 +56,47 @@ class _ExtractOperator(BaseOperator):
 
     groupe_instructeur_number: Any
     destination: str
+    on_dossier_error: str
     ds_conn_id: str
 
-    def _extract(self, context: Context, prepare: Callable[[int], Extraction]) -> Summary | list[Summary]:
+    def _extract(
+        self, context: Context, prepare: Callable[[int], Extraction], idle: IdleGroupes | None = None
+    ) -> Summary | list[Summary]:
         """Check all that can be checked, then read. Where groups fail, the others' summaries are in XCom ``landed``.
 
         :param prepare: checks what is asked of a group and gives what then reads it.
+        :param idle: asks about all groups of a list before they are read.
         """
+        result: Summary | list[Summary]
         numbers, several = parse_groupes(self.groupe_instructeur_number)
+        accepts_quarantine = self._accepts_quarantine()
         extractions = {number: prepare(number) for number in numbers}
+        checkpoints = TaskCheckpoints(context, self.log)
         with DSHook(self.ds_conn_id).client() as client:
             zone = open_destination(self.destination)
-            if not several:
-                return extractions[numbers[0]](client, zone)
+            extractor = Extractor(client, zone, self.log, checkpoints, self._requests_at_once(), accepts_quarantine)
+            if several and idle:
+                idle.find(client)
             try:
-                return each_groupe(numbers, lambda number: extractions[number](client, zone), self.log)
-            except DSGroupesFailedError as error:
+                if several:
+                    result = each_groupe(numbers, lambda number: extractions[number](extractor), self.log)
+                else:
+                    result = extractions[numbers[0]](extractor)
+            except (DSGroupesFailedError, DSQuarantinedError) as error:
                 context["ti"].xcom_push(key="landed", value=error.landed)
                 raise
+        checkpoints.clear()
+        return result
+
+    def _accepts_quarantine(self) -> bool:
+        if self.on_dossier_error not in ("fail", "quarantine"):
+            raise DSConfigurationError(
+                f"on_dossier_error must be 'fail' or 'quarantine': got {self.on_dossier_error!r}"
+            )
+        return self.on_dossier_error == "quarantine"
+
+    def _requests_at_once(self) -> int:
+        return 1
 
 
 class DSExtractDossiersOperator(_ExtractOperator):
@@ -83,6 +108,9 @@ class DSExtractDossiersOperator(_ExtractOperator):
 
     A past window on ``updated`` cannot be replayed: a dossier has one date of last change, and it moves on. A past
     window on ``created`` can.
+
+    Of a list of groups and a window that has a beginning, one request tells which groups hold nothing in it: these are
+    landed without being read.
 
     :param groupe_instructeur_number: the group, or a list of groups, which are then read one after another: one that
         fails does not stop the others, and the task fails at the end naming those that did, with the summaries of the
@@ -111,8 +139,15 @@ class DSExtractDossiersOperator(_ExtractOperator):
     :param include_geometry: the shapes of maps and addresses.
     :param include_labels: the labels.
     :param include_corrections: the corrections asked for.
+    :param concurrency: how many of a group's pages are read side by side, 1 to 16. A group of few pages is read one
+        after another all the same, and so is one with ``order="DESC"`` or ``after``. (templated)
+    :param on_dossier_error: what becomes of the task where the service lists a dossier that it cannot give. All others
+        are landed in any case, its number and the service's reference of the error go to a quarantine part, and the
+        next run tries it again. ``"fail"``: the task fails, naming the numbers; ``"quarantine"``: it succeeds, with
+        their count in the summary. (templated)
     :param ds_conn_id: the connection. (templated)
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
+    :raises DSQuarantinedError: if dossiers of the one group could not be read; the summary is in the XCom ``landed``.
     :raises DSGroupesFailedError: if some groups of a list failed.
     """
 
@@ -139,6 +174,8 @@ class DSExtractDossiersOperator(_ExtractOperator):
         "include_geometry",
         "include_labels",
         "include_corrections",
+        "concurrency",
+        "on_dossier_error",
         "ds_conn_id",
     )
 
@@ -168,6 +205,8 @@ class DSExtractDossiersOperator(_ExtractOperator):
         include_geometry: bool | str = False,
         include_labels: bool | str = False,
         include_corrections: bool | str = False,
+        concurrency: int | str = 4,
+        on_dossier_error: str = "fail",
         ds_conn_id: str = DSHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -195,14 +234,17 @@ class DSExtractDossiersOperator(_ExtractOperator):
         self.include_geometry = include_geometry
         self.include_labels = include_labels
         self.include_corrections = include_corrections
+        self.concurrency = concurrency
+        self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
 
     def execute(self, context: Context) -> Summary | list[Summary]:
         explicit = self._explicit_window()
         self._check_after()
-        return self._extract(context, lambda number: self._extraction(number, explicit, context))
+        idle = IdleGroupes()
+        return self._extract(context, lambda number: self._extraction(number, explicit, context, idle), idle)
 
-    def _extraction(self, number: int, explicit: Window | None, context: Context) -> Extraction:
+    def _extraction(self, number: int, explicit: Window | None, context: Context, idle: IdleGroupes) -> Extraction:
         plain = select_dossiers(
             number,
             state=self.state,
@@ -215,15 +257,19 @@ class DSExtractDossiersOperator(_ExtractOperator):
         )
         window, watermark = (explicit, None) if is_absent(self.window) else self._run_window(plain, context)
         selection = replace(plain, window=window)
+        idle.consider(selection)
 
-        def extract(client: DSClient, zone: ObjectStoragePath) -> Summary:
-            landing = land(client, selection, zone, self.log)
-            reached = landing.last_date
-            if watermark and reached:
-                watermark.advance(pendulum.instance(reached))
-            return summary_of(landing)
+        def extract(extractor: Extractor) -> Summary:
+            landing = idle.land(selection, extractor.zone) or extractor.land(selection)
+            summary = extractor.told(summary_of(landing), landing)
+            if watermark and landing.last_date:
+                watermark.advance(pendulum.instance(landing.last_date))
+            return summary
 
         return extract
+
+    def _requests_at_once(self) -> int:
+        return parse_number(self.concurrency, "concurrency", MOST_REQUESTS_AT_ONCE)
 
     def _includes(self) -> dict[str, object]:
         return parts_of({name: getattr(self, name) for name in self.template_fields if name.startswith("include_")})
@@ -286,8 +332,13 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
     :param deleted_since: only definitive deletions dated then or later, ISO 8601 with a time zone. (templated)
     :param order: ``ASC`` or ``DESC``, by date of deletion. (templated)
     :param page_size: rows a request, 100 at most. (templated)
+    :param on_dossier_error: what becomes of the task where the service lists a dossier that it cannot give. All others
+        are landed in any case, its number and the service's reference of the error go to a quarantine part, and the
+        next run tries it again. ``"fail"``: the task fails, naming the numbers; ``"quarantine"``: it succeeds, with
+        their count in the summary. (templated)
     :param ds_conn_id: the connection. (templated)
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
+    :raises DSQuarantinedError: if dossiers of the one group could not be read; the summary is in the XCom ``landed``.
     :raises DSGroupesFailedError: if some groups of a list failed.
     """
 
@@ -297,6 +348,7 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
         "deleted_since",
         "order",
         "page_size",
+        "on_dossier_error",
         "ds_conn_id",
     )
 
@@ -308,6 +360,7 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
         deleted_since: Any = None,
         order: str = "ASC",
         page_size: int | str = 100,
+        on_dossier_error: str = "fail",
         ds_conn_id: str = DSHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
@@ -317,6 +370,7 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
         self.deleted_since = deleted_since
         self.order = order
         self.page_size = page_size
+        self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
 
     def execute(self, context: Context) -> Summary | list[Summary]:
@@ -327,9 +381,10 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
         pending = select_pending_deleted_dossiers(number, **walk)
         deleted = select_deleted_dossiers(number, deleted_since=self.deleted_since, **walk)
 
-        def extract(client: DSClient, zone: ObjectStoragePath) -> Summary:
-            pending_landing = land(client, pending, zone, self.log)
-            landing = land(client, deleted, zone, self.log)
-            return summary_of(landing, manifest_pending=pending_landing.manifest_url, rows_pending=pending_landing.rows)
+        def extract(extractor: Extractor) -> Summary:
+            pending_landing = extractor.land(pending)
+            landing = extractor.land(deleted)
+            more = {"manifest_pending": pending_landing.manifest_url, "rows_pending": pending_landing.rows}
+            return extractor.told(summary_of(landing, **more), landing, pending_landing)
 
         return extract

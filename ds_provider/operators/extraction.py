@@ -3,18 +3,26 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import pendulum
 
-from ds_provider.api.reading import Page, read
+from ds_provider.api.pages import Page
+from ds_provider.api.quarantine import cannot_be_read
+from ds_provider.api.reading import read
+from ds_provider.api.rereading import reread
+from ds_provider.api.streams import DOSSIERS, PENDING_DELETED_DOSSIERS
+from ds_provider.api.walks import locate
 from ds_provider.exceptions import (
     DSAccessError,
+    DSBudgetError,
     DSEndpointError,
     DSError,
     DSGroupesFailedError,
     DSGroupesRefusedError,
+    DSQuarantinedError,
     DSRequestError,
     DSTokenError,
 )
@@ -26,31 +34,74 @@ if TYPE_CHECKING:
 
     from ds_provider.api.client import DSClient
     from ds_provider.api.streams import Selection
+    from ds_provider.operators.checkpoints import TaskCheckpoints
 
 T = TypeVar("T")
 
 # what fails for one group for these reasons fails for all: asking on would only add refusals
-_SAME_FOR_ALL = (DSTokenError, DSEndpointError)
+_SAME_FOR_ALL = (DSTokenError, DSEndpointError, DSBudgetError)
 _LASTING = (DSAccessError, DSRequestError)
 
 
-def land(client: DSClient, selection: Selection, zone: ObjectStoragePath, log: Logger) -> Landing:
-    """Read a selection into the landing zone and publish it.
+@dataclass(frozen=True)
+class Extractor:
+    """How the groups of one task are read.
 
-    :raises DSError: with nothing published: what an earlier reading landed stays as it was.
+    :param concurrency: requests in flight at most.
+    :param checkpoints: where readings say how far they came.
+    :param accepts_quarantine: whether a dossier that cannot be read lets the task succeed.
     """
-    landing = Landing(zone, selection)
-    progress = _Progress(selection, log)
-    try:
-        for page in client.iterate(read(selection)):
-            landing.add(page)
-            progress.page(page)
-        landing.publish()
-    except DSError:
-        landing.abort()
-        raise
-    progress.done(landing)
-    return landing
+
+    client: DSClient
+    zone: ObjectStoragePath
+    log: Logger
+    checkpoints: TaskCheckpoints
+    concurrency: int = 1
+    accepts_quarantine: bool = False
+
+    def land(self, selection: Selection) -> Landing:
+        """Read a selection into the landing zone and publish it.
+
+        :raises DSError: with nothing published: what an earlier reading landed stays as it was.
+        """
+        # a snapshot of two moments is none
+        resumable = selection.stream is not PENDING_DELETED_DOSSIERS
+        landing = Landing(self.zone, selection, self.checkpoints.of(selection) if resumable else None)
+        progress = _Progress(selection, self.log)
+        try:
+            for page in self._pages(selection, landing):
+                landing.add(page)
+                for record in page.quarantined:
+                    landing.quarantine(record)
+                progress.page(page)
+            landing.publish()
+        except BaseException:
+            landing.suspend()
+            raise
+        progress.done(landing)
+        return landing
+
+    def _pages(self, selection: Selection, landing: Landing) -> Iterator[Page]:
+        """Those of the selection, then the dossiers that earlier runs could not read and this one has not met."""
+        waiting = set(landing.pending)
+        schedule = read(selection, concurrency=self.concurrency, landed=landing.landed)
+        for page in self.client.iterate(schedule):
+            waiting.difference_update(row.head.number for row in page.rows)
+            waiting.difference_update(record.number for record in page.quarantined)
+            yield page
+        for number in sorted(waiting.difference(landing.landed)) if selection.stream is DOSSIERS else ():
+            yield self.client.result(reread(selection, number))
+
+    def told(self, summary: dict[str, Any], *landings: Landing) -> dict[str, Any]:
+        """The summary, once nothing is wrong with it.
+
+        :raises DSQuarantinedError: if dossiers could not be read and nobody said that this is accepted.
+        """
+        records = [record for landing in landings for record in landing.quarantined]
+        if not records or self.accepts_quarantine:
+            return summary
+        what_becomes = "all others are landed; the next run tries again, and on_dossier_error='quarantine' accepts it"
+        raise locate(cannot_be_read(records, what_becomes, [summary]), landings[0].selection, None)
 
 
 def each_groupe(numbers: list[int], extract: Callable[[int], T], log: Logger) -> list[T]:
@@ -68,6 +119,7 @@ def each_groupe(numbers: list[int], extract: Callable[[int], T], log: Logger) ->
         except DSError as error:
             log.error("groupe instructeur %s failed, going on with the others: %s", number, error)
             failures[number] = error
+            results += error.landed if isinstance(error, DSQuarantinedError) else []
     if failures:
         reasons = "; ".join(f"{number}: {error}" for number, error in failures.items())
         refused = all(isinstance(error, _LASTING) for error in failures.values())
@@ -132,7 +184,7 @@ def summary_of(landing: Landing, **more: Any) -> dict[str, Any]:
         "manifest": landing.manifest_url,
         "groupe_instructeur_number": landing.selection.groupe_instructeur_number,
         "rows": landing.rows,
-        "quarantined": 0,
+        "quarantined": len(landing.quarantined),
         "window": list(window.iso_bounds) if window else None,
         **more,
     }

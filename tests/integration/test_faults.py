@@ -8,6 +8,7 @@ from collections import Counter
 import pytest
 
 from ds_provider.api import retries
+from ds_provider.api.budget import Budget
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.sandbox.faults import NAMES
@@ -21,6 +22,7 @@ PASSING = sorted(set(NAMES) - {"poison", "slow", "complexity"})
 def no_waiting(monkeypatch):
     monkeypatch.setattr(time, "sleep", lambda seconds: None)
     monkeypatch.setattr(retries, "RATE_LIMIT_LONGEST_WAIT_SECONDS", 0.0)
+    monkeypatch.setattr(Budget, "refused", lambda budget, seconds: None)
 
 
 @pytest.fixture

@@ -19,6 +19,7 @@ from ds_provider.exceptions import (
     DSGroupesRefusedError,
     DSNetworkForbiddenError,
     DSNotFoundError,
+    DSQuarantinedError,
     DSRateLimitedError,
     DSServerError,
     DSTransientError,
@@ -61,6 +62,7 @@ SAMPLES = [
     DSNetworkForbiddenError("refused", ip="203.0.113.7/32", code="forbidden", http_status=403),
     DSTransportError("broken", sent=False),
     DSRateLimitedError("spent", wait_seconds=12.5, http_status=429),
+    DSQuarantinedError("two cannot be read", [101, 102], [{"rows": 1}], **KNOWN),
     DSGroupesRefusedError("one of three is refused", {12: DSNotFoundError("gone", **KNOWN)}, [{"rows": 1}]),
     DSGroupesFailedError("two of three failed", {12: DSNotFoundError("gone", **KNOWN), 13: DSTransportError("broken")}),
 ]

@@ -1,4 +1,4 @@
-"""Drives a flow without a network: answers come from a function, pauses are noted."""
+"""Drives flows and schedules without a network: answers come from a function, pauses are noted."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 from ds_provider.api.messages import Exchange, Reply, Request
-from ds_provider.api.retries import Send, Sleep
+from ds_provider.api.retries import Outcome, Send, Sleep, Start, Wait
 
 
 def reply(data: Any = None, *, status: int = 200, body: bytes | None = None, **headers: str) -> Reply:
@@ -15,34 +15,87 @@ def reply(data: Any = None, *, status: int = 200, body: bytes | None = None, **h
     return Reply(status, names, json.dumps(data).encode() if body is None else body)
 
 
-def drive(flow: Any, answer: Callable[[Request], Exchange], pauses: list[Sleep]) -> Iterator[Any]:
-    """What a flow gives, one by one."""
-    exchange: Exchange | None = None
+Pick = Callable[[int], int]
+
+
+def first(count: int) -> int:
+    return 0
+
+
+def drive(
+    schedule: Any, answer: Callable[[Request], Exchange], pauses: list[Sleep], pick: Pick = first
+) -> Iterator[Any]:
+    """What a flow or a schedule gives, one by one.
+
+    :param pick: which of the flows in flight gets its next answer, by their count.
+    """
+    beside: list[_Beside] = []
+    sent: Any = None
     while True:
         try:
-            step = flow.send(exchange)
+            step = schedule.send(sent)
         except StopIteration:
             return
-        exchange = None
+        sent = None
         if isinstance(step, Send):
-            exchange = answer(step.request)
+            sent = answer(step.request)
         elif isinstance(step, Sleep):
             pauses.append(step)
+        elif isinstance(step, Start):
+            beside.append(_Beside(step, answer, pauses))
+        elif isinstance(step, Wait):
+            sent = _next_outcome(beside, pick)
         else:
             yield step
+
+
+class _Beside:
+    """A started flow, which moves by one exchange at a time."""
+
+    def __init__(self, start: Start, answer: Callable[[Request], Exchange], pauses: list[Sleep]) -> None:
+        self.start = start
+        self.given: list[Any] = []
+        self._answer = answer
+        self._pauses = pauses
+        self._sent: Any = None
+
+    def move(self) -> Outcome | None:
+        try:
+            while True:
+                step = self.start.flow.send(self._sent)
+                self._sent = None
+                if isinstance(step, Send):
+                    self._sent = self._answer(step.request)
+                    return None
+                if isinstance(step, Sleep):
+                    self._pauses.append(step)
+                else:
+                    self.given.append(step)
+        except StopIteration:
+            return Outcome(self.start, self.given)
+        except Exception as error:
+            return Outcome(self.start, self.given, error)
+
+
+def _next_outcome(beside: list[_Beside], pick: Pick) -> Outcome:
+    while True:
+        moved = beside[pick(len(beside))]
+        if outcome := moved.move():
+            beside.remove(moved)
+            return outcome
 
 
 class Drive:
     """What a flow gave, asked and waited for."""
 
-    def __init__(self, flow: Any, answer: Callable[[Request], Exchange]) -> None:
+    def __init__(self, flow: Any, answer: Callable[[Request], Exchange], pick: Pick = first) -> None:
         self.given: list[Any] = []
         self.requests: list[Request] = []
         self.pauses: list[Sleep] = []
         self.error: Exception | None = None
         self._service = answer
         try:
-            self.given.extend(drive(flow, self._answer, self.pauses))
+            self.given.extend(drive(flow, self._answer, self.pauses, pick))
         except Exception as error:
             self.error = error
 

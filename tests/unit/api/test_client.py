@@ -124,7 +124,6 @@ TRANSPORT_ERRORS = {
     httpx.RemoteProtocolError: True,
     httpx.LocalProtocolError: True,
     httpx.ProxyError: True,
-    httpx.DecodingError: True,
 }
 
 

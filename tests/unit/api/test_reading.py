@@ -124,7 +124,7 @@ def emptied(whole: Reply) -> Reply:
 def twice(whole: Reply) -> Reply:
     body = json.loads(whole.body)
     nodes = body["data"]["groupeInstructeur"]["dossiers"]["nodes"]
-    nodes[1] = nodes[0]
+    nodes[1:2] = nodes[:1]
     return reply(body)
 
 
@@ -176,7 +176,7 @@ def test_a_fault_that_passes_costs_requests_and_no_rows(fault):
     drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world, {2: fault, 3: fault}))
     assert drive.error is None
     assert numbers(drive) == [row.number for row in world]
-    assert len(drive.pauses) == 2
+    assert len(drive.requests) <= 3 + 2 + 6, "two failures, and the failed page in parts"
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
@@ -268,7 +268,7 @@ def test_a_row_spread_over_lines_lands_on_one():
 def test_a_row_without_its_date_is_not_let_through_a_window():
     def dateless(whole: Reply) -> Reply:
         body = json.loads(whole.body)
-        body["data"]["groupeInstructeur"]["dossiers"]["nodes"][1]["dateDepot"] = None
+        body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["dateDepot"] = None
         return reply(body)
 
     window = Window("created", end=pendulum.instance(START + timedelta(hours=1)))

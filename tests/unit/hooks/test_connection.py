@@ -5,14 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import os
+import sqlite3
+from pathlib import Path
 
 import pytest
 from airflow.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ds_provider.api.budget import Budget
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.hooks.connection import client_settings, endpoint, user_agent
+from ds_provider.hooks.connection import client_settings, endpoint, secrets_in, user_agent
 from ds_provider.hooks.ds import DSHook
 
 TOKEN = "MDAwMDAwMDAtMDAwMDtTM2NyM3Q="
@@ -169,6 +173,97 @@ def test_an_extra_that_is_no_object_is_refused(extra):
     assert "extra" in refusal(connection(extra=extra))
 
 
+@pytest.mark.parametrize("requests", [1, 300, 400, "300", 300.0, 100_000], ids=repr)
+def test_a_budget_of_requests(requests):
+    settings = client_settings(connection(extra=json.dumps({"requests_per_minute": requests})))
+    assert settings["budget"].requests_per_minute == int(requests)
+
+
+@pytest.mark.parametrize("extra", [None, "", "{}", '{"requests_per_minute": null}', '{"requests_per_minute": ""}'])
+def test_a_budget_is_of_300_requests_unless_given(extra):
+    assert client_settings(connection(extra=extra))["budget"].requests_per_minute == 300
+
+
+@pytest.mark.parametrize(
+    "requests",
+    [0, -1, 0.5, 300.5, 100_001, "many", "nan", "inf", True, [300], pytest.param(10**400, id="huge")],
+    ids=repr,
+)
+def test_a_budget_out_of_bounds_is_refused_with_the_bounds(requests):
+    text = refusal(connection(extra=json.dumps({"requests_per_minute": requests})))
+    assert "requests_per_minute" in text
+    assert "between 1 and 100000" in text
+    assert "400" in text
+
+
+def file_of(budget: Budget) -> Path:
+    budget.spend()
+    budget.close()
+    (path,) = Path(os.environ["AIRFLOW_HOME"]).rglob("*.sqlite")
+    return path
+
+
+@pytest.mark.parametrize("extra", [None, '{"budget_url": null}', '{"budget_url": ""}'])
+def test_a_budget_is_kept_in_airflow_s_home_unless_said_otherwise(monkeypatch, tmp_path, extra):
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "a home with 100%"))
+    path = file_of(client_settings(connection(extra=extra))["budget"])
+    assert path.parent == tmp_path / "a home with 100%"
+    assert str(os.getuid()) in path.name
+
+
+def test_airflow_s_home_is_where_airflow_itself_has_it_without_a_setting(monkeypatch, tmp_path):
+    monkeypatch.delenv("AIRFLOW_HOME")
+    monkeypatch.setenv("HOME", str(tmp_path))
+    client_settings(connection())["budget"].check()
+    assert len(list((tmp_path / "airflow").glob("*.sqlite"))) == 1
+
+
+def test_a_budget_is_kept_where_the_connection_says(tmp_path):
+    url = f"sqlite://{tmp_path}/budget.sqlite"
+    client_settings(connection(extra=json.dumps({"budget_url": url})))["budget"].check()
+    assert (tmp_path / "budget.sqlite").exists()
+
+
+@pytest.mark.parametrize(
+    "url", ["budget", "redis://u:s3cret@h:port", "mysql://u:s3cret@h/d", 12, ["redis://h"]], ids=repr
+)
+def test_a_budget_url_that_is_none_is_refused_by_name_and_not_shown(url):
+    text = refusal(connection(extra=json.dumps({"budget_url": url})))
+    assert "budget_url" in text
+    assert "s3cret" not in text
+
+
+def test_what_no_log_may_show_is_the_token_and_the_password_of_the_budget_s_store():
+    settings = client_settings(connection(extra=json.dumps({"budget_url": "redis://u:s3cret@h"})))
+    assert secrets_in(settings) == [TOKEN, "s3cret"]
+
+
+def spend(monkeypatch, tmp_path, **fields: object) -> None:
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    budget = client_settings(connection(**fields))["budget"]
+    budget.spend()
+    budget.close()
+
+
+def logs_in(tmp_path: Path) -> dict[str, int]:
+    (path,) = tmp_path.glob("*.sqlite")
+    with sqlite3.connect(path) as database:
+        names = [name for (name,) in database.execute("select name from sqlite_master where name like '%_spent'")]
+        return {name: database.execute(f'select count(*) from "{name}"').fetchone()[0] for name in names}
+
+
+def test_connections_of_one_token_spend_one_budget(monkeypatch, tmp_path):
+    spend(monkeypatch, tmp_path)
+    spend(monkeypatch, tmp_path, host=PUBLIC, extra='{"requests_per_minute": 100}')
+    assert list(logs_in(tmp_path).values()) == [2]
+
+
+def test_connections_of_two_tokens_spend_two_budgets(monkeypatch, tmp_path):
+    spend(monkeypatch, tmp_path)
+    spend(monkeypatch, tmp_path, password="another")
+    assert list(logs_in(tmp_path).values()) == [1, 1]
+
+
 def test_the_provider_names_itself_and_airflow_with_their_versions():
     ours, airflow = user_agent().split(" ")
     assert ours.startswith("airflow-provider-demarches-simplifiees/")
@@ -222,8 +317,11 @@ def test_a_connection_of_the_environment(monkeypatch, value, url, read_timeout):
 @pytest.mark.parametrize("value", [given for given, *_ in VARIABLES.values()], ids=VARIABLES)
 def test_an_event_loop_sees_the_same_connection(monkeypatch, value):
     monkeypatch.setenv("AIRFLOW_CONN_DS_TEST", value)
-    found = asyncio.run(DSHook.aget_connection("ds_test"))
-    assert client_settings(found) == client_settings(DSHook.get_connection("ds_test"))
+    found = client_settings(asyncio.run(DSHook.aget_connection("ds_test")))
+    settings = client_settings(DSHook.get_connection("ds_test"))
+    budgets = found.pop("budget"), settings.pop("budget")
+    assert found == settings
+    assert budgets[0].requests_per_minute == budgets[1].requests_per_minute
 
 
 def test_nothing_of_a_connection_is_logged(caplog):

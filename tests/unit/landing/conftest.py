@@ -15,5 +15,6 @@ def zone(tmp_path: Path) -> ObjectStoragePath:
 
 
 @pytest.fixture
-def one_row_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
+def one_page_a_part(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(parts, "PART_BYTES", 1)
+    monkeypatch.setattr(parts, "REMOTE_PART_BYTES", 1)

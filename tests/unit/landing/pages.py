@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import msgspec
 from airflow.sdk import ObjectStoragePath
 
+from ds_provider.api.pages import Page
 from ds_provider.api.parameters import select_dossiers
-from ds_provider.api.reading import Head, Page, Row
+from ds_provider.api.quarantine import Quarantined
+from ds_provider.api.rows import Head, Row
 from ds_provider.landing.layout import open_destination
 from ds_provider.landing.manifest import Manifest, Part, read_manifest
 from ds_provider.landing.rows import iter_rows
@@ -19,16 +22,23 @@ from ds_provider.landing.writing import Landing
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
 
 
+def date_of(number: int) -> datetime:
+    return START + timedelta(seconds=number)
+
+
 def row(number: int, **more: Any) -> Row:
-    date = START + timedelta(seconds=number)
-    node = {"number": number, "dateDepot": date.isoformat(), "dateDerniereModification": date.isoformat(), **more}
-    raw = msgspec.json.encode(node)
+    date = date_of(number).isoformat()
+    raw = msgspec.json.encode({"number": number, "dateDepot": date, "dateDerniereModification": date, **more})
     return Row(raw, msgspec.json.decode(raw, type=Head))
 
 
 def page(*numbers: int, requests: int = 1, **more: Any) -> Page:
     rows = [row(number, **more) for number in numbers]
     return Page(rows, requests, None)
+
+
+def culprit(number: int, **more: Any) -> Quarantined:
+    return Quarantined(number=number, message="Internal Server Error", **more)
 
 
 def landed(zone: ObjectStoragePath, *pages: Page, groupe: int = 7, **asked: Any) -> Landing:
@@ -40,14 +50,58 @@ def landed(zone: ObjectStoragePath, *pages: Page, groupe: int = 7, **asked: Any)
     return landing
 
 
+class Kept:
+    """A checkpoint in memory, which keeps what JSON keeps."""
+
+    def __init__(self) -> None:
+        self.saved: list[str] = []
+
+    def load(self) -> object | None:
+        return json.loads(self.saved[-1]) if self.saved else None
+
+    def save(self, value: dict[str, Any]) -> bool:
+        self.saved.append(json.dumps(value))
+        return True
+
+
+class Failing(Kept):
+    """One whose store fails."""
+
+    def save(self, value: dict[str, Any]) -> bool:
+        return False
+
+
+def begun(zone: ObjectStoragePath, kept: Kept, *pages: Page, **asked: Any) -> Landing:
+    """A reading of which some pages are landed."""
+    landing = Landing(zone, select_dossiers(7, **asked), kept)
+    for one in pages:
+        landing.add(one)
+    return landing
+
+
+def finished(zone: ObjectStoragePath, kept: Kept, *pages: Page, **asked: Any) -> tuple[Landing, int]:
+    """A reading that was published, and how many of the pages it had to read: those with a row not landed before."""
+    landing = begun(zone, kept, **asked)
+    missing = [one for one in pages if any(row.head.number not in landing.landed for row in one.rows)]
+    for one in missing:
+        landing.add(one)
+    landing.publish()
+    return landing, len(missing)
+
+
 def zone_at(path: Any) -> ObjectStoragePath:
     return open_destination(f"file://{path}")
 
 
+def parts_in(folder: ObjectStoragePath) -> list[ObjectStoragePath]:
+    """The parts in a folder, listed or not, by name."""
+    return sorted((path for path in folder.iterdir() if path.name.endswith(".jsonl.gz")), key=lambda path: path.name)
+
+
 def whole_parts(url: str) -> Manifest:
-    """The manifest, once each part that it lists was found to be what it says."""
+    """The manifest, once each file that it lists was found to be what it says."""
     manifest = read_manifest(url)
-    for part in manifest.parts:
+    for part in [*manifest.parts, *([manifest.quarantine] if manifest.quarantine else [])]:
         assert_whole(part, (ObjectStoragePath(url).parent / part.name).read_bytes())
     return manifest
 

@@ -107,18 +107,33 @@ class Upload(io.BytesIO):
 
 
 class Bucket(MemoryFileSystem):
-    """An object store: objects are replaced whole, and there are no folders."""
+    """An object store: objects are replaced whole, there are no folders, and listings are remembered."""
 
     cachable = False
 
     def __init__(self) -> None:
         super().__init__()
         self.store, self.pseudo_dirs, self.faults = {}, [""], Faults()
+        self._listings: dict[Any, Any] = {}
 
     def put(self, path: str, data: bytes) -> None:
         self.faults.step("put")
+        self.put_elsewhere(path, data)
+        self.invalidate_cache()
+
+    def put_elsewhere(self, path: str, data: bytes) -> None:
+        """What another process writes, of which this one is told nothing."""
         with super()._open(path, "wb") as file:
             file.write(data)
+
+    def ls(self, path: str, detail: bool = True, **options: Any) -> Any:
+        key = (self._strip_protocol(path), detail)
+        if key not in self._listings:
+            self._listings[key] = super().ls(path, detail, **options)
+        return self._listings[key]
+
+    def invalidate_cache(self, path: str | None = None) -> None:
+        self._listings.clear()
 
     def _open(self, path: str, mode: str = "rb", **options: Any) -> Any:
         path = self._strip_protocol(path)

@@ -6,8 +6,8 @@ import threading
 
 import pytest
 
+from ds_provider.api.pages import Page
 from ds_provider.api.parameters import select_deleted_dossiers, select_dossiers
-from ds_provider.api.reading import Page
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import find_manifest
 from ds_provider.landing.writing import Landing
@@ -20,16 +20,16 @@ def url_in(zone) -> str:
 
 
 @pytest.mark.parametrize("before", [0, 2], ids=["the first reading", "a replacement"])
-def test_killed_at_any_step_a_reader_sees_the_old_or_the_new_whole(before, tmp_path, monkeypatch, one_row_a_part):
+def test_killed_at_any_step_a_reader_sees_the_old_or_the_new_whole(before, tmp_path, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     seen = []
     for at in range(200):
         zone = zone_at(tmp_path / f"{before}-{at}")
         for _ in range(before):
-            landed(zone, page(1, 2))
+            landed(zone, page(1), page(2))
         faults.arm(at, Killed())
         try:
-            landed(zone, page(1, 2, 3))
+            landed(zone, page(1), page(2), page(3))
             finished = True
         except Killed:
             finished = False
@@ -48,12 +48,12 @@ def test_killed_at_any_step_a_reader_sees_the_old_or_the_new_whole(before, tmp_p
     assert published > 8, "the manifest comes last"
 
 
-def test_what_a_killed_run_left_does_not_disturb_the_next(zone, monkeypatch, one_row_a_part):
+def test_what_a_killed_run_left_does_not_disturb_the_next(zone, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     for at in range(2, 12):
         faults.arm(at, Killed())
         with pytest.raises(Killed):
-            landed(zone, page(8, 9))
+            landed(zone, page(8), page(9))
         faults.disarm()
         landed(zone, page(at))
         assert rows_of(url_in(zone)) == [at]
@@ -83,16 +83,16 @@ def killing_at_the_first(faults):
     return step
 
 
-def test_an_object_store_holds_readings_and_replaces_them(one_row_a_part):
+def test_an_object_store_holds_readings_and_replaces_them(one_page_a_part):
     zone, bucket = bucket_zone("plain")
     for n in range(3):
-        last = landed(zone, page(n, n + 1))
+        last = landed(zone, page(n), page(n + 1))
     assert rows_of(last.manifest_url) == [2, 3]
     assert len(whole_parts(last.manifest_url).parts) == 2
     assert len(bucket.store) == 1 + 2 + 2
 
 
-def test_readers_never_see_half_of_a_reading_while_it_is_replaced(zone, one_row_a_part):
+def test_readers_never_see_half_of_a_reading_while_it_is_replaced(zone, one_page_a_part):
     url = landed(zone, page(0, 0)).manifest_url
     failures: list[Exception] = []
     read: list[int] = []
@@ -127,7 +127,7 @@ ERRORS = [OSError(28, "No space left on device"), RuntimeError("of the storage's
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("at", range(8))
-def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, monkeypatch, one_row_a_part):
+def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     zone = zone_at(tmp_path)
     landing = Landing(zone, select_deleted_dossiers(7))
@@ -139,7 +139,8 @@ def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, m
 
 
 def add_and_publish(landing: Landing, one: Page) -> None:
-    landing.add(one)
+    for at in range(2):
+        landing.add(Page(one.rows[at : at + 1], 1, None))
     landing.publish()
 
 
@@ -148,3 +149,17 @@ def test_a_folder_that_cannot_be_made_is_the_same_error(zone):
     with pytest.raises(DSDestinationError) as caught:
         Landing(zone, select_dossiers(7))
     assert caught.value.groupe_instructeur_number == 7
+
+
+def test_a_reading_of_which_a_page_failed_to_land_is_not_published(zone, monkeypatch):
+    faults = make_faulty(monkeypatch)
+    landing = Landing(zone, select_dossiers(7))
+    landing.add(page(1))
+    faults.arm(0, OSError("no space left"))
+    with pytest.raises(DSDestinationError, match="no space left"):
+        landing.add(page(2))
+    faults.disarm()
+    landing.add(page(3))
+    with pytest.raises(DSDestinationError, match="run the task again"):
+        landing.publish()
+    assert find_manifest(landing.folder) is None

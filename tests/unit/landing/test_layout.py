@@ -116,6 +116,13 @@ def test_the_fingerprint_tells_how_far_reading_looked_back():
     assert fingerprint(plain) != fingerprint(back)
 
 
+def test_the_fingerprint_is_of_instants_whatever_their_time_zone():
+    utc, paris = (
+        select_dossiers(7, window=Window("updated", start)) for start in (NOON, NOON.in_timezone("Europe/Paris"))
+    )
+    assert fingerprint(utc) == fingerprint(paris)
+
+
 def test_generations_differ_and_sort_by_time(monkeypatch):
     def at(moment):
         monkeypatch.setattr(pendulum, "now", lambda zone: moment.in_timezone(zone))

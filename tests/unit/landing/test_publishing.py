@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import timedelta
 
 import pendulum
@@ -13,9 +14,10 @@ from ds_provider.api.windows import Window
 from ds_provider.landing.layout import fingerprint
 from ds_provider.landing.manifest import find_manifest, read_manifest
 from ds_provider.landing.writing import Landing
-from tests.unit.landing.pages import START, landed, page, rows_of, whole_parts
+from tests.unit.landing.pages import START, date_of, landed, page, rows_of, whole_parts
 from tests.unit.landing.storages import make_faulty
 
+EIGHT = pendulum.instance(START)
 NOON = pendulum.datetime(2026, 11, 1, 12, tz="UTC")
 FIELDS = {
     "schema_version",
@@ -32,6 +34,7 @@ FIELDS = {
     "requests",
     "quarantined",
     "parts",
+    "quarantine",
     "first_date",
     "last_date",
     "read_started_at",
@@ -49,24 +52,26 @@ def names(landing: Landing) -> list[str]:
     return sorted(path.name for path in landing.folder.iterdir())
 
 
-def test_a_manifest_holds_what_a_reader_needs(zone, one_row_a_part):
-    window = Window("updated", NOON, NOON.add(days=1), timedelta(minutes=5))
-    landing = landed(zone, page(2, 3, requests=2), page(5), window=window, state="accepte", includes={"avis": True})
+def test_a_manifest_holds_what_a_reader_needs(zone, one_page_a_part):
+    window = Window("updated", EIGHT, EIGHT.add(days=1), timedelta(minutes=5))
+    landing = landed(
+        zone, page(2, requests=2), page(3), page(5), window=window, state="accepte", includes={"avis": True}
+    )
     manifest = whole_parts(landing.manifest_url)
 
     assert set(json.loads(ObjectStoragePath(landing.manifest_url).read_bytes())) == FIELDS
     assert (manifest.schema_version, manifest.groupe_instructeur_number, manifest.stream) == (1, 7, "dossiers")
-    assert manifest.window == ("2026-11-01T12:00:00+00:00", "2026-11-02T12:00:00+00:00")
-    assert (manifest.window_column, manifest.read_from) == ("updated", "2026-11-01T11:55:00+00:00")
+    assert manifest.window == ("2026-11-01T08:00:00+00:00", "2026-11-02T08:00:00+00:00")
+    assert (manifest.window_column, manifest.read_from) == ("updated", "2026-11-01T07:55:00+00:00")
     assert manifest.selection == {"state": "accepte", "include_avis": True}
     assert manifest.fingerprint == fingerprint(landing.selection)
-    assert (manifest.rows, manifest.pages, manifest.requests, manifest.quarantined) == (3, 2, 3, 0)
+    assert (manifest.rows, manifest.pages, manifest.requests, manifest.quarantined) == (3, 3, 4, 0)
     assert [part.rows for part in manifest.parts] == [1, 1, 1]
     assert manifest.bytes == sum(part.bytes for part in manifest.parts)
     assert (manifest.first_date, manifest.last_date) == (START + timedelta(seconds=2), START + timedelta(seconds=5))
     assert manifest.read_started_at <= manifest.read_finished_at
     assert all(part.name.startswith(f"{manifest.generation}-") for part in manifest.parts)
-    assert manifest.supersedes is None
+    assert (manifest.quarantine, manifest.supersedes) == (None, None)
 
 
 def test_a_manifest_reads_back_as_it_was_published(zone):
@@ -108,8 +113,8 @@ def test_a_reading_leaves_the_folders_of_others_alone(zone):
     assert (rows_of(first.manifest_url), rows_of(other.manifest_url)) == ([1], [4])
 
 
-def test_what_is_superseded_stays_for_one_replacement(zone, one_row_a_part):
-    manifests = [read_manifest(landed(zone, page(n, n + 1)).manifest_url) for n in range(3)]
+def test_what_is_superseded_stays_for_one_replacement(zone, one_page_a_part):
+    manifests = [read_manifest(landed(zone, page(n), page(n + 1)).manifest_url) for n in range(3)]
     assert [manifest.supersedes for manifest in manifests] == [
         None,
         manifests[0].generation,
@@ -163,7 +168,7 @@ def test_leftovers_that_cannot_go_do_not_fail_what_is_published(zone, monkeypatc
     assert rows_of(landing.manifest_url) == [2]
 
 
-def test_of_two_readings_at_once_the_last_published_wins_whole(zone, one_row_a_part):
+def test_of_two_readings_at_once_the_last_published_wins_whole(zone, one_page_a_part):
     landed(zone, page(0))
     early, late = (Landing(zone, select_dossiers(7)) for _ in range(2))
     early.add(page(1))
@@ -176,7 +181,7 @@ def test_of_two_readings_at_once_the_last_published_wins_whole(zone, one_row_a_p
     assert whole_rows(zone) == [1, 2]
 
 
-def test_a_reading_that_is_still_going_on_keeps_its_parts_while_others_publish(zone, one_row_a_part):
+def test_a_reading_that_is_still_going_on_keeps_its_parts_while_others_publish(zone, one_page_a_part):
     slow = Landing(zone, select_dossiers(7))
     slow.add(page(1, 2))
     for n in range(5):
@@ -190,3 +195,19 @@ def test_a_manifest_that_is_damaged_does_not_stop_the_next_reading(zone):
     landing = landed(zone, page(1))
     ObjectStoragePath(landing.manifest_url).write_bytes(b"")
     assert rows_of(landed(zone, page(2)).manifest_url) == [2]
+
+
+def test_a_row_that_changed_while_it_was_read_is_not_passed_by_the_last_date(zone):
+    landing = Landing(zone, select_dossiers(7))
+    landing.add(page(1, 9))
+    landing.add(replace(page(8), newer=date_of(6)))
+    assert landing.publish().last_date == date_of(6)
+
+
+def test_a_dossier_from_outside_the_window_says_nothing_of_how_far_it_was_read(zone):
+    window = Window("updated", pendulum.instance(date_of(3)), pendulum.instance(date_of(8)))
+    landing = Landing(zone, select_dossiers(7, window=window))
+    for number in (4, 6, 1, 50):
+        landing.add(page(number))
+    manifest = landing.publish()
+    assert (manifest.rows, manifest.first_date, manifest.last_date) == (4, date_of(4), date_of(6))

@@ -12,7 +12,9 @@ from typing import Any
 
 from ds_provider.api.messages import Exchange, Request
 from ds_provider.api.retries import Sleep
+from tests.unit.api.combined import answer_combined, is_combined
 from tests.unit.api.flows import drive, reply
+from tests.unit.api.group import Group
 from tests.unit.api.model import Connection, Stored
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
@@ -54,10 +56,19 @@ class Service:
 
     def answer(self, request: Request) -> Exchange:
         self.requests.append(request)
-        groupe = self.variables[-1]["number"]
-        failure = self.failures[groupe](request) if groupe in self.failures else None
+        return answer_combined(request, self.alone) if is_combined(request) else self.alone(request)
+
+    def alone(self, request: Request) -> Exchange:
+        """What one group answers."""
+        groupe = json.loads(request.body)["variables"]["number"]
+        if failure := self.failures[groupe](request) if groupe in self.failures else None:
+            return failure
+        if "query surveyDossiers" in request.query:
+            return Group(self.rows.get((groupe, "dossiers"), []))(request)
+        if "query getDossier(" in request.query:
+            return unauthorized("not_found", "Dossier not found")
         connection = connection_of(request)
-        return failure or Connection(self.rows.get((groupe, connection), []), connection)(request)
+        return Connection(self.rows.get((groupe, connection), []), connection)(request)
 
     @property
     def variables(self) -> list[dict[str, Any]]:
@@ -65,6 +76,9 @@ class Service:
 
     def iterate(self, flow: Any) -> Iterator[Any]:
         return drive(flow, self.answer, self.pauses)
+
+    def result(self, flow: Any) -> Any:
+        return next(self.iterate(flow))
 
     def hook(self, ds_conn_id: str) -> Any:
         """Stands where the hook's class does."""
@@ -111,6 +125,9 @@ class Store:
     def set(self, key: str, value: Any) -> None:
         self.writes.append((key, value))
         self.known[key] = value
+
+    def delete(self, key: str) -> None:
+        self.known.pop(key, None)
 
 
 class Ti:

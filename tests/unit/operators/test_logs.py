@@ -8,7 +8,7 @@ import pytest
 
 from ds_provider.exceptions import DSError, DSGroupesFailedError
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from tests.unit.operators.service import START, Ti, dossiers, from_the_second_page, unauthorized
+from tests.unit.operators.service import START, Store, Ti, dossiers, from_the_second_page, unauthorized
 
 PERSON = "Zinedine.Quelquun@example.org"
 
@@ -35,7 +35,7 @@ def operator(destination, groupe=7, **asked):
 
 def test_a_line_per_page_and_one_at_the_end(service, destination, lines):
     service.holds(7, *people(*range(1, 26)))
-    operator(destination, page_size=10).execute({})
+    operator(destination, page_size=10, concurrency=1).execute({"task_state_store": Store()})
     said = lines()
     assert len(said) == 4
     assert [re.search(r"page (\d+), (\d+) rows", line).groups() for line in said[:3]] == [
@@ -51,21 +51,21 @@ def test_a_line_per_page_and_one_at_the_end(service, destination, lines):
 def test_a_line_says_how_much_of_the_window_is_read(service, destination, lines):
     service.holds(7, *people(*range(0, 100, 10)))
     bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
-    operator(destination, page_size=5, **bounds).execute({})
+    operator(destination, page_size=5, **bounds).execute({"task_state_store": Store()})
     assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["40", "90"]
 
 
 def test_descending_order_says_how_much_of_the_window_is_read_too(service, destination, lines):
     service.holds(7, *people(*range(0, 100, 10)))
     bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
-    operator(destination, page_size=5, order="DESC", **bounds).execute({})
+    operator(destination, page_size=5, order="DESC", **bounds).execute({"task_state_store": Store()})
     assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["50", "100"]
 
 
 def test_each_list_of_deletions_has_its_lines(service, destination, lines):
     service.holds(7, *people(1, 2), connection="deletedDossiers")
     made = DSExtractDeletedDossiersOperator(task_id="t", groupe_instructeur_number=7, destination=destination)
-    made.execute({})
+    made.execute({"task_state_store": Store()})
     said = lines()
     assert len(said) == 4
     assert sum("pending_deleted_dossiers" in line for line in said) == 2
@@ -73,13 +73,13 @@ def test_each_list_of_deletions_has_its_lines(service, destination, lines):
 
 def test_a_revision_that_no_row_is_on_is_told(service, destination, lines):
     service.holds(7, *people(1, 2))
-    operator(destination, revision="UHJv").execute({})
+    operator(destination, revision="UHJv").execute({"task_state_store": Store()})
     assert any("no row is on revision UHJv" in line for line in lines())
 
 
 @pytest.mark.parametrize(("until", "warned"), [("2999-01-01T00:00:00Z", True), ("2020-01-01T00:00:00Z", False)])
 def test_a_window_that_is_not_over_is_told(until, warned, service, destination, lines):
-    operator(destination, created_until=until).execute({})
+    operator(destination, created_until=until).execute({"task_state_store": Store()})
     assert any("not over" in line for line in lines()) is warned
 
 
@@ -101,6 +101,6 @@ def test_nothing_that_is_logged_or_raised_holds_a_persons_data(service, destinat
 def test_a_row_that_is_none_of_the_apis_is_told_without_its_content(service, destination, lines):
     service.holds(7, *people(1, number=[PERSON]))
     with pytest.raises(DSError) as caught:
-        operator(destination).execute({})
+        operator(destination).execute({"task_state_store": Store()})
     assert PERSON not in str(caught.value)
     assert PERSON not in "\n".join(lines())

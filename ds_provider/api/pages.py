@@ -1,0 +1,93 @@
+"""What reading gives, page by page."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from itertools import takewhile
+
+from ds_provider.api.quarantine import Quarantined
+from ds_provider.api.rows import Head, Row
+from ds_provider.api.streams import Selection
+from ds_provider.api.survey import Edge
+from ds_provider.api.walks import Received
+
+
+@dataclass(frozen=True)
+class Page:
+    """A whole page.
+
+    :param rows: the rows that belong to the selection and were not given before.
+    :param requests: how many it took, failed ones and those for what led to it included.
+    :param reached: the sort date of the last row that came.
+    :param quarantined: the dossiers of the selection that cannot be read.
+    :param newer: the earliest date at which a row came again, changed since it was given; none if none did.
+    """
+
+    rows: list[Row]
+    requests: int
+    reached: datetime | None
+    quarantined: list[Quarantined] = field(default_factory=list)
+    newer: datetime | None = None
+
+
+class Sieve:
+    """Lets each dossier of a selection pass once.
+
+    :param edge: where the selection ends.
+    :param passed: the numbers of those that are landed already.
+    """
+
+    def __init__(self, selection: Selection, edge: Edge, passed: set[int]) -> None:
+        self.edge = edge
+        self._selection = selection
+        self._passed = passed
+
+    def page(self, received: Received, *, requests: int = 0, again: bool = False) -> Page:
+        """What of a page as it came is to be given.
+
+        :param requests: how many led to it besides its own.
+        :param again: whether a row that comes a second time has changed since.
+        """
+        column = self._selection.sort_column
+        inside = self._inside(received.rows)
+        twice = [row.date(column) for row in inside if row.head.number in self._passed]
+        rows = [row for row in inside if row.head.number not in self._passed]
+        self._passed.update(row.head.number for row in rows)
+        return Page(
+            rows=[row for row in rows if self._on_revision(row)],
+            requests=received.requests + requests,
+            reached=received.rows[-1].date(column) if received.rows else None,
+            quarantined=self._quarantined(received),
+            newer=min(twice) if again and twice else None,
+        )
+
+    def has_passed(self, number: int) -> bool:
+        """Whether that dossier was given, landed before, or found unreadable."""
+        return number in self._passed
+
+    def is_over(self, received: Received) -> bool:
+        """Whether a page reaches behind the selection's end."""
+        heads = [row.head for row in received.rows] + [culprit.head for culprit in received.culprits]
+        return any(map(self._is_behind, heads))
+
+    def _inside(self, rows: list[Row]) -> list[Row]:
+        if self._selection.order == "ASC":
+            # behind the edge all is, also what shows an earlier second
+            return list(takewhile(lambda row: not self._is_behind(row.head), rows))
+        return [row for row in rows if not self._is_behind(row.head)]
+
+    def _is_behind(self, head: Head) -> bool:
+        return self.edge.is_behind(head.number, head.date(self._selection.sort_column))
+
+    def _quarantined(self, received: Received) -> list[Quarantined]:
+        found = []
+        for culprit in received.culprits:
+            if culprit.head.number not in self._passed and not self._is_behind(culprit.head):
+                self._passed.add(culprit.head.number)
+                found.append(culprit.record)
+        return found
+
+    def _on_revision(self, row: Row) -> bool:
+        wanted = self._selection.revision
+        return wanted is None or (row.head.demarche is not None and row.head.demarche.revision.id == wanted)

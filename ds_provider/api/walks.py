@@ -1,0 +1,298 @@
+"""From a place in a connection onwards, page by page, around whatever cannot be read.
+
+A page that keeps failing is asked for in halves, down to one dossier. One that fails alone, while the service shows
+its number, is a culprit: it is passed, and told with all that support needs to find it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, TypeVar
+
+import msgspec
+
+from ds_provider.api import documents
+from ds_provider.api.messages import Exchange, Request
+from ds_provider.api.pace import Pace, is_of_a_row, may_be_the_size
+from ds_provider.api.quarantine import Quarantined
+from ds_provider.api.retries import Step, settle
+from ds_provider.api.rows import Connection, Head, PageInfo, Row, read_connection, read_row
+from ds_provider.api.streams import DOSSIERS, LARGEST_PAGE, PENDING_DELETED_DOSSIERS, Selection
+from ds_provider.exceptions import (
+    DSComplexityError,
+    DSError,
+    DSIncompletePageError,
+    DSMalformedAnswerError,
+    DSTimeoutError,
+)
+
+T = TypeVar("T")
+
+TRIES_OF_A_CULPRIT = 2
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where to begin: behind a cursor, or at a date; with neither, where the selection begins.
+
+    :param since: ISO 8601, inclusive.
+    """
+
+    cursor: str | None = None
+    since: str | None = None
+
+
+@dataclass(frozen=True)
+class Culprit:
+    """A dossier that could not be read, as far as the service shows it."""
+
+    head: Head
+    record: Quarantined
+
+
+@dataclass(frozen=True)
+class Received:
+    """A page as it came, its rows in the order of the walk.
+
+    :param requests: how many it took, failed ones included.
+    """
+
+    rows: list[Row]
+    requests: int
+    culprits: list[Culprit] = field(default_factory=list)
+
+
+class Walk:
+    """One way through a selection's connection.
+
+    :param pace: how many rows to ask for.
+    :param place: where it begins.
+    :param forward: towards newer rows.
+    """
+
+    def __init__(self, selection: Selection, pace: Pace, place: Place, *, forward: bool = True) -> None:
+        self.cursor = place.cursor
+        self.more = True
+        self.reached: datetime | None = None
+        self.newest: str | None = None
+        self._selection = selection
+        self._since = place.since
+        self._pace = pace
+        self._forward = forward
+        self._passed: set[str | None] = {place.cursor}
+        self._requests = 0
+        self._suspects = _Suspects(pace)
+
+    def page(self, most: int = LARGEST_PAGE) -> Step[Received]:
+        """The next page.
+
+        :param most: rows, at most.
+        """
+        attempt = self._suspects.attempt(min(most, self._pace.rows))
+        try:
+            connection, rows = yield from self._ask(lambda: self._request(attempt.rows), self._read_page, attempt.adapt)
+        except DSError as error:
+            if attempt.rows > 1 or not is_of_a_row(error):
+                raise
+            return (yield from self._pass(error))
+        self._suspects.came(attempt)
+        return self._received(connection.page_info, rows)
+
+    def _received(self, info: PageInfo, rows: list[Row], culprits: list[Culprit] | None = None) -> Received:
+        self.newest = self.newest or info.end_cursor
+        self.more, cursor = self._onward(info)
+        self._passed.add(cursor)
+        # an empty page has no cursor, and the one before stays good
+        self.cursor = cursor or self.cursor
+        heads = [row.head for row in rows] or [culprit.head for culprit in culprits or ()]
+        if heads:
+            self.reached = heads[-1].date(self._selection.sort_column)
+        requests, self._requests = self._requests, 0
+        return Received(rows, requests, culprits or [])
+
+    def _pass(self, error: DSError) -> Step[Received]:
+        """See what the service shows of the dossier, try it again, and leave it."""
+        shown = yield from self._ask(self._light_request, self._read_light)
+        if not shown.nodes:
+            # it is gone, and so is all behind it
+            return self._received(shown.page_info, [])
+        attempt = _Attempt(1, tries=TRIES_OF_A_CULPRIT)
+        try:
+            connection, rows = yield from self._ask(lambda: self._request(1), self._read_page, attempt.adapt)
+        except DSError as again:
+            if not is_of_a_row(again) or not self._pace.culprit():
+                raise
+            self._suspects.found()
+            return self._received(shown.page_info, [], [self._culprit(shown.nodes[0], again)])
+        self._suspects.came(attempt)
+        return self._received(connection.page_info, rows)
+
+    def _culprit(self, node: msgspec.Raw, error: DSError) -> Culprit:
+        row = read_row(node)
+        record = Quarantined(
+            number=row.head.number,
+            cursor=self.cursor,
+            code=error.code,
+            exception_id=error.exception_id,
+            message=error.message,
+            dossier=msgspec.json.decode(row.raw),
+        )
+        return Culprit(row.head, record)
+
+    def _ask(
+        self,
+        build: Callable[[], Request],
+        read: Callable[[Exchange], T],
+        adapt: Callable[[DSError], bool] = lambda error: False,
+    ) -> Step[T]:
+        def counted() -> Request:
+            self._requests += 1
+            return build()
+
+        def located(error: DSError) -> bool:
+            return adapt(locate(error, self._selection, self.cursor))
+
+        return (yield from settle(counted, read, located))
+
+    def _request(self, rows: int) -> Request:
+        variables = self._variables(rows)
+        if self._selection.stream is DOSSIERS:
+            variables |= self._selection.includes.variables()
+        return Request(documents.load(self._selection.stream.document), variables)
+
+    def _light_request(self) -> Request:
+        return Request(documents.load(f"light_{self._selection.stream.document}"), self._variables(1))
+
+    def _variables(self, rows: int) -> dict[str, Any]:
+        count, cursor = ("first", "after") if self._forward else ("last", "before")
+        variables: dict[str, Any] = {**self._selection.filters(self._since), count: rows}
+        if self.cursor:
+            variables[cursor] = self.cursor
+        return variables
+
+    def _read_page(self, exchange: Exchange) -> tuple[Connection, list[Row]]:
+        """The rows in the order of the walk, each of them with the date by which it is sorted."""
+        connection = self._read_light(exchange)
+        rows = [read_row(node) for node in connection.nodes or ()]
+        rows = rows if self._forward else rows[::-1]
+        check_rows(rows, self._selection.groupe_instructeur_number)
+        dates = [row.date(self._selection.sort_column) for row in rows]
+        if self._selection.stream is not PENDING_DELETED_DOSSIERS:
+            self._check_order(dates)
+        return connection, rows
+
+    def _read_light(self, exchange: Exchange) -> Connection:
+        connection = read_connection(exchange, self._selection.stream.connection)
+        more, cursor = self._onward(connection.page_info)
+        if not connection.nodes and cursor:
+            raise DSIncompletePageError("the page is empty and yet has a cursor, which an empty page has not")
+        if more and (not cursor or cursor in self._passed):
+            raise DSIncompletePageError("the page says that more follow but leads nowhere")
+        return connection
+
+    def _check_order(self, dates: list[datetime]) -> None:
+        """A page that goes back was read before, or is of another walk. A pending deletion shows another date."""
+        walked = [self.reached, *dates] if self.reached else dates
+        if walked != sorted(walked, reverse=not self._forward):
+            raise DSIncompletePageError("the page goes back behind the one before")
+
+    def _onward(self, info: PageInfo) -> tuple[bool, str | None]:
+        if self._forward:
+            return info.has_next_page, info.end_cursor
+        return info.has_previous_page, info.start_cursor
+
+
+def locate(error: DSError, selection: Selection, cursor: str | None) -> DSError:
+    """Say in an error what was being read, and from where on."""
+    return error.locate(
+        groupe_instructeur_number=selection.groupe_instructeur_number,
+        stream=selection.stream.name,
+        window=str(selection.window) if selection.window else None,
+        cursor=cursor,
+    )
+
+
+def check_rows(rows: list[Row], groupe_instructeur_number: int) -> None:
+    """Each row is of the group that was asked for, and stands once.
+
+    :raises DSError: if not.
+    """
+    if len({row.head.number for row in rows}) < len(rows):
+        raise DSIncompletePageError("a dossier stands twice in the page, so another may be missing")
+    for row in rows:
+        if row.head.groupe is not None and row.head.groupe.number != groupe_instructeur_number:
+            raise DSMalformedAnswerError(f"dossier {row.head.number} is of group {row.head.groupe.number}")
+
+
+class _Attempt:
+    """One page asked for, in ever fewer rows while it fails.
+
+    :param tries: failures before it is asked for in fewer rows, or given up where there are none: the first failure
+        may be a passing one.
+    """
+
+    def __init__(self, rows: int, tries: int) -> None:
+        self.asked = self.rows = rows
+        self.failed: int | None = None
+        self.too_dear = self.of_a_row = False
+        self._tries = tries
+        self._failures = 0
+
+    def adapt(self, error: DSError) -> bool:
+        """Ask for fewer rows at once, if that may help."""
+        self._failures += 1
+        certain = self.rows > 1 and (self.failed is not None or isinstance(error, DSComplexityError | DSTimeoutError))
+        if not may_be_the_size(error) or (self._failures < self._tries and not certain):
+            return False
+        if self.rows == 1:
+            if is_of_a_row(error):
+                raise error
+            return False
+        self.too_dear = isinstance(error, DSComplexityError)
+        self.of_a_row = is_of_a_row(error) and not isinstance(error, DSTimeoutError)
+        self.failed, self.rows, self._failures = self.rows, self.rows // 2, 0
+        return True
+
+
+class _Suspects:
+    """The rows ahead of which one is known to fail, for a reason of its own."""
+
+    def __init__(self, pace: Pace) -> None:
+        self._pace = pace
+        self._rows = self._asked = self._failed = self._worked = 0
+
+    def attempt(self, rows: int) -> _Attempt:
+        """The next page: half of the suspects, or what the pace allows where there are none."""
+        if self._rows:
+            return _Attempt(min(rows, -(-self._rows // 2)), tries=1)
+        return _Attempt(rows, tries=2)
+
+    def came(self, attempt: _Attempt) -> None:
+        """That page is there."""
+        if attempt.failed is None:
+            self._without(attempt.rows)
+        elif attempt.of_a_row:
+            self._asked = self._asked or attempt.asked
+            self._failed = attempt.failed
+            self._worked = max(self._worked, attempt.rows)
+            self._rows = attempt.failed - attempt.rows
+        else:
+            self.found()
+            self._pace.shrank(attempt.asked, attempt.failed, attempt.rows, too_dear=attempt.too_dear)
+
+    def found(self) -> None:
+        """The culprit is known; the rows behind it are under no suspicion."""
+        self._rows = self._asked = self._failed = self._worked = 0
+
+    def _without(self, rows: int) -> None:
+        if not self._rows:
+            self._pace.whole(rows)
+            return
+        self._worked = max(self._worked, rows)
+        self._rows = max(0, self._rows - rows)
+        if not self._rows:
+            # each row passed in fewer: it was their number
+            self._pace.shrank(self._asked, self._failed, self._worked)
+            self.found()

@@ -1,0 +1,59 @@
+"""A page's lines as one gzip member.
+
+Members stand one behind the other in a part, which every reader of ``.jsonl.gz`` takes for one file (RFC 1952, 2.2).
+Each ends with its own checksum, so what a killed process left is whole up to the member it was writing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, NamedTuple
+
+from isal import isal_zlib as zlib
+from isal.igzip_lib import IsalError
+
+GZIP_LEVEL = 1
+_GZIP = 16 + zlib.MAX_WBITS
+_CHUNK_BYTES = 64 * 1024
+# its stub takes the class for an instance
+_DAMAGED: Any = IsalError
+
+
+class Member(NamedTuple):
+    """Lines, each with its newline, and the same as stored."""
+
+    lines: bytes
+    stored: bytes
+
+    @property
+    def rows(self) -> int:
+        return self.lines.count(b"\n")
+
+
+def pack(rows: Iterable[bytes]) -> Member:
+    """Compress rows, each one line without its newline."""
+    lines = b"\n".join([*rows, b""])
+    # without a name or a time: the same rows make the same bytes
+    deflate = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP)
+    return Member(lines, b"".join((deflate.compress(lines), deflate.flush())))
+
+
+def whole_members(read: Callable[[int], bytes]) -> Iterator[Member]:
+    """Each member from a file's beginning up to the first that is cut or damaged.
+
+    :param read: gives as many of the file's next bytes as it is asked for, or fewer; none at its end.
+    """
+    ahead = b""
+    while True:
+        lines, stored, inflate = [], [], zlib.decompressobj(_GZIP)
+        while not inflate.eof:
+            chunk = ahead or read(_CHUNK_BYTES)
+            if not chunk:
+                return
+            try:
+                lines.append(inflate.decompress(chunk))
+            except _DAMAGED:
+                return
+            ahead = inflate.unused_data
+            stored.append(chunk[: len(chunk) - len(ahead)])
+        yield Member(b"".join(lines), b"".join(stored))
