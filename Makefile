@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+INSTALLED_BENCH := $(VENV)/.installed-bench
 CONTRACT := ../shared/contract
 COMPOSE_SCHEMA := vendor.compose-spec
 
@@ -20,7 +21,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 PREPARE := $(shell mkdir -p "$(TMPDIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types contract compose demo clean
+.PHONY: help install test lint types contract compose demo bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -57,6 +58,13 @@ endif
 
 demo: $(INSTALLED) ## run the example DAGs against a sandbox
 	$(BIN)/python scripts/demo.py
+
+bench: $(INSTALLED_BENCH) ## compare with other ways to read a group, in about ten minutes
+	$(BIN)/python -m scripts.bench
+
+$(INSTALLED_BENCH): $(INSTALLED)
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'
+	@touch $@
 
 clean: ## remove all that make has made
 	rm -rf $(VENV) .airflow .cache build dist
