@@ -42,8 +42,19 @@ class Pace:
         self._patience = WHOLE_PAGES_BEFORE_GROWTH
         self._whole_pages = 0
         self._strikes = 0
-        self._on_trial: int | None = None
+        self._trial: int | None = None
         self._culprits = 0
+
+    def ask(self, most: int) -> int:
+        """The rows to ask for, at most so many.
+
+        Now and then it is more than what is known to work. One page tries, while the others go on as before.
+        """
+        if self._whole_pages < self._patience or most <= self.rows or self._trial or self.rows == self.largest:
+            return min(most, self.rows)
+        self._whole_pages = 0
+        self._trial = self._larger()
+        return min(most, self._trial or self.rows)
 
     def whole(self, rows: int) -> None:
         """A page of so many rows came at the first asking."""
@@ -51,10 +62,9 @@ class Pace:
         if rows < self.rows:
             return
         self._strikes = 0
-        self._on_trial = None
         self._whole_pages += 1
-        if self.rows < self.largest and self._whole_pages >= self._patience:
-            self._grow()
+        if rows > self.rows:
+            self.rows, self._trial = rows, None
 
     def shrank(self, asked: int, failed: int, worked: int, *, too_dear: bool = False) -> None:
         """A page came only in fewer rows than were asked for.
@@ -68,33 +78,29 @@ class Pace:
         self._culprits = 0
         if too_dear:
             self.largest = min(self.largest, failed - 1)
+        if asked > self.rows:
+            self._trial, self._smallest_failed = None, failed
+            self._patience *= 2
+            return
         self._strikes += 1
-        lasting = too_dear or self._on_trial or self._strikes > 1 or failed < asked
-        if worked < self.rows and lasting:
-            self._settle_on(worked, failed)
+        if worked < self.rows and (too_dear or self._strikes > 1 or failed < asked):
+            self.rows, self._smallest_failed = worked, failed
+            self._whole_pages = self._strikes = 0
 
     def culprit(self) -> bool:
         """A dossier could not be read; false if so many could not, one after another, that it is the service."""
         self._culprits += 1
+        self._trial = None
         return self._culprits <= CULPRITS_IN_A_ROW
 
-    def _settle_on(self, worked: int, failed: int) -> None:
-        if self._on_trial:
-            self._patience *= 2
-            worked = max(worked, self._on_trial)
-        self.rows = min(worked, self.largest)
-        self._smallest_failed = failed
-        self._whole_pages = self._strikes = 0
-        self._on_trial = None
-
-    def _grow(self) -> None:
-        self._whole_pages = 0
+    def _larger(self) -> int | None:
+        """The next size to try: between what works and what failed."""
         target = min(self.largest, self.rows * 2)
         if self._smallest_failed is not None:
             target = min(target, (self.rows + self._smallest_failed) // 2)
-        if target <= self.rows:
-            # as close as can be: in a while, see whether the service does better by then
-            self._smallest_failed = None
-            self._patience *= 2
-            return
-        self._on_trial, self.rows = self.rows, target
+        if target > self.rows:
+            return target
+        # as close as can be: in a while, see whether the service does better by then
+        self._smallest_failed = None
+        self._patience *= 2
+        return None

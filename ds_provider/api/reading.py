@@ -100,7 +100,7 @@ class _Reading:
     def _long_way_ahead(self, walk: Walk, received: Received, edge: Edge) -> Gap | None:
         """What lies behind a page, where that is probably several pages."""
         dates = [row.date(self._selection.sort_column) for row in received.rows]
-        if not (walk.more and dates and self._in_any_order and self._concurrency > 1):
+        if not (walk.more and dates and self._in_any_order and self._concurrency > 1) or walk.is_in_doubt:
             return None
         reached = dates[-1]
         rows = density(dates) * (edge.horizon - reached).total_seconds()

@@ -18,10 +18,10 @@ from itertools import pairwise
 from ds_provider.api.streams import LARGEST_PAGE
 from ds_provider.api.walks import Place
 
-# a probe costs about 600 of the 60,000 that a request may cost, and one sorting of the group to the service
-PROBES = 48
+# a probe costs about 650 of the 60,000 that a request may cost, and one sorting of the group to the service
+PROBES = 72
 # rows expected from one probe to the next: fewer than a probe brings, so that most leave no gap
-SPACING = 70
+SPACING = 60
 # rows behind the frontier from which the density beyond it is estimated
 RECENT = 500
 

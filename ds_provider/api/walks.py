@@ -85,12 +85,17 @@ class Walk:
         self._requests = 0
         self._suspects = _Suspects(pace)
 
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether a page failed of which it is not known yet if its size or one of its rows is the cause."""
+        return self._suspects.rows > 0
+
     def page(self, most: int = LARGEST_PAGE) -> Step[Received]:
         """The next page.
 
         :param most: rows, at most.
         """
-        attempt = self._suspects.attempt(min(most, self._pace.rows))
+        attempt = self._suspects.attempt(most)
         try:
             connection, rows = yield from self._ask(lambda: self._request(attempt.rows), self._read_page, attempt.adapt)
         except DSError as error:
@@ -257,42 +262,47 @@ class _Attempt:
 
 
 class _Suspects:
-    """The rows ahead of which one is known to fail, for a reason of its own."""
+    """The rows ahead of which one may fail, for a reason of its own or since they were too many."""
 
     def __init__(self, pace: Pace) -> None:
+        self.rows = self._asked = self._failed = self._worked = 0
+        self._of_a_row = False
         self._pace = pace
-        self._rows = self._asked = self._failed = self._worked = 0
 
-    def attempt(self, rows: int) -> _Attempt:
-        """The next page: half of the suspects, or what the pace allows where there are none."""
-        if self._rows:
-            return _Attempt(min(rows, -(-self._rows // 2)), tries=1)
-        return _Attempt(rows, tries=2)
+    def attempt(self, most: int) -> _Attempt:
+        """The next page: some of the suspects, or what the pace allows where there are none."""
+        if not self.rows:
+            return _Attempt(self._pace.ask(most), tries=2)
+        return _Attempt(min(most, -(-self.rows // 2) if self._of_a_row else self.rows), tries=1)
 
     def came(self, attempt: _Attempt) -> None:
         """That page is there."""
-        if attempt.failed is None:
-            self._without(attempt.rows)
-        elif attempt.of_a_row:
+        if attempt.too_dear:
+            self._clear()
+            self._pace.shrank(attempt.asked, attempt.failed or 0, attempt.rows, too_dear=True)
+        elif attempt.failed is not None:
+            # what failed again where half of it had come is not too many rows
+            self._of_a_row = attempt.of_a_row or self.rows > 0
             self._asked = self._asked or attempt.asked
-            self._failed = attempt.failed
+            self._failed, self.rows = attempt.failed, attempt.failed - attempt.rows
             self._worked = max(self._worked, attempt.rows)
-            self._rows = attempt.failed - attempt.rows
+        elif self.rows:
+            self._cleared(attempt.rows)
         else:
-            self.found()
-            self._pace.shrank(attempt.asked, attempt.failed, attempt.rows, too_dear=attempt.too_dear)
+            self._pace.whole(attempt.rows)
 
     def found(self) -> None:
         """The culprit is known; the rows behind it are under no suspicion."""
-        self._rows = self._asked = self._failed = self._worked = 0
+        self._clear()
 
-    def _without(self, rows: int) -> None:
-        if not self._rows:
-            self._pace.whole(rows)
-            return
+    def _cleared(self, rows: int) -> None:
         self._worked = max(self._worked, rows)
-        self._rows = max(0, self._rows - rows)
-        if not self._rows:
+        self.rows = max(0, self.rows - rows)
+        if not self.rows:
             # each row passed in fewer: it was their number
             self._pace.shrank(self._asked, self._failed, self._worked)
-            self.found()
+            self._clear()
+
+    def _clear(self) -> None:
+        self.rows = self._asked = self._failed = self._worked = 0
+        self._of_a_row = False

@@ -6,7 +6,7 @@ Each ends with its own checksum, so what a killed process left is whole up to th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
 from isal import isal_zlib as zlib
@@ -20,22 +20,19 @@ _DAMAGED: Any = IsalError
 
 
 class Member(NamedTuple):
-    """Lines, each with its newline, and the same as stored."""
+    """Lines, each with its newline, the same as stored, and how many they are."""
 
     lines: bytes
     stored: bytes
-
-    @property
-    def rows(self) -> int:
-        return self.lines.count(b"\n")
+    rows: int
 
 
-def pack(rows: Iterable[bytes]) -> Member:
+def pack(rows: Sequence[bytes]) -> Member:
     """Compress rows, each one line without its newline."""
     lines = b"\n".join([*rows, b""])
     # without a name or a time: the same rows make the same bytes
     deflate = zlib.compressobj(GZIP_LEVEL, zlib.DEFLATED, _GZIP)
-    return Member(lines, b"".join((deflate.compress(lines), deflate.flush())))
+    return Member(lines, b"".join((deflate.compress(lines), deflate.flush())), len(rows))
 
 
 def whole_members(read: Callable[[int], bytes]) -> Iterator[Member]:
@@ -56,4 +53,5 @@ def whole_members(read: Callable[[int], bytes]) -> Iterator[Member]:
                 return
             ahead = inflate.unused_data
             stored.append(chunk[: len(chunk) - len(ahead)])
-        yield Member(b"".join(lines), b"".join(stored))
+        whole = b"".join(lines)
+        yield Member(whole, b"".join(stored), whole.count(b"\n"))

@@ -8,7 +8,6 @@ from ds_provider.sandbox.answers import hidden
 from ds_provider.sandbox.content import company
 from ds_provider.sandbox.context import Context
 from ds_provider.sandbox.dossier import Dossier
-from ds_provider.sandbox.dossier_resolvers import check_poison
 from ds_provider.sandbox.execution import Resolver
 from ds_provider.sandbox.french import JSON
 from ds_provider.sandbox.ids import typed_id
@@ -36,7 +35,6 @@ def linked_dossier(champ: JSON, context: Context, _: Any) -> Dossier | None:
         return None
     if context.world.demarche_of(found.groupe).closed_to_token:
         raise hidden("Dossier")
-    check_poison(found, context)
     return found
 
 

@@ -17,11 +17,6 @@ from ds_provider.sandbox.ids import read_id, typed_id
 Arguments = dict[str, Any]
 
 
-def check_poison(dossier: Dossier, context: Context) -> None:
-    if dossier.number in context.poisoned:
-        raise ServerError(f"dossier {dossier.number}")
-
-
 def champs(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
     return _champs(dossier, context, arguments, private=False)
 
@@ -118,6 +113,8 @@ def connection_usager(dossier: Dossier, context: Context, _: Arguments) -> str:
 
 
 def demandeur(dossier: Dossier, context: Context, _: Arguments) -> JSON:
+    if dossier.number in context.poisoned:
+        raise ServerError(f"dossier {dossier.number}")
     return context.content.demandeur(dossier)
 
 

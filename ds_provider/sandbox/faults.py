@@ -15,7 +15,7 @@ dropped            the connection is closed without an answer
 not_json           200, HTML
 empty_body         200, nothing
 complexity         refused as too complex where more than `page_size` rows are asked for
-poison             500 for each answer that holds one of the dossiers in `numbers`
+poison             500 for each answer that holds the demandeur of one of the dossiers in `numbers`
 slow               `seconds` later, and `seconds_per_row` for each row
 ================== ======================================================================================
 """

@@ -12,7 +12,7 @@ from ds_provider.sandbox.context import Context
 from ds_provider.sandbox.demarche import Demarche
 from ds_provider.sandbox.descriptors import DESCRIPTOR_RESOLVERS, Revision, profile
 from ds_provider.sandbox.dossier import DeletedRow, Dossier, Groupe
-from ds_provider.sandbox.dossier_resolvers import DOSSIER_RESOLVERS, check_poison
+from ds_provider.sandbox.dossier_resolvers import DOSSIER_RESOLVERS
 from ds_provider.sandbox.execution import Resolver, Run
 from ds_provider.sandbox.form import REVISIONS
 from ds_provider.sandbox.french import JSON
@@ -47,7 +47,6 @@ def dossier(_: Any, context: Context, arguments: Arguments) -> Dossier:
         raise not_found("Dossier")
     if context.world.demarche_of(found.groupe).closed_to_token or not context.entitled:
         raise hidden("Dossier")
-    check_poison(found, context)
     return found
 
 
@@ -71,10 +70,7 @@ def dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
     wanted = _revisions(scope, arguments)
     if wanted is not None:
         entries = [entry for entry in entries if entry.row.revision in wanted]
-    page = _connection(entries, arguments)
-    for entry in page["entries"]:
-        check_poison(entry.row, context)
-    return page
+    return _connection(entries, arguments)
 
 
 def _revisions(scope: Scope, arguments: Arguments) -> range | None:

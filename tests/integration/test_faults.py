@@ -9,9 +9,12 @@ import pytest
 
 from ds_provider.api import retries
 from ds_provider.api.budget import Budget
-from ds_provider.exceptions import DSError
+from ds_provider.exceptions import DSError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
+from ds_provider.landing.rows import iter_rows
+from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.sandbox.faults import NAMES
+from tests.unit.operators.service import Ti
 
 pytestmark = pytest.mark.integration
 
@@ -64,5 +67,43 @@ def test_a_service_that_refuses_large_pages_is_read_with_small_ones(sandbox, con
     try:
         groupe = sandbox.groupes[0]
         assert Counter(d["number"] for d in DSHook().iter_dossiers(groupe)) == truth[groupe]
+    finally:
+        sandbox.faults.clear()
+
+
+def test_a_dossier_that_fails_the_service_is_named_after_all_others(sandbox, connection, truth):
+    groupe = sandbox.groupes[0]
+    culprit = sorted(truth[groupe])[40]
+    sandbox.faults.set({"poison": {"numbers": [culprit]}})
+    read = []
+    try:
+        with pytest.raises(DSQuarantinedError) as caught:
+            for dossier in DSHook().iter_dossiers(groupe):
+                read.append(dossier["number"])  # noqa: PERF401 - an error ends it
+    finally:
+        sandbox.faults.clear()
+    assert caught.value.numbers == [culprit]
+    assert Counter(read) == truth[groupe] - Counter([culprit])
+
+
+@pytest.mark.parametrize("fault", [*PASSING, "none"])
+@pytest.mark.parametrize("probability", [0.05, 0.2])
+def test_side_by_side_a_fault_costs_no_row(fault, probability, sandbox, connection, truth, tmp_path):
+    sandbox.faults.set({fault: probability} if fault != "none" else {})
+    try:
+        for groupe, expected in truth.items():
+            extract = DSExtractDossiersOperator(
+                task_id="t",
+                groupe_instructeur_number=groupe,
+                destination=f"file://{tmp_path}",
+                include_champs=False,
+                concurrency=4,
+            )
+            try:
+                summary = extract.execute({"ti": Ti()})
+            except DSError as error:
+                assert error.groupe_instructeur_number == groupe  # noqa: PT017 - either outcome is right, a third is not
+            else:
+                assert Counter(row["number"] for row in iter_rows(summary["manifest"])) == expected
     finally:
         sandbox.faults.clear()

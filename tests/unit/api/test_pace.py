@@ -13,7 +13,7 @@ def read_pages(pace: Pace, count: int, limit: int) -> tuple[int, int]:
     """Rows and failures of so many pages of a service that fails above a limit."""
     rows = failures = 0
     for _ in range(count):
-        asked = tried = pace.rows
+        asked = tried = pace.ask(100)
         while tried > limit:
             failures += 1
             failed, tried = tried, tried // 2
@@ -48,7 +48,7 @@ def test_what_costs_too_much_is_not_asked_again():
     pace = Pace(100)
     pace.shrank(100, 25, 12, too_dear=True)
     for _ in range(200):
-        pace.whole(pace.rows)
+        pace.whole(pace.ask(100))
     assert pace.rows == 24
 
 
@@ -57,6 +57,16 @@ def test_pages_grow_again_once_the_service_does_better():
     read_pages(pace, 4, limit=10)
     read_pages(pace, 80, limit=100)
     assert pace.rows == 100
+
+
+def test_one_page_tries_a_larger_size_while_the_others_go_on_as_before():
+    pace = Pace(100)
+    pace.shrank(100, 50, 25)
+    for _ in range(WHOLE_PAGES_BEFORE_GROWTH):
+        pace.whole(25)
+    assert [pace.ask(100) for _ in range(3)] == [37, 25, 25]
+    pace.whole(37)
+    assert pace.ask(100) == 37
 
 
 @given(st.integers(1, 99))
@@ -71,7 +81,7 @@ def test_the_size_that_works_is_found_with_few_failures(limit):
 def test_whatever_happens_a_page_has_rows_and_not_too_many(events):
     pace = Pace(100)
     for size, works, too_dear in events:
-        asked = min(size, pace.rows)
+        asked = pace.ask(size)
         if works or asked == 1:
             pace.whole(asked)
         else:
