@@ -56,9 +56,9 @@ def _reply(response: httpx.Response, body: bytes) -> Exchange:
         try:
             body = _inflated(body)
         except EOFError:
-            return NoReply(f"the answer from {_netloc(response)} is cut", sent=True)
+            return NoReply(f"no whole answer from {_netloc(response)}, it is cut", sent=True)
         except Exception as error:  # noqa: BLE001 - isal's own errors have no type that can be named
-            return NoReply(f"the answer from {_netloc(response)} is damaged: {error}", sent=True)
+            return NoReply(f"no whole answer from {_netloc(response)}, its compression is damaged: {error}", sent=True)
     token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
     headers = {name.lower(): value for name, value in response.headers.items()}
     return Reply(response.status_code, headers, body.replace(token, b"***"))

@@ -67,6 +67,8 @@ class SideBySide:
         elif self._has_moved_on():
             yield from self._walk(self._plan.end)
         yield from self._search()
+        if self._requests or self._plan.newer:
+            yield Page([], self._requests, reached=None, newer=self._plan.newer)
 
     def _read_plan(self) -> Schedule[Page]:
         failure: BaseException | None = None

@@ -71,6 +71,11 @@ def test_a_service_that_refuses_large_pages_is_read_with_small_ones(sandbox, con
         sandbox.faults.clear()
 
 
+def read_into(numbers, groupe):
+    for dossier in DSHook().iter_dossiers(groupe):
+        numbers.append(dossier["number"])
+
+
 def test_a_dossier_that_fails_the_service_is_named_after_all_others(sandbox, connection, truth):
     groupe = sandbox.groupes[0]
     culprit = sorted(truth[groupe])[40]
@@ -78,8 +83,7 @@ def test_a_dossier_that_fails_the_service_is_named_after_all_others(sandbox, con
     read = []
     try:
         with pytest.raises(DSQuarantinedError) as caught:
-            for dossier in DSHook().iter_dossiers(groupe):
-                read.append(dossier["number"])  # noqa: PERF401 - an error ends it
+            read_into(read, groupe)
     finally:
         sandbox.faults.clear()
     assert caught.value.numbers == [culprit]

@@ -8,9 +8,11 @@ import json
 import logging
 import time
 import traceback
+from collections.abc import Callable
 from typing import Any
 
 import httpx
+import msgspec
 import pytest
 
 from ds_provider.api import documents, lookups
@@ -18,7 +20,7 @@ from ds_provider.api.client import READ_TIMEOUT_SECONDS
 from ds_provider.api.messages import Request
 from ds_provider.api.parameters import select_dossiers
 from ds_provider.api.reading import read
-from ds_provider.api.retries import ATTEMPTS, Send
+from ds_provider.api.retries import ATTEMPTS, Send, Start, Wait, settle
 from ds_provider.exceptions import (
     DSEndpointError,
     DSError,
@@ -101,6 +103,50 @@ def test_a_compressed_answer_that_is_broken_is_asked_for_again(driver, pauses):
     service = Service(broken, WHOLE)
     assert driver(service).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
     assert len(pauses) == 1
+
+
+def compressed(body: bytes) -> Callable[[], httpx.Response]:
+    return says(200, headers={"content-encoding": "gzip"}, stream=httpx.ByteStream(body))
+
+
+@pytest.mark.parametrize("damage", ["cut", "damaged"])
+def test_a_compressed_answer_that_is_not_whole_is_asked_for_again(driver, pauses, damage):
+    body = gzip.compress(msgspec.json.encode(WHOLE))
+    broken = body[:-9] if damage == "cut" else body[:-8] + bytes(4) + body[-4:]
+    service = Service(compressed(broken), WHOLE)
+    assert driver(service).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
+    assert len(pauses) == 1
+
+
+def several(count: int, error: Exception | None = None):
+    """A schedule that has so many flows driven beside it, and gives what each gave and what ended it."""
+
+    def flow(number: int):
+        yield (yield from settle(lambda: Request(documents.load("ping")), lambda exchange: number))
+        if error and number == 1:
+            raise error
+
+    for number in range(count):
+        yield Start(flow(number))
+    for _ in range(count):
+        outcome = yield Wait()
+        yield (outcome.given, outcome.error)
+
+
+def test_started_flows_go_on_beside_each_other_and_hand_back_all_that_they_gave(driver):
+    given = driver(Service(WHOLE)).all(several(5))
+    assert sorted(given) == [([number], None) for number in range(5)]
+
+
+def test_a_started_flow_that_fails_hands_back_what_came_before(driver):
+    error = ValueError("no")
+    given = driver(Service(WHOLE)).all(several(3, error))
+    assert ([1], error) in given
+    assert len(given) == 3
+
+
+def test_one_who_stops_listening_waits_for_no_started_flow(driver):
+    assert driver(Service(WHOLE)).take(several(5), 1)
 
 
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])

@@ -146,6 +146,16 @@ def test_what_an_earlier_try_landed_is_not_read_again():
     assert sum(asked["first"] for asked in group.full_requests) <= 500
 
 
+def test_a_landed_row_that_has_changed_since_is_told_and_not_read_again():
+    group = Group(spread(400, START, 3_600))
+    landed = {number: row.date for number, row in group.rows.items() if number <= 300}
+    group.move(20, NOW)
+    window = Window("updated", start=pendulum.instance(START))
+    drive = Drive(read(select_dossiers(7, window=window), concurrency=4, landed=landed), group, at_random(6))
+    assert sorted(numbers(drive)) == list(range(301, 401))
+    assert [page.newer for page in drive.given if page.newer] == [NOW]
+
+
 def test_a_service_that_shows_nothing_ahead_is_read_page_after_page():
     group = Group(spread(900, START, 3_600))
 
