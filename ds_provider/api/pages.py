@@ -67,9 +67,15 @@ class Sieve:
         return number in self._passed
 
     def is_over(self, received: Received) -> bool:
-        """Whether a page reaches behind the selection's end."""
+        """Whether a page reaches behind the selection's end.
+
+        Its last row alone does not tell: having changed in that moment, it may show a later date than it is sorted by.
+        """
         heads = [row.head for row in received.rows] + [culprit.head for culprit in received.culprits]
-        return any(map(self._is_behind, heads))
+        behind = [head for head in heads if self._is_behind(head)]
+        return (
+            len(behind) > 1 or any(head.number == self.edge.fence for head in behind) or 0 < len(heads) == len(behind)
+        )
 
     def _inside(self, rows: list[Row]) -> list[Row]:
         if self._selection.order == "ASC":

@@ -205,7 +205,8 @@ class Plan:
             spots = self._inside(sighting.spots, probe.until)
             recent.extend(spot.date for spot in spots)
             yield from self._runs(probe.place, spots)
-            if spots and sighting.more and len(spots) == len(sighting.spots):
+            # one spot behind the end does not tell: it may show a later date than it is sorted by, having just changed
+            if spots and sighting.more and len(sighting.spots) - len(spots) < 2:
                 is_last = index == len(seen) - 1
                 dates = list(recent) if is_last else [spot.date for spot in spots]
                 reach = min(PROBES, gap.reach * 4) if is_last else 1

@@ -77,6 +77,8 @@ class Walk:
         self.more = True
         self.reached: datetime | None = None
         self.newest: str | None = None
+        # of the page before: its last row may show a later date than it is sorted by, having changed in that moment
+        self._began: datetime | None = None
         self._selection = selection
         self._since = place.since
         self._pace = pace
@@ -114,6 +116,8 @@ class Walk:
         heads = [row.head for row in rows] or [culprit.head for culprit in culprits or ()]
         if heads:
             self.reached = heads[-1].date(self._selection.sort_column)
+        if len(heads) > 1:
+            self._began = heads[0].date(self._selection.sort_column)
         requests, self._requests = self._requests, 0
         return Received(rows, requests, culprits or [])
 
@@ -199,7 +203,7 @@ class Walk:
 
     def _check_order(self, dates: list[datetime]) -> None:
         """A page that goes back was read before, or is of another walk. A pending deletion shows another date."""
-        walked = [self.reached, *dates] if self.reached else dates
+        walked = [self._began, *dates] if self._began else dates
         if walked != sorted(walked, reverse=not self._forward):
             raise DSIncompletePageError("the page goes back behind the one before")
 

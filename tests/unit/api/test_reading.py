@@ -345,3 +345,17 @@ def test_the_server_is_asked_to_sort_by_the_date_of_the_window(column, order):
     sorts = {"updatedSince" in request.variables for request in drive.requests}
     assert sorts == {column == "updated"}
     assert sorted(numbers(drive)) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("end", [None, START + timedelta(minutes=1)], ids=["open", "bounded"])
+def test_a_row_that_changes_between_its_sorting_and_its_showing_ends_no_walk(end):
+    def changed(whole: Reply) -> Reply:
+        body = json.loads(whole.body)
+        later = (START + timedelta(days=9)).isoformat()
+        body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["dateDerniereModification"] = later
+        return reply(body)
+
+    window = Window("updated", pendulum.instance(START), pendulum.instance(end) if end else None)
+    drive = Drive(read(select_dossiers(7, window=window, page_size=10)), Failing(world_of(25), {1: changed}))
+    assert drive.error is None
+    assert set(numbers(drive)) >= set(range(1, 26)) - {10}
