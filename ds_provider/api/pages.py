@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from itertools import takewhile
 
+from ds_provider.api.numbers import Numbers
 from ds_provider.api.quarantine import Quarantined
 from ds_provider.api.rows import Head, Row
 from ds_provider.api.streams import Selection
@@ -38,7 +39,7 @@ class Sieve:
     :param passed: the numbers of those that are landed already.
     """
 
-    def __init__(self, selection: Selection, edge: Edge, passed: set[int]) -> None:
+    def __init__(self, selection: Selection, edge: Edge, passed: Numbers) -> None:
         self.edge = edge
         self._selection = selection
         self._passed = passed
@@ -50,9 +51,13 @@ class Sieve:
         :param again: whether a row that comes a second time has changed since.
         """
         column = self._selection.sort_column
-        inside = self._inside(received.rows)
-        twice = [row.date(column) for row in inside if row.head.number in self._passed]
-        rows = [row for row in inside if row.head.number not in self._passed]
+        rows: list[Row] = []
+        twice: list[datetime] = []
+        for row in self._inside(received.rows):
+            if row.head.number in self._passed:
+                twice.append(row.date(column))
+            else:
+                rows.append(row)
         self._passed.update(row.head.number for row in rows)
         return Page(
             rows=[row for row in rows if self._on_revision(row)],

@@ -17,6 +17,7 @@ import pendulum
 
 from ds_provider.api import documents
 from ds_provider.api.messages import Request
+from ds_provider.api.numbers import Numbers
 from ds_provider.api.pace import Pace
 from ds_provider.api.pages import Page, Sieve
 from ds_provider.api.retries import Flow, Schedule, Step, settle
@@ -61,7 +62,7 @@ class _Reading:
 
     def pages(self) -> Schedule[Page]:
         start, edge = yield from self._find_edge()
-        sieve = Sieve(self._selection, edge, set(self._landed))
+        sieve = Sieve(self._selection, edge, Numbers(self._landed))
         if self._landed and self._in_any_order:
             yield from self._side_by_side(self._all(), sieve)
             return

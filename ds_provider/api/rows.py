@@ -45,7 +45,7 @@ class Head(msgspec.Struct):
         return value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Row:
     """One node as the API sent it, on one line, with the head that was read of it."""
 

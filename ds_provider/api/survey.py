@@ -26,7 +26,7 @@ SPACING = 60
 RECENT = 500
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Spot:
     """A row as a survey saw it."""
 

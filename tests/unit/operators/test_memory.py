@@ -14,8 +14,8 @@ from ds_provider.landing.layout import open_destination
 from ds_provider.operators.checkpoints import TaskCheckpoints
 from ds_provider.operators.extraction import Extractor
 
-# each dossier's number is kept, so that none is given twice
-BYTES_OF_A_NUMBER = 100
+# each dossier's number is kept, so that none is given twice, and copied now and then
+BYTES_OF_A_NUMBER = 50
 DATE = "2026-11-01T00:00:00+01:00"
 
 
