@@ -10,6 +10,7 @@ its task nor in other tasks; the run ends red, and the summary names what is mis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from typing import Any
 
@@ -62,6 +63,11 @@ def ds_demarche_fan_out():
         destination="{{ params.destination }}",
     ).expand(groupe_instructeur_number=groupes.output)
 
+    def flat(pulled: Any) -> Iterator[dict[str, Any]]:
+        """The summaries in what was pulled: a list of lists, or one list where a single mapped task has pushed."""
+        for item in pulled or ():
+            yield from (item if isinstance(item, list) else [item] if item else [])
+
     @task(trigger_rule=TriggerRule.ALL_DONE, retries=0)
     def summary(ti: Any) -> dict[str, int]:
         expected = {number for batch in ti.xcom_pull(task_ids="groupes") or [] for number in batch}
@@ -69,10 +75,10 @@ def ds_demarche_fan_out():
         missing = set()
         for stream in ("dossiers", "deletions"):
             # a task of which some groups failed gives the others' summaries under another key
-            batches = [*(ti.xcom_pull(task_ids=stream) or ()), *(ti.xcom_pull(task_ids=stream, key="landed") or ())]
-            landed = [group for batch in batches if batch for group in batch]
+            pulled = (ti.xcom_pull(task_ids=stream), ti.xcom_pull(task_ids=stream, key="landed"))
+            landed = [group for value in pulled for group in flat(value)]
             totals[stream] = sum(group["rows"] for group in landed)
-            missing |= expected - {group["groupe_instructeur_number"] for group in landed}
+            missing |= expected - {group["groupe_instructeur_number"] for group in landed if not group["quarantined"]}
         print(", ".join(f"{count} {name}" for name, count in totals.items()))
         # the last task decides the colour of the run: it must not be green where a group is missing
         if missing or not expected:
