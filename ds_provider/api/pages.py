@@ -8,10 +8,11 @@ from itertools import takewhile
 
 from ds_provider.api.numbers import Numbers
 from ds_provider.api.quarantine import Quarantined
+from ds_provider.api.retries import Flow
 from ds_provider.api.rows import Head, Row
 from ds_provider.api.streams import Selection
 from ds_provider.api.survey import Edge
-from ds_provider.api.walks import Received
+from ds_provider.api.walks import Received, Walk
 
 
 @dataclass(frozen=True)
@@ -102,3 +103,18 @@ class Sieve:
     def _on_revision(self, row: Row) -> bool:
         wanted = self._selection.revision
         return wanted is None or (row.head.demarche is not None and row.head.demarche.revision.id == wanted)
+
+
+def to_the_end(walk: Walk, sieve: Sieve, requests: int = 0) -> Flow[Page]:
+    """What a walk towards newer rows brings, up to the selection's end.
+
+    A row that comes a second time has changed since: behind a cursor none comes again otherwise.
+
+    :param requests: how many led to the walk.
+    """
+    while walk.more:
+        received = yield from walk.page()
+        yield sieve.page(received, requests=requests, again=True)
+        requests = 0
+        if sieve.is_over(received):
+            return

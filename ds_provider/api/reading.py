@@ -19,8 +19,8 @@ from ds_provider.api import documents
 from ds_provider.api.messages import Request
 from ds_provider.api.numbers import Numbers
 from ds_provider.api.pace import Pace
-from ds_provider.api.pages import Page, Sieve
-from ds_provider.api.retries import Flow, Schedule, Step, settle
+from ds_provider.api.pages import Page, Sieve, to_the_end
+from ds_provider.api.retries import Schedule, Step, settle
 from ds_provider.api.rows import Connection, read_connection, read_row
 from ds_provider.api.side_by_side import SideBySide
 from ds_provider.api.streams import DOSSIERS, LARGEST_PAGE, Selection
@@ -76,20 +76,12 @@ class _Reading:
                 yield from self._side_by_side(ahead, sieve)
                 return
         if self._moves_on_behind() and walk.newest:
-            yield from self._walk_up(Place(cursor=walk.newest), sieve)
+            yield from to_the_end(Walk(self._selection, self._pace, Place(cursor=walk.newest)), sieve)
 
     def _page(self, received: Received, sieve: Sieve) -> Page:
         requests, self._requests = self._requests, 0
         # behind a cursor no row comes again unless it has changed and moved on
         return sieve.page(received, requests=requests, again=True)
-
-    def _walk_up(self, place: Place, sieve: Sieve) -> Flow[Page]:
-        walk = Walk(self._selection, self._pace, place)
-        while walk.more:
-            received = yield from walk.page()
-            yield self._page(received, sieve)
-            if sieve.is_over(received):
-                return
 
     def _moves_on_behind(self) -> bool:
         """Walking down by date of change, a dossier that changes meanwhile moves up past the walk."""

@@ -16,7 +16,7 @@ import pendulum
 
 from ds_provider.api.messages import Request
 from ds_provider.api.pace import Pace, may_be_the_size
-from ds_provider.api.pages import Page, Sieve
+from ds_provider.api.pages import Page, Sieve, to_the_end
 from ds_provider.api.probing import probe_request, read_sightings
 from ds_provider.api.retries import ATTEMPTS, Flow, Outcome, Schedule, Start, Step, Wait, settle
 from ds_provider.api.streams import LARGEST_PAGE, Selection
@@ -148,9 +148,9 @@ class SideBySide:
         if not outcome.error and self._missing(chunk):
             self._short.append(chunk)
 
-    def _page(self, received: Received, *, again: bool = False) -> Page:
+    def _page(self, received: Received) -> Page:
         requests, self._requests = self._requests, 0
-        return self._sieve.page(received, requests=requests, again=again)
+        return self._sieve.page(received, requests=requests)
 
     def _missing(self, chunk: Chunk) -> list[int]:
         return [number for number in chunk.numbers if not self._sieve.has_passed(number)]
@@ -160,13 +160,9 @@ class SideBySide:
         end = self._sieve.edge.date
         return self._selection.sort_column == "updated" and (end is None or end > pendulum.now("UTC"))
 
-    def _walk(self, place: Place) -> Schedule[Page]:
-        walk = Walk(self._selection, self._pace, place)
-        while walk.more:
-            received = yield from walk.page()
-            yield self._page(received, again=True)
-            if self._sieve.is_over(received):
-                return
+    def _walk(self, place: Place) -> Flow[Page]:
+        requests, self._requests = self._requests, 0
+        return to_the_end(Walk(self._selection, self._pace, place), self._sieve, requests)
 
     def _search(self) -> Schedule[Page]:
         """Look again where dossiers were seen that did not come: those that are gone from there are not missing."""

@@ -133,7 +133,7 @@ class Walk:
         except DSError as again:
             if not is_of_a_row(again) or not self._pace.culprit():
                 raise
-            self._suspects.found()
+            self._suspects.clear()
             return self._received(shown.page_info, [], [self._culprit(shown.nodes[0], again)])
         self._suspects.came(attempt)
         return self._received(connection.page_info, rows)
@@ -282,7 +282,7 @@ class _Suspects:
     def came(self, attempt: _Attempt) -> None:
         """That page is there."""
         if attempt.too_dear:
-            self._clear()
+            self.clear()
             self._pace.shrank(attempt.asked, attempt.failed or 0, attempt.rows, too_dear=True)
         elif attempt.failed is not None:
             # what failed again where half of it had come is not too many rows
@@ -295,18 +295,15 @@ class _Suspects:
         else:
             self._pace.whole(attempt.rows)
 
-    def found(self) -> None:
-        """The culprit is known; the rows behind it are under no suspicion."""
-        self._clear()
-
     def _cleared(self, rows: int) -> None:
         self._worked = max(self._worked, rows)
         self.rows = max(0, self.rows - rows)
         if not self.rows:
             # each row passed in fewer: it was their number
             self._pace.shrank(self._asked, self._failed, self._worked)
-            self._clear()
+            self.clear()
 
-    def _clear(self) -> None:
+    def clear(self) -> None:
+        """The rows ahead are under no suspicion: the cause is known."""
         self.rows = self._asked = self._failed = self._worked = 0
         self._of_a_row = False
