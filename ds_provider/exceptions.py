@@ -5,6 +5,7 @@
     DSError
      ├─ DSConfigurationError     a parameter or a connection that cannot work; nothing was asked of the service
      ├─ DSDestinationError       the landing zone cannot be written or read
+     ├─ DSWarehouseError         the warehouse cannot be written or read
      ├─ DSAccessError            a person must act; asking again changes nothing
      │   ├─ DSTokenError               the token itself is refused, whatever is asked
      │   │   ├─ DSTokenUnknownError        the service does not know it
@@ -24,6 +25,7 @@
      │   ├─ DSRateLimitedError         the token's requests for this minute are spent
      │   ├─ DSIncompletePageError      an answer with holes in it
      │   └─ DSBudgetError              the store in which the token's requests are counted is out of reach
+     ├─ DSStaleError             some groups were not loaded for longer than is allowed
      ├─ DSQuarantinedError       some dossiers cannot be read; all others are landed
      └─ DSGroupesFailedError     several groups were asked for and some could not be read
          └─ DSGroupesRefusedError      none of those for a reason that passes by itself
@@ -108,6 +110,10 @@ class DSConfigurationError(DSError, ValueError):
 
 class DSDestinationError(DSError, OSError):
     """The landing zone cannot be written or read."""
+
+
+class DSWarehouseError(DSError):
+    """The warehouse cannot be written or read. What was merged stays, and merging it again changes nothing."""
 
 
 class DSAccessError(DSError):
@@ -205,6 +211,17 @@ class DSIncompletePageError(DSTransientError):
 
 class DSBudgetError(DSTransientError):
     """The store that counts the token's requests is out of reach, and without it nothing is asked of the service."""
+
+
+class DSStaleError(DSError):
+    """Some groups were not loaded for longer than is allowed.
+
+    :param groupes: their numbers.
+    """
+
+    def __init__(self, message: str, groupes: Sequence[int] = ()) -> None:
+        super().__init__(message)
+        self.groupes = list(groupes)
 
 
 class DSQuarantinedError(DSError):

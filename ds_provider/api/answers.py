@@ -105,11 +105,20 @@ def read_fields(
 
     :raises DSError: where the answer as a whole is not to be relied on.
     """
+    data, failed = read_fields_and_failures(exchange, decoder)
+    return data, set(failed)
+
+
+def read_fields_and_failures(
+    exchange: Exchange, decoder: msgspec.json.Decoder[Body[dict[str, msgspec.Raw]]]
+) -> tuple[dict[str, msgspec.Raw] | None, dict[str, GraphQLError]]:
+    """The same, with the error of each field that failed."""
     body = _body(exchange, decoder)
-    failed = [_field_that_failed_alone(error) for error in _fatal(body.errors)]
-    if not failed or None in failed:
-        return _whole(body), set()
-    return body.data if isinstance(body.data, dict) else None, {field for field in failed if field}
+    failed = [(_field_that_failed_alone(error), error) for error in _fatal(body.errors)]
+    alone = {field: error for field, error in failed if field}
+    if not failed or any(field is None for field, _ in failed):
+        return _whole(body), {}
+    return body.data if isinstance(body.data, dict) else None, alone
 
 
 def _whole(body: Body[T]) -> T:

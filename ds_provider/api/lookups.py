@@ -1,7 +1,8 @@
-"""The questions that have one answer: a démarche's groups, one dossier, a form."""
+"""The questions that have one answer: a démarche's groups, one dossier, a form and its revisions."""
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any, TypeVar, cast
 
 import msgspec
@@ -21,6 +22,30 @@ class _Groupe(msgspec.Struct):
     number: int
     label: str
     closed: bool
+
+
+class _Descriptor(msgspec.Struct, rename={"typename": "__typename", "children": "champDescriptors"}):
+    typename: str
+    id: str
+    label: str
+    required: bool
+    description: str | None = None
+    options: list[str] | None = None
+    children: list[_Descriptor] | None = None
+
+
+class _Revision(msgspec.Struct, rename="camel"):
+    id: str
+    date_creation: datetime
+    date_publication: datetime | None
+    champ_descriptors: list[_Descriptor]
+    annotation_descriptors: list[_Descriptor]
+
+
+class _Forms(msgspec.Struct, rename="camel"):
+    number: int
+    revisions: list[_Revision]
+    groupe_instructeurs: list[_Groupe]
 
 
 _decoder = msgspec.json.Decoder(Body[dict[str, Any]])
@@ -55,6 +80,12 @@ def demarche_descriptor(number: int) -> Flow[dict[str, Any]]:
     return once(request, lambda exchange: _root(exchange, "demarcheDescriptor", number))
 
 
+def revisions(demarche_number: int) -> Flow[dict[str, Any]]:
+    """A démarche's number, its groups, and all revisions of its form, the one in the making included."""
+    request = Request(documents.load("revisions"), {"number": demarche_number})
+    return once(request, lambda exchange: _read_revisions(exchange, demarche_number))
+
+
 def _read_groupes(exchange: Exchange, demarche_number: int) -> list[dict[str, Any]]:
     demarche = _root(exchange, "demarche", demarche_number)
     try:
@@ -62,6 +93,15 @@ def _read_groupes(exchange: Exchange, demarche_number: int) -> list[dict[str, An
     except msgspec.ValidationError as error:
         raise DSMalformedAnswerError(f"the groups of démarche {demarche_number} are not the API's: {error}") from None
     return [msgspec.structs.asdict(groupe) for groupe in groupes]
+
+
+def _read_revisions(exchange: Exchange, demarche_number: int) -> dict[str, Any]:
+    demarche = _root(exchange, "demarche", demarche_number)
+    try:
+        msgspec.convert(demarche, _Forms)
+    except msgspec.ValidationError as error:
+        raise DSMalformedAnswerError(f"the forms of démarche {demarche_number} are not the API's: {error}") from None
+    return demarche
 
 
 def _root(exchange: Exchange, field: str, number: int) -> dict[str, Any]:

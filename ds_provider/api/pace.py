@@ -56,9 +56,12 @@ class Pace:
         self._trial = self._larger()
         return min(most, self._trial or self.rows)
 
+    def came(self) -> None:
+        """Some page came: what could not be read before it is not the service's failure."""
+        self._culprits = 0
+
     def whole(self, rows: int) -> None:
         """A page of so many rows came at the first asking."""
-        self._culprits = 0
         if rows < self.rows:
             return
         self._strikes = 0
@@ -75,7 +78,6 @@ class Pace:
         :param failed: the fewest that failed.
         :param worked: the rows that came.
         """
-        self._culprits = 0
         if too_dear:
             self.largest = min(self.largest, failed - 1)
         if asked > self.rows:

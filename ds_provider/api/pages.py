@@ -24,6 +24,8 @@ class Page:
     :param reached: the sort date of the last row that came.
     :param quarantined: the dossiers of the selection that cannot be read.
     :param newer: the earliest date at which a row came again, changed since it was given; none if none did.
+    :param gone: the dossiers asked for by number of which the service shows nothing: hidden, deleted, or never there.
+    :param foreign: those asked for by number that are out of the token's rights.
     """
 
     rows: list[Row]
@@ -31,6 +33,8 @@ class Page:
     reached: datetime | None
     quarantined: list[Quarantined] = field(default_factory=list)
     newer: datetime | None = None
+    gone: list[int] = field(default_factory=list)
+    foreign: list[int] = field(default_factory=list)
 
 
 class Sieve:

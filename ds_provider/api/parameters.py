@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any, cast
 
 from ds_provider.api.streams import (
@@ -72,6 +73,13 @@ def parse_groupes(value: object) -> tuple[list[int], bool]:
     # twice the same group in one list is read once
     numbers = dict.fromkeys(parse_number(item, "groupe_instructeur_number") for item in items)
     return list(numbers), several
+
+
+def unbatched(groupes: object) -> object:
+    """The groups of a fan-out in batches, in one list; anything else as it is."""
+    if isinstance(groupes, str) or not isinstance(groupes, Iterable):
+        return groupes
+    return [number for batch in groupes for number in (batch if isinstance(batch, list | tuple) else [batch])]
 
 
 def parse_flag(value: object, parameter: str) -> bool | None:
@@ -140,6 +148,22 @@ def select_dossiers(
         after=_text(after, "after"),
         **_walk(order, page_size),
     )
+
+
+def select_numbers(
+    groupe_instructeur_number: object, numbers: Iterable[int], includes: dict[str, object] | None = None
+) -> Selection:
+    """The selection of these dossiers, by their numbers.
+
+    :param groupe_instructeur_number: the group in which they were seen last.
+    :param numbers: at least one.
+    :raises DSConfigurationError: naming the first parameter that cannot work.
+    """
+    # sorted, so that the same dossiers are the same selection
+    chosen = tuple(sorted({parse_number(number, "numbers") for number in numbers}))
+    if not chosen:
+        raise DSConfigurationError("numbers is empty: give at least one dossier's")
+    return replace(select_dossiers(groupe_instructeur_number, includes=includes), numbers=chosen)
 
 
 def select_deleted_dossiers(

@@ -129,6 +129,6 @@ class _Reading:
     def _first_behind(self, beyond: Selection) -> Step[Connection]:
         def build() -> Request:
             self._requests += 1
-            return Request(documents.load(f"light_{beyond.stream.document}"), {**beyond.filters(), "first": 1})
+            return Request(documents.load(beyond.stream.light_document), {**beyond.filters(), "first": 1})
 
         return (yield from settle(build, lambda exchange: read_connection(exchange, beyond.stream.connection)))

@@ -15,18 +15,13 @@ import msgspec
 
 from ds_provider.api import documents
 from ds_provider.api.messages import Exchange, Request
-from ds_provider.api.pace import Pace, is_of_a_row, may_be_the_size
+from ds_provider.api.pace import Pace, is_of_a_row
 from ds_provider.api.quarantine import Quarantined
 from ds_provider.api.retries import Step, settle
 from ds_provider.api.rows import Connection, Head, PageInfo, Row, read_connection, read_row
 from ds_provider.api.streams import DOSSIERS, LARGEST_PAGE, PENDING_DELETED_DOSSIERS, Selection
-from ds_provider.exceptions import (
-    DSComplexityError,
-    DSError,
-    DSIncompletePageError,
-    DSMalformedAnswerError,
-    DSTimeoutError,
-)
+from ds_provider.api.suspects import Attempt, Suspects
+from ds_provider.exceptions import DSError, DSIncompletePageError, DSMalformedAnswerError
 
 T = TypeVar("T")
 
@@ -85,7 +80,7 @@ class Walk:
         self._forward = forward
         self._passed: set[str | None] = {place.cursor}
         self._requests = 0
-        self._suspects = _Suspects(pace)
+        self._suspects = Suspects(pace)
 
     @property
     def is_in_doubt(self) -> bool:
@@ -127,7 +122,7 @@ class Walk:
         if not shown.nodes:
             # it is gone, and so is all behind it
             return self._received(shown.page_info, [])
-        attempt = _Attempt(1, tries=TRIES_OF_A_CULPRIT)
+        attempt = Attempt(1, tries=TRIES_OF_A_CULPRIT)
         try:
             connection, rows = yield from self._ask(lambda: self._request(1), self._read_page, attempt.adapt)
         except DSError as again:
@@ -172,7 +167,7 @@ class Walk:
         return Request(documents.load(self._selection.stream.document), variables)
 
     def _light_request(self) -> Request:
-        return Request(documents.load(f"light_{self._selection.stream.document}"), self._variables(1))
+        return Request(documents.load(self._selection.stream.light_document), self._variables(1))
 
     def _variables(self, rows: int) -> dict[str, Any]:
         count, cursor = ("first", "after") if self._forward else ("last", "before")
@@ -233,77 +228,3 @@ def check_rows(rows: list[Row], groupe_instructeur_number: int) -> None:
     for row in rows:
         if row.head.groupe is not None and row.head.groupe.number != groupe_instructeur_number:
             raise DSMalformedAnswerError(f"dossier {row.head.number} is of group {row.head.groupe.number}")
-
-
-class _Attempt:
-    """One page asked for, in ever fewer rows while it fails.
-
-    :param tries: failures before it is asked for in fewer rows, or given up where there are none: the first failure
-        may be a passing one.
-    """
-
-    def __init__(self, rows: int, tries: int) -> None:
-        self.asked = self.rows = rows
-        self.failed: int | None = None
-        self.too_dear = self.of_a_row = False
-        self._tries = tries
-        self._failures = 0
-
-    def adapt(self, error: DSError) -> bool:
-        """Ask for fewer rows at once, if that may help."""
-        self._failures += 1
-        certain = self.rows > 1 and (self.failed is not None or isinstance(error, DSComplexityError | DSTimeoutError))
-        if not may_be_the_size(error) or (self._failures < self._tries and not certain):
-            return False
-        if self.rows == 1:
-            if is_of_a_row(error):
-                raise error
-            return False
-        self.too_dear = isinstance(error, DSComplexityError)
-        self.of_a_row = is_of_a_row(error) and not isinstance(error, DSTimeoutError)
-        self.failed, self.rows, self._failures = self.rows, self.rows // 2, 0
-        return True
-
-
-class _Suspects:
-    """The rows ahead of which one may fail, for a reason of its own or since they were too many."""
-
-    def __init__(self, pace: Pace) -> None:
-        self.rows = self._asked = self._failed = self._worked = 0
-        self._of_a_row = False
-        self._pace = pace
-
-    def attempt(self, most: int) -> _Attempt:
-        """The next page: some of the suspects, or what the pace allows where there are none."""
-        if not self.rows:
-            return _Attempt(self._pace.ask(most), tries=2)
-        return _Attempt(min(most, -(-self.rows // 2) if self._of_a_row else self.rows), tries=1)
-
-    def came(self, attempt: _Attempt) -> None:
-        """That page is there."""
-        if attempt.too_dear:
-            self.clear()
-            self._pace.shrank(attempt.asked, attempt.failed or 0, attempt.rows, too_dear=True)
-        elif attempt.failed is not None:
-            # what failed again where half of it had come is not too many rows
-            self._of_a_row = attempt.of_a_row or self.rows > 0
-            self._asked = self._asked or attempt.asked
-            self._failed, self.rows = attempt.failed, attempt.failed - attempt.rows
-            self._worked = max(self._worked, attempt.rows)
-        elif self.rows:
-            self._cleared(attempt.rows)
-        else:
-            self._pace.whole(attempt.rows)
-
-    def _cleared(self, rows: int) -> None:
-        self._worked = max(self._worked, rows)
-        self.rows = max(0, self.rows - rows)
-        if not self.rows:
-            # each row passed in fewer: it was their number
-            self._pace.shrank(self._asked, self._failed, self._worked)
-            self.clear()
-
-    def clear(self) -> None:
-        """The rows ahead are under no suspicion: the cause is known."""
-        self.rows = self._asked = self._failed = self._worked = 0
-        self._of_a_row = False

@@ -1,7 +1,7 @@
 """Where a reading lands: one folder per group, stream, window and, where it differs, way of reading.
 
-``<destination>/groupe-<number>/<stream>/<window>[_<variant>]/``. The name depends only on what was asked for, so a
-second run finds the first and replaces it.
+``<destination>/groupe-<number>/<stream>/<window>[_<variant>]/``; what is read by dossier numbers has ``numbers`` in the
+place of a window. The name depends only on what was asked for, so a second run finds the first and replaces it.
 """
 
 from __future__ import annotations
@@ -65,7 +65,8 @@ def folder_of(zone: ObjectStoragePath, selection: Selection) -> ObjectStoragePat
 
 def reading_name(selection: Selection) -> str:
     """The window and, where it differs, the way of reading: what tells readings of one group's stream apart."""
-    return "_".join(part for part in (_window_name(selection.window), variant_of(selection)) if part)
+    window = "numbers" if selection.numbers else _window_name(selection.window)
+    return "_".join(part for part in (window, variant_of(selection)) if part)
 
 
 def variant_of(selection: Selection) -> str:

@@ -52,5 +52,5 @@ def resolve(zone: ObjectStoragePath, selection: Selection, number: int) -> None:
 
 
 def _registry(zone: ObjectStoragePath, selection: Selection) -> ObjectStoragePath:
-    variant = variant_of(replace(selection, order="ASC", after=None))
+    variant = variant_of(replace(selection, order="ASC", after=None, numbers=()))
     return folder_of(zone, selection).parent / "_".join(part for part in ("quarantine", variant) if part)

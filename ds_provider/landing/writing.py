@@ -55,6 +55,9 @@ class Landing:
         self.first_date: datetime | None = None
         self._last_date: datetime | None = None
         self._newer: datetime | None = None
+        #: the dossiers asked for by number that are not to be had: of which nothing is shown, and beyond our rights
+        self.gone: set[int] = set()
+        self.foreign: set[int] = set()
         #: what was taken over from an earlier try: each number with its date on the sort column
         self.landed: dict[int, datetime] = {}
         self._zone = zone
@@ -88,6 +91,8 @@ class Landing:
         self.rows += len(page.rows)
         self.pages += 1
         self.requests += page.requests
+        self.gone.update(page.gone)
+        self.foreign.update(page.foreign)
         if len(self._writer.parts) > closed:
             self._save()
 
@@ -188,12 +193,12 @@ class Landing:
         return [*self._taken, *self._writer.parts]
 
     def _check_parts(self) -> None:
-        """What was taken over may have been removed by two other runs of this window, and a page may have failed."""
-        gone = {part.name for part in self._taken}.difference(names_in(self.folder) if self._taken else ())
+        """Parts may have been removed, by two other runs of this window or by a pruning, and a page may have failed."""
+        gone = {part.name for part in self._parts}.difference(names_in(self.folder))
         if gone:
             raise DSDestinationError(
-                f"parts of an earlier try were removed from {self.folder} while this one was reading "
-                f"({', '.join(sorted(gone))}): run the task again, it reads them anew"
+                f"parts were removed from {self.folder} while this try was reading ({', '.join(sorted(gone))}): "
+                "run the task again, it reads them anew"
             )
         if (rows := sum(part.rows for part in self._parts)) != self.rows:
             raise DSDestinationError(

@@ -22,6 +22,7 @@ from ds_provider.exceptions import (
     DSQuarantinedError,
     DSRateLimitedError,
     DSServerError,
+    DSStaleError,
     DSTransientError,
     DSTransportError,
 )
@@ -63,6 +64,7 @@ SAMPLES = [
     DSTransportError("broken", sent=False),
     DSRateLimitedError("spent", wait_seconds=12.5, http_status=429),
     DSQuarantinedError("two cannot be read", [101, 102], [{"rows": 1}], **KNOWN),
+    DSStaleError("two are stale", [12, 13]),
     DSGroupesRefusedError("one of three is refused", {12: DSNotFoundError("gone", **KNOWN)}, [{"rows": 1}]),
     DSGroupesFailedError("two of three failed", {12: DSNotFoundError("gone", **KNOWN), 13: DSTransportError("broken")}),
 ]

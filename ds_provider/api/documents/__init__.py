@@ -17,7 +17,11 @@ _SPREAD = re.compile(r"\.\.\.(\w+)\b")
 @cache
 def load(name: str) -> str:
     """The text of the operation in ``<name>.graphql``, followed by the fragments that it spreads."""
-    operation = _read(f"{name}.graphql")
+    return complete(_read(f"{name}.graphql"))
+
+
+def complete(operation: str) -> str:
+    """An operation's text, followed by the fragments that it spreads."""
     local = set(_DEFINITION.findall(operation))
     needed = _closure(_SPREAD.findall(operation)) - local
     return "\n".join([operation, *(_fragments()[fragment] for fragment in sorted(needed))])

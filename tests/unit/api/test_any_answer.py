@@ -91,6 +91,7 @@ LOOKUPS = {
     "groupes": lambda: lookups.groupes(1),
     "dossier": lambda: lookups.dossier(1, Includes()),
     "descriptor": lambda: lookups.demarche_descriptor(1),
+    "revisions": lambda: lookups.revisions(1),
     "page": lambda: read(select_dossiers(7, page_size=2)),
 }
 roots = st.sampled_from(["demarche", "dossier", "demarcheDescriptor", "groupeInstructeur"])
@@ -108,7 +109,7 @@ connections = st.fixed_dictionaries(
     }
 )
 fields = st.dictionaries(
-    st.sampled_from(["groupeInstructeurs", "dossiers", "number"]), json_values | connections, max_size=3
+    st.sampled_from(["groupeInstructeurs", "revisions", "dossiers", "number"]), json_values | connections, max_size=3
 )
 shapes = st.dictionaries(roots, json_values | fields, max_size=2)
 

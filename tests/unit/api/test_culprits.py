@@ -57,6 +57,13 @@ def test_a_culprit_costs_little_more_than_the_halvings_of_its_page(culprit):
     assert len(drive.requests) - len(whole.requests) <= 1 + 7 + 5
 
 
+def test_many_culprits_with_others_between_them_are_not_the_services_failure():
+    poison = set(range(3, 100, 4))
+    drive = Drive(read(select_dossiers(7)), poisoned(100, *poison))
+    assert (drive.error, set(culprits(drive))) == (None, poison)
+    assert sorted(numbers(drive)) == sorted(set(range(1, 101)) - poison)
+
+
 def test_a_culprit_is_told_with_what_support_needs():
     drive = Drive(read(select_dossiers(7)), poisoned(30, 12))
     (record,) = [record for page in drive.given for record in page.quarantined]

@@ -136,6 +136,16 @@ def test_a_dossier_has_the_same_parts_alone_and_in_a_page():
     assert includes("dossier") == includes("dossiers") != {}
 
 
+def test_the_revisions_of_a_form_bring_no_list_of_countries_each():
+    assert "PaysChampDescriptor" in seen("demarche_descriptor").types
+    with_options = {
+        "DropDownListChampDescriptor",
+        "LinkedDropDownListChampDescriptor",
+        "MultipleDropDownListChampDescriptor",
+    }
+    assert seen("revisions").types == {"RepetitionChampDescriptor"} | with_options
+
+
 @pytest.mark.parametrize("name", NAMES)
 def test_an_operation_carries_no_comment(name):
     assert "#" not in documents.load(name)

@@ -13,11 +13,22 @@ from ds_provider.exceptions import DSError, DSMalformedAnswerError, DSNotFoundEr
 from tests.unit.api.flows import Drive, reply
 
 GROUPES = [{"id": "R3=", "number": 12, "label": "défaut", "closed": False}]
+CHAMP = {"__typename": "TextChampDescriptor", "id": "Q2=", "label": "Nom", "description": None, "required": True}
+BLOCK = {**CHAMP, "__typename": "RepetitionChampDescriptor", "champDescriptors": [{**CHAMP, "options": ["a"]}]}
+REVISION = {
+    "id": "UH=",
+    "dateCreation": "2026-11-20T12:00:00+01:00",
+    "datePublication": None,
+    "champDescriptors": [CHAMP, BLOCK],
+    "annotationDescriptors": [],
+}
+FORMS = {"number": 123, "revisions": [REVISION], "groupeInstructeurs": GROUPES}
 
 QUESTIONS = {
     "groupes": (lambda: lookups.groupes(123), {"demarche": {"groupeInstructeurs": GROUPES}}, GROUPES),
     "dossier": (lambda: lookups.dossier(123, Includes()), {"dossier": {"number": 123}}, {"number": 123}),
     "descriptor": (lambda: lookups.demarche_descriptor(123), {"demarcheDescriptor": {"number": 123}}, {"number": 123}),
+    "revisions": (lambda: lookups.revisions(123), {"demarche": FORMS}, FORMS),
     "run": (lambda: lookups.run(Request("{ a }")), {"a": 1}, {"a": 1}),
 }
 NUMBERED = {name: make for name, (make, *_) in QUESTIONS.items() if name != "run"}
@@ -51,6 +62,35 @@ def test_a_demarche_without_its_groups_is_no_empty_list_of_groups(demarche):
     driven = Drive(lookups.groupes(123), lambda request: reply({"data": {"demarche": demarche}}))
     assert isinstance(driven.error, DSError)
     assert driven.given == []
+
+
+DAMAGES = {
+    "no number": {"number": None},
+    "no revisions": {"revisions": None},
+    "a revision that is null": {"revisions": [None]},
+    "no groups": {"groupeInstructeurs": None},
+    "no champs": {"revisions": [{**REVISION, "champDescriptors": None}]},
+    "no annotations": {"revisions": [{**REVISION, "annotationDescriptors": None}]},
+    "a date that is none": {"revisions": [{**REVISION, "dateCreation": "hier"}]},
+    "a champ without type": {"revisions": [{**REVISION, "champDescriptors": [{**CHAMP, "__typename": None}]}]},
+    "a row's champ without id": {
+        "revisions": [{**REVISION, "champDescriptors": [{**BLOCK, "champDescriptors": [{}]}]}]
+    },
+}
+
+
+@pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
+def test_a_form_with_holes_is_no_form(damage):
+    driven = Drive(lookups.revisions(123), lambda request: reply({"data": {"demarche": FORMS | damage}}))
+    assert isinstance(driven.error, DSMalformedAnswerError)
+    assert "démarche 123" in str(driven.error)
+    assert driven.given == []
+
+
+def test_what_the_api_may_come_to_say_of_a_champ_does_no_harm():
+    more = [{**CHAMP, "__typename": "OfTheFutureChampDescriptor", "nature": {"a": 1}}]
+    forms = FORMS | {"revisions": [{**REVISION, "champDescriptors": more}]}
+    assert Drive(lookups.revisions(123), lambda request: reply({"data": {"demarche": forms}})).given == [forms]
 
 
 def test_the_parts_of_a_dossier_are_asked_for():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -89,9 +88,8 @@ def test_whatever_happens_a_page_has_rows_and_not_too_many(events):
         assert 1 <= pace.rows <= pace.largest <= 100
 
 
-@pytest.mark.parametrize("between", [lambda pace: pace.whole(1), lambda pace: pace.shrank(2, 2, 1)])
-def test_many_culprits_one_after_another_are_the_services_failure(between):
+def test_many_culprits_one_after_another_are_the_services_failure():
     pace = Pace(100)
     assert [pace.culprit() for _ in range(CULPRITS_IN_A_ROW + 1)] == [True] * CULPRITS_IN_A_ROW + [False]
-    between(pace)
+    pace.came()
     assert pace.culprit()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import json
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -11,7 +12,7 @@ from fsspec.implementations.local import LocalFileSystem
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing import parts as parts_module
 from ds_provider.landing.manifest import read_manifest
-from ds_provider.landing.rows import iter_rows
+from ds_provider.landing.rows import iter_lines, iter_rows
 from tests.unit.landing.pages import landed, page, zone_at
 
 
@@ -37,6 +38,34 @@ def test_rows_come_part_by_part_in_order(url):
     rows = list(iter_rows(url))
     assert [row["number"] for row in rows] == [1, 2, 3, 4]
     assert rows[0]["nom"] == "Zoé\u2028"
+
+
+@pytest.mark.parametrize("size", range(1, 6))
+def test_lines_are_the_rows_in_full_batches_whatever_the_parts(size, url):
+    batches = list(iter_lines(url, size))
+    lines = [line for batch in batches for line in batch]
+    assert [json.loads(line) for line in lines] == list(iter_rows(url))
+    assert not [line for line in lines if b"\n" in line]
+    assert [len(batch) for batch in batches] == [size] * (4 // size) + [4 % size] * (4 % size > 0)
+
+
+def test_a_reading_of_no_row_has_no_batch(tmp_path):
+    assert list(iter_lines(landed(zone_at(tmp_path), page()).manifest_url)) == []
+
+
+def test_lines_are_read_as_they_are_asked_for(url):
+    batches = iter_lines(url, 2)
+    assert len(next(batches)) == 2
+    part(url, -1).unlink()
+    with pytest.raises(DSDestinationError, match="jsonl"):
+        list(batches)
+
+
+def test_a_line_that_is_no_json_is_told_with_its_part(url):
+    first = part(url, 0)
+    first.write_bytes(gzip.compress(gzip.decompress(first.read_bytes()).replace(b"{", b"[", 1)))
+    assert first.name in str(error_of(url))
+    assert len(list(iter_lines(url))) == 1
 
 
 def test_rows_are_read_as_they_are_asked_for(url):
