@@ -1,0 +1,372 @@
+"""The tables: their columns, named as the API names them in snake case, and what a row is replaced by.
+
+Dates are instants in UTC: the API's Parisian offsets are read, not kept. JSON is kept as text, as the API sent it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pyarrow as pa
+
+TEXT = pa.string()
+JSON = pa.string()
+BOOLEAN = pa.bool_()
+INTEGER = pa.int64()
+DECIMAL = pa.float64()
+DATE = pa.date32()
+INSTANT = pa.timestamp("us", tz="UTC")
+
+ERASED = "_erased"
+"""A row in which this is true is not loaded: it removes what its key names."""
+
+# what a file or a geographic area belongs to
+CHAMPS, ANNOTATIONS, MESSAGES, AVIS = "champs", "annotations", "messages", "avis"
+ATTESTATION, MOTIVATION = "attestation", "motivation"
+
+
+@dataclass(frozen=True)
+class Table:
+    """One table.
+
+    :param columns: name and Arrow type of each.
+    :param key: the columns that say which rows a row takes the place of: all those with the same values there.
+    :param unique: whether the key names one row.
+    :param json: the columns that hold JSON.
+    :param parts: where the key has a ``part``, all that it may be.
+    """
+
+    name: str
+    columns: dict[str, pa.DataType]
+    key: tuple[str, ...]
+    unique: bool = False
+    json: frozenset[str] = frozenset()
+    parts: tuple[str, ...] = ()
+
+    @property
+    def schema(self) -> pa.Schema:
+        """Its columns, and the one that erases."""
+        return pa.schema([*self.columns.items(), (ERASED, BOOLEAN)])
+
+
+def _of_dossier(
+    name: str, columns: dict[str, pa.DataType], json: frozenset[str] = frozenset(), parts: tuple[str, ...] = ()
+) -> Table:
+    """A table whose rows are replaced all together with their dossier, or with a part of it."""
+    key = ("dossier_number", "part") if parts else ("dossier_number",)
+    return Table(name, {"dossier_number": INTEGER, **columns}, key, json=json, parts=parts)
+
+
+_CHAMP_COLUMNS = {
+    "champ_descriptor_id": TEXT,
+    "id": TEXT,
+    "repetition_descriptor_id": TEXT,  # null at the root
+    "row_id": TEXT,  # null at the root
+    "row_index": INTEGER,  # from 0; null at the root
+    "position": INTEGER,  # from 0, within the dossier or within the row
+    "label": TEXT,
+    "type": TEXT,  # the API's __typename
+    "string_value": TEXT,
+    "text_value": TEXT,
+    "boolean_value": BOOLEAN,
+    "integer_value": INTEGER,
+    "decimal_value": DECIMAL,
+    "date_value": DATE,
+    "timestamp_value": INSTANT,
+    "json_value": JSON,
+    "prefilled": BOOLEAN,
+    "updated_at": INSTANT,
+}
+
+DOSSIERS = Table(
+    "dossiers",
+    {
+        "number": INTEGER,
+        "id": TEXT,
+        "state": TEXT,
+        "archived": BOOLEAN,
+        "prefilled": BOOLEAN,
+        "connection_usager": TEXT,
+        "depose_par_un_tiers": BOOLEAN,
+        "nom_mandataire": TEXT,
+        "prenom_mandataire": TEXT,
+        "motivation": TEXT,
+        "date_depot": INSTANT,
+        "date_passage_en_construction": INSTANT,
+        "date_passage_en_instruction": INSTANT,
+        "date_traitement": INSTANT,
+        "date_expiration": INSTANT,
+        "date_derniere_modification": INSTANT,
+        "date_derniere_modification_champs": INSTANT,
+        "date_derniere_modification_annotations": INSTANT,
+        "date_suppression_par_usager": INSTANT,
+        "date_suppression_par_administration": INSTANT,
+        "date_previsionnelle_decision_svasvr": DATE,
+        "date_traitement_svasvr": INSTANT,
+        "date_derniere_correction_en_attente": INSTANT,
+        "demarche_number": INTEGER,
+        "revision_id": TEXT,
+        "groupe_instructeur_number": INTEGER,
+        "usager_id": TEXT,
+        "usager_email": TEXT,
+        "demandeur_type": TEXT,  # the API's __typename
+        "demandeur_id": TEXT,
+        "demandeur_civilite": TEXT,
+        "demandeur_nom": TEXT,
+        "demandeur_prenom": TEXT,
+        "demandeur_date_de_naissance": DATE,
+        "demandeur_email": TEXT,
+        "demandeur_siret": TEXT,
+        "demandeur_siege_social": BOOLEAN,
+        "demandeur_naf": TEXT,
+        "demandeur_libelle_naf": TEXT,
+        "demandeur_address": JSON,
+        "demandeur_entreprise_siren": TEXT,
+        "demandeur_entreprise_siret_siege_social": TEXT,
+        "demandeur_entreprise_raison_sociale": TEXT,
+        "demandeur_entreprise_nom_commercial": TEXT,
+        "demandeur_entreprise_enseigne": TEXT,
+        "demandeur_entreprise_nom": TEXT,
+        "demandeur_entreprise_prenom": TEXT,
+        "demandeur_entreprise_forme_juridique": TEXT,
+        "demandeur_entreprise_forme_juridique_code": TEXT,
+        "demandeur_entreprise_capital_social": INTEGER,  # -1 where the service does not know it
+        "demandeur_entreprise_code_effectif_entreprise": TEXT,
+        "demandeur_entreprise_effectif_mensuel": JSON,
+        "demandeur_entreprise_effectif_annuel": JSON,
+        "demandeur_entreprise_etat_administratif": TEXT,
+        "demandeur_entreprise_numero_tva_intracommunautaire": TEXT,
+        "demandeur_entreprise_date_creation": DATE,
+        "demandeur_entreprise_inline_adresse": TEXT,
+        "demandeur_association_rna": TEXT,
+        "demandeur_association_titre": TEXT,
+        "demandeur_association_objet": TEXT,
+        "demandeur_association_date_creation": DATE,
+        "demandeur_association_date_declaration": DATE,
+        "demandeur_association_date_publication": DATE,
+        "deletion_stage": TEXT,  # null, pending, deleted or vanished
+        "deletion_reason": TEXT,
+        "deletion_date": INSTANT,
+        "read_at": INSTANT,  # when the reading began that brought the row
+    },
+    key=("number",),
+    unique=True,
+    json=frozenset(
+        {
+            "demandeur_address",
+            "demandeur_entreprise_effectif_mensuel",
+            "demandeur_entreprise_effectif_annuel",
+        }
+    ),
+)
+
+CHAMP_ROWS = _of_dossier("champs", _CHAMP_COLUMNS, json=frozenset({"json_value"}))
+ANNOTATION_ROWS = _of_dossier("annotations", _CHAMP_COLUMNS, json=frozenset({"json_value"}))
+
+FICHIERS = _of_dossier(
+    "fichiers",
+    {
+        "part": TEXT,
+        "parent_id": TEXT,  # of the champ, message or avis that holds it; null for the dossier's own
+        "champ_descriptor_id": TEXT,
+        "row_id": TEXT,
+        "position": INTEGER,
+        "filename": TEXT,
+        "content_type": TEXT,
+        "byte_size": INTEGER,
+        "checksum": TEXT,
+        "created_at": INSTANT,
+        "virus_scan_result": TEXT,
+    },
+    parts=(CHAMPS, ANNOTATIONS, MESSAGES, AVIS, ATTESTATION, MOTIVATION),
+)
+
+GEO_AREAS = _of_dossier(
+    "geo_areas",
+    {
+        "part": TEXT,
+        "parent_id": TEXT,  # of the champ
+        "champ_descriptor_id": TEXT,
+        "row_id": TEXT,
+        "position": INTEGER,
+        "id": TEXT,
+        "type": TEXT,  # the API's __typename
+        "source": TEXT,
+        "description": TEXT,
+        "commune": TEXT,
+        "prefixe": TEXT,
+        "section": TEXT,
+        "numero": TEXT,
+        "surface": TEXT,
+        "geometry": JSON,
+    },
+    json=frozenset({"geometry"}),
+    parts=(CHAMPS, ANNOTATIONS),
+)
+
+TRAITEMENTS = _of_dossier(
+    "traitements",
+    {
+        "id": TEXT,
+        "position": INTEGER,
+        "event": TEXT,
+        "date_traitement": INSTANT,
+        "email_agent_traitant": TEXT,
+        "motivation": TEXT,
+        "revision_id": TEXT,
+    },
+)
+
+MESSAGE_ROWS = _of_dossier(
+    "messages",
+    {
+        "id": TEXT,
+        "position": INTEGER,
+        "email": TEXT,
+        "body": TEXT,
+        "created_at": INSTANT,
+        "discarded_at": INSTANT,
+        "correction_reason": TEXT,
+        "correction_date_resolution": INSTANT,
+    },
+)
+
+AVIS_ROWS = _of_dossier(
+    "avis",
+    {
+        "id": TEXT,
+        "position": INTEGER,
+        "question": TEXT,
+        "question_label": TEXT,
+        "question_answer": BOOLEAN,
+        "reponse": TEXT,
+        "date_question": INSTANT,
+        "date_reponse": INSTANT,
+        "claimant_email": TEXT,
+        "expert_email": TEXT,
+    },
+)
+
+INSTRUCTEURS = _of_dossier("instructeurs", {"id": TEXT, "email": TEXT})
+LABELS = _of_dossier("labels", {"id": TEXT, "name": TEXT, "color": TEXT})
+
+GROUPES_INSTRUCTEURS = Table(
+    "groupes_instructeurs",
+    {
+        "number": INTEGER,
+        "id": TEXT,
+        "label": TEXT,
+        "closed": BOOLEAN,
+        "demarche_number": INTEGER,
+        "read_at": INSTANT,
+    },
+    key=("number",),
+    unique=True,
+)
+
+REVISIONS = Table(
+    "revisions",
+    {
+        "id": TEXT,
+        "demarche_number": INTEGER,
+        "date_creation": INSTANT,
+        "date_publication": INSTANT,
+        "read_at": INSTANT,
+    },
+    key=("id",),
+    unique=True,
+)
+
+CHAMP_DESCRIPTORS = Table(
+    "champ_descriptors",
+    {
+        "revision_id": TEXT,
+        "demarche_number": INTEGER,
+        "id": TEXT,
+        "part": TEXT,  # champs or annotations
+        "repetition_descriptor_id": TEXT,  # null at the root
+        "position": INTEGER,
+        "label": TEXT,
+        "description": TEXT,
+        "type": TEXT,  # the API's __typename
+        "required": BOOLEAN,
+        "options": JSON,
+        "read_at": INSTANT,
+    },
+    key=("revision_id",),
+    json=frozenset({"options"}),
+)
+
+DELETED_DOSSIERS = Table(
+    "deleted_dossiers",
+    {
+        "number": INTEGER,
+        "groupe_instructeur_number": INTEGER,
+        "state": TEXT,
+        "reason": TEXT,
+        "date_supression": INSTANT,
+        "stage": TEXT,  # pending, deleted or vanished
+        "read_at": INSTANT,
+    },
+    key=("number",),
+    unique=True,
+)
+
+CHAMP_COLUMNS = Table(
+    "champ_columns",
+    {
+        "relation": TEXT,  # the wide table
+        "column_name": TEXT,
+        "demarche_number": INTEGER,
+        "part": TEXT,  # champs or annotations
+        "repetition_descriptor_id": TEXT,  # null in a relation of dossiers
+        "champ_descriptor_id": TEXT,
+        "kind": TEXT,  # text, boolean, integer, decimal, date, timestamp or json
+        "label": TEXT,  # the one that it was named after
+    },
+    key=("relation", "column_name"),
+    unique=True,
+)
+
+LOADS = Table(
+    "loads",
+    {
+        "manifest": TEXT,
+        "generation": TEXT,
+        "groupe_instructeur_number": INTEGER,
+        "stream": TEXT,
+        "window_column": TEXT,
+        "window_start": INSTANT,
+        "window_end": INSTANT,
+        "complete": BOOLEAN,  # whether nothing but the window chose its rows
+        "rows": INTEGER,
+        "quarantined": INTEGER,
+        "read_started_at": INSTANT,
+        "read_finished_at": INSTANT,
+        "loaded_at": INSTANT,
+    },
+    key=("manifest", "generation"),
+    unique=True,
+)
+
+OF_DOSSIERS = (
+    CHAMP_ROWS,
+    ANNOTATION_ROWS,
+    FICHIERS,
+    GEO_AREAS,
+    TRAITEMENTS,
+    MESSAGE_ROWS,
+    AVIS_ROWS,
+    INSTRUCTEURS,
+    LABELS,
+)
+TABLES = (
+    DOSSIERS,
+    *OF_DOSSIERS,
+    GROUPES_INSTRUCTEURS,
+    REVISIONS,
+    CHAMP_DESCRIPTORS,
+    DELETED_DOSSIERS,
+    CHAMP_COLUMNS,
+    LOADS,
+)
