@@ -27,7 +27,7 @@ from ds_provider.api.reading import read
 from ds_provider.api.streams import Selection
 from ds_provider.api.walks import locate
 from ds_provider.exceptions import DSError
-from ds_provider.hooks.connection import client_settings, secrets_in
+from ds_provider.hooks.connection import client_settings, endpoint, secrets_in
 
 # Airflow itself gives up a connection test after a minute, without a word
 TEST_TIMEOUT_SECONDS = 10.0
@@ -57,6 +57,14 @@ class DSHook(BaseHook):
     def __init__(self, ds_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ds_conn_id = ds_conn_id
+
+    @property
+    def endpoint(self) -> str:
+        """The URL of the API.
+
+        :raises DSConfigurationError: if the connection cannot work.
+        """
+        return endpoint(self.get_connection(self.ds_conn_id))
 
     @contextmanager
     def client(self) -> Iterator[DSClient]:
@@ -129,6 +137,19 @@ class DSHook(BaseHook):
         flow = lookups.demarche_descriptor(parse_number(number, "number"))
         with self.client() as client:
             return client.result(flow)
+
+    def get_revisions(self, demarche_number: int) -> dict[str, Any]:
+        """A démarche's groups and all revisions of its form, as the API sends them.
+
+        The keys are ``number``, ``groupeInstructeurs`` and ``revisions``; a revision has its ``champDescriptors`` and
+        ``annotationDescriptors``. The one that has no ``datePublication`` is in the making.
+
+        :raises DSNotFoundError: if the API shows no démarche under that number.
+        :raises DSError: if the démarche is not for this token.
+        """
+        number = parse_number(demarche_number, "demarche_number")
+        with self.client() as client:
+            return client.result(lookups.revisions(number))
 
     def iter_dossiers(
         self,

@@ -147,7 +147,36 @@ def test_the_form_of_a_demarche(service):
     assert DSHook().get_demarche_descriptor(123) == {"number": 123, "title": "Aide"}
 
 
-@pytest.mark.parametrize("ask", ["get_groupes", "get_dossier", "get_demarche_descriptor", "iter_dossiers"])
+FORMS = {
+    "number": 123,
+    "revisions": [
+        {
+            "id": "UH=",
+            "dateCreation": "2026-11-20T12:00:00+01:00",
+            "datePublication": None,
+            "champDescriptors": [{"__typename": "TextChampDescriptor", "id": "Q2=", "label": "Nom", "required": True}],
+            "annotationDescriptors": [],
+        }
+    ],
+    "groupeInstructeurs": [{"id": "R3=", "number": 12, "label": "défaut", "closed": False}],
+}
+
+
+def test_the_revisions_of_a_form(service):
+    service.will_say({"data": {"demarche": FORMS}})
+    assert DSHook().get_revisions(123) == FORMS
+    assert service.variables == [{"number": 123}]
+
+
+def test_a_demarche_that_the_api_does_not_show_has_no_revisions(service):
+    service.will_say(refused("Demarche not found", "not_found"))
+    with pytest.raises(DSNotFoundError):
+        DSHook().get_revisions(123)
+
+
+@pytest.mark.parametrize(
+    "ask", ["get_groupes", "get_dossier", "get_demarche_descriptor", "get_revisions", "iter_dossiers"]
+)
 def test_a_number_that_is_none_is_refused_before_anything_is_asked(service, ask):
     with pytest.raises(DSConfigurationError, match="number must be a number"):
         getattr(DSHook(), ask)("douze")

@@ -1,0 +1,1 @@
+"""Typed rows, into the tables of a warehouse, and what these hold."""

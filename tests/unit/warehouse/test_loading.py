@@ -1,0 +1,236 @@
+"""Whatever is loaded in whatever order and however often, the tables are what the service showed last."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from datetime import datetime, timedelta, timezone
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ds_provider.warehouse.loading import Policy, Report, load
+from ds_provider.warehouse.readings import Readings, microseconds
+from ds_provider.warehouse.tombstones import VANISHED, Tombstone
+from tests.unit.warehouse.life import START, World, again, together
+from tests.unit.warehouse.quick import Killed, QuickWarehouse
+
+NUMBERS, GROUPES = (1, 2, 3, 4), (10, 20)
+TABLES_OF_DOSSIERS = ("champs", "messages", "demarche_12", "demarche_12_annotations")
+
+EVENTS = st.tuples(
+    st.sampled_from(
+        [
+            *("deposit", "touch", "silent", "message", "withdraw", "move"),
+            *("hide", "restore", "purge_hidden", "purge", "expire"),
+        ]
+    ),
+    st.sampled_from(NUMBERS),
+    st.sampled_from(GROUPES),
+)
+DAYS = st.lists(st.lists(EVENTS, max_size=8), min_size=1, max_size=6)
+
+
+def load_into(warehouse: QuickWarehouse, readings: Readings, policy: Policy | None = None, **more: Any) -> Report:
+    return load(cast("Any", warehouse), readings, policy or Policy(), **more)
+
+
+def live(days: list[list[tuple[str, int, int]]], world: World) -> list[Readings]:
+    """Let days go by, each read at its end."""
+    read, since = [], None
+    for events in days:
+        began = world.now
+        for event in events:
+            world.play(*event)
+        read += [world.read(groupe, since) for groupe in GROUPES]
+        since = began
+    return read
+
+
+def tables(warehouse: QuickWarehouse) -> dict[str, Any]:
+    return {
+        "dossiers": warehouse.rows(
+            "dossiers", "number", "groupe_instructeur_number", "date_derniere_modification", "deletion_stage"
+        ),
+        "tombstones": warehouse.rows("deleted_dossiers", "number", "groupe_instructeur_number", "stage", "reason"),
+        "champs": warehouse.rows("champs", "dossier_number", "text_value"),
+        "messages": warehouse.rows("messages", "dossier_number", "id"),
+        "wide": warehouse.rows("demarche_12", "dossier_number", "nom"),
+    }
+
+
+def check(warehouse: QuickWarehouse, world: World) -> None:
+    """The tables against the world, which was read whole."""
+    shown = {one.number: one for one in world.dossiers.values() if one.is_shown}
+    held = {number: (groupe, date) for number, groupe, date, stage in tables(warehouse)["dossiers"] if not stage}
+    assert held.keys() == shown.keys()
+    for number, one in shown.items():
+        assert held[number] == (one.groupe, START.fromtimestamp(START.timestamp() + one.modified, timezone.utc))
+    values = dict(warehouse.rows("champs", "dossier_number", "text_value"))
+    assert {n: values[n] for n in shown} == {n: f"{one.secret}-{one.silent}" for n, one in shown.items()}
+    messages = [number for number, _ in tables(warehouse)["messages"]]
+    assert {n: messages.count(n) for n in shown} == {n: one.messages for n, one in shown.items()}
+    wide = dict(tables(warehouse)["wide"])
+    assert {n: wide[n] for n in shown} == {n: values[n] for n in shown}
+    stages = {number: stage for number, _, stage, _ in tables(warehouse)["tombstones"]}
+    assert {n for n, stage in stages.items() if stage == "deleted"} == world.purged.keys()
+    pending = {one.number for one in world.dossiers.values() if one.hidden}
+    assert {n for n, stage in stages.items() if stage == "pending"} == pending
+    assert_gone(warehouse, set(world.purged))
+
+
+def assert_gone(warehouse: QuickWarehouse, numbers: set[int]) -> None:
+    assert not numbers & {row[0] for row in warehouse.rows("dossiers", "number")}
+    for table in TABLES_OF_DOSSIERS:
+        assert not numbers & {row[0] for row in warehouse.rows(table, "dossier_number")}, table
+
+
+def reconciled(world: World, held: QuickWarehouse) -> list[Tombstone]:
+    """What a reconciliation flags: held, and in none of the service's lists."""
+    now = microseconds(datetime.fromtimestamp(START.timestamp() + world.tick(), timezone.utc))
+    lost = [one for one in world.dossiers.values() if one.expired and one.hidden is None]
+    known = {row[0] for row in held.rows("dossiers", "number")}
+    return [Tombstone(one.number, one.groupe, None, None, None, VANISHED, now) for one in lost if one.number in known]
+
+
+@settings(max_examples=60, deadline=None)
+@given(days=DAYS, data=st.data())
+def test_any_order_any_number_of_times(days: list[list[tuple[str, int, int]]], data: st.DataObject) -> None:
+    world = World()
+    read = live(days, world)
+    whole = together(*(world.read(groupe) for groupe in GROUPES))
+
+    in_order, shuffled = QuickWarehouse(), QuickWarehouse()
+    for readings in (*read, whole):
+        load_into(in_order, readings)
+    twice = data.draw(st.lists(st.sampled_from(read), max_size=4))
+    for readings in data.draw(st.permutations([*read, *twice, whole])):
+        load_into(shuffled, again(readings))
+    at_once = QuickWarehouse()
+    load_into(at_once, together(*read, whole))
+
+    vanished = reconciled(world, in_order)
+    for warehouse in (in_order, shuffled, at_once):
+        load_into(warehouse, Readings(), vanished=vanished)
+        check(warehouse, world)
+    assert tables(in_order) == tables(shuffled) == tables(at_once)
+
+
+@settings(max_examples=60, deadline=None)
+@given(days=DAYS, merges=st.integers(0, 14))
+def test_a_load_that_is_killed_can_be_run_again(days: list[list[tuple[str, int, int]]], merges: int) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    *before, last = live(days, world)
+    for readings in before:
+        load_into(warehouse, readings)
+    warehouse.merges_left = merges
+    with suppress(Killed):
+        load_into(warehouse, last)
+    warehouse.merges_left = None
+    load_into(warehouse, last)
+    whole = together(*(world.read(groupe) for groupe in GROUPES))
+    load_into(warehouse, whole)
+    load_into(warehouse, Readings(), vanished=reconciled(world, warehouse))
+    check(warehouse, world)
+
+
+@settings(max_examples=30, deadline=None)
+@given(days=DAYS)
+def test_daily_windows_alone_leave_only_what_no_window_shows(days: list[list[tuple[str, int, int]]]) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    for readings in live([[("silent" if e == "expire" else e, n, g) for e, n, g in day] for day in days], world):
+        load_into(warehouse, readings)
+    shown = {one.number: one.groupe for one in world.dossiers.values() if one.is_shown}
+    held = {number: groupe for number, groupe, _, stage in tables(warehouse)["dossiers"] if not stage}
+    assert held == shown
+    assert_gone(warehouse, set(world.purged))
+
+
+def hidden_and_purged() -> tuple[World, Readings, Readings, Readings]:
+    world = World()
+    world.play("deposit", 1, 10)
+    shown = world.read(10)
+    world.play("hide", 1, 10)
+    hidden = world.read(10)
+    world.play("purge_hidden", 1, 10)
+    return world, shown, hidden, world.read(10)
+
+
+@pytest.mark.parametrize(("on_pending", "kept"), [("flag", {1}), ("erase", set())])
+def test_what_is_pending_is_flagged_or_erased(on_pending: Any, kept: set[int]) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    policy = Policy(on_pending=on_pending)
+    load_into(warehouse, world.read(10), policy)
+    world.play("hide", 1, 10)
+    load_into(warehouse, world.read(10), policy)
+    flags = warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason", "deletion_date")
+    hidden = START + timedelta(seconds=world.dossiers[1].hidden or 0)
+    assert flags == [(n, "pending", "user_request", hidden) for n in kept]
+    assert {row[0] for row in warehouse.rows("champs", "dossier_number")} == kept
+    world.play("restore", 1, 10)
+    load_into(warehouse, world.read(10), policy)
+    assert warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason") == [(1, None, None)]
+    assert warehouse.rows("champs", "dossier_number", "text_value") == [(1, "secret-1-0")]
+    assert warehouse.rows("deleted_dossiers", "number") == []
+
+
+def test_what_is_deleted_can_be_kept_and_flagged() -> None:
+    _, shown, hidden, gone = hidden_and_purged()
+    warehouse = QuickWarehouse()
+    for readings in (shown, hidden, gone, shown):
+        load_into(warehouse, readings, Policy(on_deleted="flag"))
+    assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "deleted")]
+    assert len(warehouse.rows("champs", "dossier_number")) == 1
+
+
+def test_who_erases_later_erases_what_was_flagged_before() -> None:
+    _, shown, hidden, gone = hidden_and_purged()
+    warehouse = QuickWarehouse()
+    for readings in (shown, hidden, gone):
+        load_into(warehouse, readings, Policy(on_deleted="flag"))
+    assert load_into(warehouse, Readings()).erased == 1
+    assert_gone(warehouse, {1})
+    assert warehouse.rows("deleted_dossiers", "number", "stage") == [(1, "deleted")]
+
+
+def test_what_vanished_long_ago_is_erased_and_comes_back_if_it_is_shown() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("expire", 1, 10)
+    load_into(warehouse, Readings(), vanished=reconciled(world, warehouse))
+    assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "vanished")]
+    later = datetime.fromtimestamp(START.timestamp() + world.now + 1, timezone.utc)
+    load_into(warehouse, Readings(), Policy(vanished_before=later))
+    assert_gone(warehouse, {1})
+    world.play("restore", 1, 10)
+    load_into(warehouse, world.read(10), Policy(vanished_before=later))
+    check(warehouse, world)
+
+
+def test_a_part_that_was_not_read_stays_as_it_was() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("message", 1, 10)
+    load_into(warehouse, world.read(10))
+    without = world.read(10)
+    line = without.dossiers[0].rows[0].replace(b'"messages"', b'"unread"')  # type: ignore[attr-defined]
+    object.__setattr__(without.dossiers[0], "rows", (line,))
+    load_into(warehouse, without)
+    assert len(warehouse.rows("messages", "id")) == 1
+
+
+def test_what_was_loaded_is_noted_last() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    readings = world.read(10)
+    warehouse.merges_left = 5
+    with pytest.raises(Killed):
+        load_into(warehouse, readings)
+    assert warehouse.rows("loads", "manifest") == []
+    warehouse.merges_left = None
+    load_into(warehouse, readings)
+    load_into(warehouse, readings)
+    assert [row[0] for row in warehouse.rows("loads", "manifest")] == sorted(one.url for one in readings)
