@@ -57,7 +57,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-demarches-simplifiees",
         "name": INTEGRATION,
-        "description": "Reads dossiers and their deletions from the API of demarche.numerique.gouv.fr.",
+        "description": "Dossiers and their deletions, from the API of demarche.numerique.gouv.fr to files and tables.",
         "versions": ["0.1.0"],
         "integrations": [
             {
@@ -66,13 +66,28 @@ def get_provider_info() -> dict[str, Any]:
                 "tags": ["service"],
             }
         ],
-        "hooks": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.hooks.ds"]}],
+        "hooks": [
+            {
+                "integration-name": INTEGRATION,
+                "python-modules": ["ds_provider.hooks.ds", "ds_provider.hooks.warehouse"],
+            }
+        ],
         "operators": [
             {
                 "integration-name": INTEGRATION,
-                "python-modules": ["ds_provider.operators.groupes", "ds_provider.operators.extract"],
+                "python-modules": [
+                    "ds_provider.operators.groupes",
+                    "ds_provider.operators.extract",
+                    "ds_provider.operators.reread",
+                    "ds_provider.operators.load",
+                    "ds_provider.operators.reconcile",
+                    "ds_provider.operators.prune",
+                    "ds_provider.operators.freshness",
+                ],
             }
         ],
         "connection-types": [CONNECTION_TYPE],
+        # what an asset's URI means is for people to read: there is nothing to clean in it
+        "asset-uris": [{"schemes": ["ds", "ds-warehouse"], "handler": None}],
         "cli": ["ds_provider.cli.get_ds_cli_commands"],
     }

@@ -2,30 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
 import pendulum
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import Asset, Context
 
-from ds_provider.api.parameters import (
-    explicit_window,
-    is_absent,
-    parse_groupes,
-    parse_number,
-    parts_of,
-    select_deleted_dossiers,
-    select_dossiers,
-    select_pending_deleted_dossiers,
-)
-from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError, DSQuarantinedError
+from ds_provider.api.parameters import explicit_window, is_absent, parse_groupes, parse_number, select_dossiers
+from ds_provider.assets import GROUPES_ALIAS, deleted_dossiers_asset, dossiers_asset
+from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.landing.layout import open_destination
-from ds_provider.operators.checkpoints import TaskCheckpoints
-from ds_provider.operators.extraction import Extractor, each_groupe, summary_of
+from ds_provider.operators.asset_events import declare
+from ds_provider.operators.extraction import Extractor, summary_of
 from ds_provider.operators.idle import IdleGroupes
+from ds_provider.operators.landing import Extraction, LandingOperator, Summary, deletions_of
 from ds_provider.operators.windows import (
     RunColumn,
     Watermark,
@@ -40,66 +32,12 @@ if TYPE_CHECKING:
     from ds_provider.api.streams import Selection
     from ds_provider.api.windows import Window
 
-Summary = dict[str, Any]
-Extraction = Callable[[Extractor], Summary]
-
 LOOKBACK = timedelta(minutes=5)
 # the service's servers are few: what is gained beyond that is lost to others
 MOST_REQUESTS_AT_ONCE = 16
 
 
-class _ExtractOperator(BaseOperator):
-    """One group, or several one after another over the same connection."""
-
-    ui_color = "#cacafb"
-    ui_fgcolor = "#000091"
-
-    groupe_instructeur_number: Any
-    destination: str
-    on_dossier_error: str
-    ds_conn_id: str
-
-    def _extract(
-        self, context: Context, prepare: Callable[[int], Extraction], idle: IdleGroupes | None = None
-    ) -> Summary | list[Summary]:
-        """Check all that can be checked, then read. Where groups fail, the others' summaries are in XCom ``landed``.
-
-        :param prepare: checks what is asked of a group and gives what then reads it.
-        :param idle: asks about all groups of a list before they are read.
-        """
-        result: Summary | list[Summary]
-        numbers, several = parse_groupes(self.groupe_instructeur_number)
-        accepts_quarantine = self._accepts_quarantine()
-        extractions = {number: prepare(number) for number in numbers}
-        checkpoints = TaskCheckpoints(context, self.log)
-        with DSHook(self.ds_conn_id).client() as client:
-            zone = open_destination(self.destination)
-            extractor = Extractor(client, zone, self.log, checkpoints, self._requests_at_once(), accepts_quarantine)
-            if several and idle:
-                idle.find(client)
-            try:
-                if several:
-                    result = each_groupe(numbers, lambda number: extractions[number](extractor), self.log)
-                else:
-                    result = extractions[numbers[0]](extractor)
-            except (DSGroupesFailedError, DSQuarantinedError) as error:
-                context["ti"].xcom_push(key="landed", value=error.landed)
-                raise
-        checkpoints.clear()
-        return result
-
-    def _accepts_quarantine(self) -> bool:
-        if self.on_dossier_error not in ("fail", "quarantine"):
-            raise DSConfigurationError(
-                f"on_dossier_error must be 'fail' or 'quarantine': got {self.on_dossier_error!r}"
-            )
-        return self.on_dossier_error == "quarantine"
-
-    def _requests_at_once(self) -> int:
-        return 1
-
-
-class DSExtractDossiersOperator(_ExtractOperator):
+class DSExtractDossiersOperator(LandingOperator):
     """Reads a group's dossiers into the landing zone and returns a summary.
 
     The rows land as the API sent them, one a line, in ``*.jsonl.gz`` parts beside a ``manifest.json`` that is written
@@ -237,6 +175,7 @@ class DSExtractDossiersOperator(_ExtractOperator):
         self.concurrency = concurrency
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
+        declare(self, GROUPES_ALIAS)
 
     def execute(self, context: Context) -> Summary | list[Summary]:
         explicit = self._explicit_window()
@@ -268,11 +207,11 @@ class DSExtractDossiersOperator(_ExtractOperator):
 
         return extract
 
+    def _asset(self, number: int, service: str) -> Asset:
+        return dossiers_asset(number, service)
+
     def _requests_at_once(self) -> int:
         return parse_number(self.concurrency, "concurrency", MOST_REQUESTS_AT_ONCE)
-
-    def _includes(self) -> dict[str, object]:
-        return parts_of({name: getattr(self, name) for name in self.template_fields if name.startswith("include_")})
 
     def _explicit_window(self) -> Window | None:
         window = explicit_window(
@@ -319,7 +258,7 @@ class DSExtractDossiersOperator(_ExtractOperator):
         return lookback
 
 
-class DSExtractDeletedDossiersOperator(_ExtractOperator):
+class DSExtractDeletedDossiersOperator(LandingOperator):
     """Reads a group's deletions into the landing zone: the definitive ones and the pending ones, each with a manifest.
 
     The service dates a deletion back by 14 days or more, so ``deleted_since`` with the last run's date loses some:
@@ -372,19 +311,13 @@ class DSExtractDeletedDossiersOperator(_ExtractOperator):
         self.page_size = page_size
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
+        declare(self, GROUPES_ALIAS)
 
     def execute(self, context: Context) -> Summary | list[Summary]:
         return self._extract(context, self._extraction)
 
+    def _asset(self, number: int, service: str) -> Asset:
+        return deleted_dossiers_asset(number, service)
+
     def _extraction(self, number: int) -> Extraction:
-        walk = {"order": self.order, "page_size": self.page_size}
-        pending = select_pending_deleted_dossiers(number, **walk)
-        deleted = select_deleted_dossiers(number, deleted_since=self.deleted_since, **walk)
-
-        def extract(extractor: Extractor) -> Summary:
-            pending_landing = extractor.land(pending)
-            landing = extractor.land(deleted)
-            more = {"manifest_pending": pending_landing.manifest_url, "rows_pending": pending_landing.rows}
-            return extractor.told(summary_of(landing, **more), landing, pending_landing)
-
-        return extract
+        return deletions_of(number, deleted_since=self.deleted_since, order=self.order, page_size=self.page_size)

@@ -12,7 +12,7 @@ import pendulum
 from ds_provider.api.pages import Page
 from ds_provider.api.quarantine import cannot_be_read
 from ds_provider.api.reading import read
-from ds_provider.api.rereading import reread
+from ds_provider.api.rereading import reread, reread_many
 from ds_provider.api.streams import DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.api.walks import locate
 from ds_provider.exceptions import (
@@ -83,6 +83,10 @@ class Extractor:
 
     def _pages(self, selection: Selection, landing: Landing) -> Iterator[Page]:
         """Those of the selection, then the dossiers that earlier runs could not read and this one has not met."""
+        if selection.numbers:
+            missing = [number for number in selection.numbers if number not in landing.landed]
+            yield from self.client.iterate(reread_many(selection, missing))
+            return
         waiting = set(landing.pending)
         schedule = read(selection, concurrency=self.concurrency, landed=landing.landed)
         for page in self.client.iterate(schedule):
@@ -153,15 +157,18 @@ class _Progress:
     def done(self, landing: Landing) -> None:
         selection = self._selection
         self._log.info(
-            "%s: %d rows in %d pages and %d requests, %.1f s, window %s, landed at %s",
+            "%s: %d rows in %d pages and %d requests, %.1f s, %s, landed at %s",
             self._name,
             landing.rows,
             landing.pages,
             landing.requests,
             time.monotonic() - self._began,
-            selection.window or "none: the whole group",
+            _what_was_asked(selection),
             landing.manifest_url,
         )
+        if landing.gone or landing.foreign:
+            hidden, foreign = len(landing.gone), len(landing.foreign)
+            self._log.info("%s: %d dossiers are hidden or deleted, %d out of reach", self._name, hidden, foreign)
         if selection.revision and not landing.rows:
             self._log.warning("%s: no row is on revision %s", self._name, selection.revision)
 
@@ -175,6 +182,12 @@ class _Progress:
             start, end = end, start
         covered = (pendulum.instance(page.reached) - start).total_seconds() / (end - start).total_seconds()
         return min(1.0, max(0.0, covered))
+
+
+def _what_was_asked(selection: Selection) -> str:
+    if selection.numbers:
+        return f"{len(selection.numbers)} dossiers by number"
+    return f"window {selection.window or 'none: the whole group'}"
 
 
 def summary_of(landing: Landing, **more: Any) -> dict[str, Any]:

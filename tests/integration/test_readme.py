@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -25,7 +25,7 @@ def block_with(text: str) -> str:
 
 def test_the_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_path):
     groupe, zone = sandbox.groupes[0], tmp_path / "landing"
-    source = block_with("@dag(").replace("12345", str(groupe)).replace("file:///data/ds", zone.as_uri())
+    source = block_with("def my_dossiers").replace("12345", str(groupe)).replace("file:///data/ds", zone.as_uri())
     file = tmp_path / "my_dossiers.py"
     file.write_text(source)
     bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
@@ -34,6 +34,35 @@ def test_the_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_
     assert run_dag(bag.dags["my_dossiers"], logical_date=midnight).state == "success"
     streams = {path.parent.parent.name for path in zone.glob(f"groupe-{groupe}/*/*/manifest.json")}
     assert streams == {"dossiers", "deleted_dossiers", "pending_deleted_dossiers"}
+
+
+def test_the_warehouse_in_a_dag_holds_a_day(sandbox, connection, run_dag, tmp_path, monkeypatch):
+    import duckdb
+
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    own = {
+        "[12345, 12346]": str(sandbox.groupes),
+        "54321": str(sandbox.demarche),
+        "file:///data/ds": (tmp_path / "landing").as_uri(),
+    }
+    source = block_with("def my_warehouse")
+    for example, mine in own.items():
+        assert example in source
+        source = source.replace(example, mine)
+    file = tmp_path / "my_warehouse.py"
+    file.write_text(source)
+    bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
+    assert not bag.import_errors
+    midnight = datetime(2026, 11, 19, tzinfo=ZoneInfo("Europe/Paris"))
+    assert run_dag(bag.dags["my_warehouse"], logical_date=midnight).state == "success"
+    # run by hand, a DAG reads the day before
+    since = {"updated_since": midnight - timedelta(days=1), "updated_until": midnight}
+    landed = {dossier["number"] for groupe in sandbox.groupes for dossier in DSHook().iter_dossiers(groupe, **since)}
+    with duckdb.connect(str(tmp_path / "ds_warehouse.duckdb"), read_only=True) as warehouse:
+        held = warehouse.sql("SELECT number FROM demarches_simplifiees.dossiers").fetchall()
+    # reading begins a few minutes before the day
+    assert landed
+    assert landed <= {number for (number,) in held}
 
 
 def test_the_hook_reads_without_files(sandbox, connection, capsys):

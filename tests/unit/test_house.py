@@ -1,4 +1,4 @@
-"""Imports point one way: Airflow's thin classes, then files and tables, then the API, then its errors."""
+"""Imports point one way: Airflow's thin classes, the warehouse, files and tables, the API, its errors."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "ds_provider"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
-BELOW_AIRFLOW = {"landing", "tables", "api", "exceptions"}
+BELOW_AIRFLOW = {"warehouse", "landing", "tables", "api", "exceptions"}
 MAY_IMPORT = {
     "__init__": set[str](),
     "get_provider_info": set[str](),
@@ -19,14 +19,16 @@ MAY_IMPORT = {
     "api": {"exceptions"},
     "landing": {"api", "exceptions"},
     "tables": {"api", "exceptions"},
+    "warehouse": {"tables", "landing", "api", "exceptions"},
+    "assets": {"exceptions"},
     "hooks": BELOW_AIRFLOW,
-    "triggers": {"hooks"} | BELOW_AIRFLOW,
-    "operators": {"hooks", "triggers"} | BELOW_AIRFLOW,
-    "sensors": {"hooks", "triggers", "operators"} | BELOW_AIRFLOW,
+    "triggers": {"hooks", "assets"} | BELOW_AIRFLOW,
+    "operators": {"hooks", "triggers", "assets"} | BELOW_AIRFLOW,
+    "sensors": {"hooks", "triggers", "operators", "assets"} | BELOW_AIRFLOW,
     "sandbox": set[str](),
     "cli": {"sandbox"},
 }
-WITHOUT_AIRFLOW = {"__init__", "get_provider_info", "exceptions", "api", "sandbox"}
+WITHOUT_AIRFLOW = {"__init__", "get_provider_info", "exceptions", "api", "tables", "warehouse", "sandbox"}
 PUBLIC_AIRFLOW = ("airflow.sdk", "airflow.triggers.base", "airflow.cli.cli_config", "airflow.providers")
 
 

@@ -16,6 +16,7 @@ from tests.unit.api.combined import answer_combined, is_combined
 from tests.unit.api.flows import drive, reply
 from tests.unit.api.group import Group
 from tests.unit.api.model import Connection, Stored
+from tests.unit.api.numbered import MISSING, asked_for, is_by_numbers
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
 CONNECTIONS = ("pendingDeletedDossiers", "deletedDossiers", "dossiers")
@@ -56,6 +57,10 @@ class Service:
 
     def answer(self, request: Request) -> Exchange:
         self.requests.append(request)
+        if is_by_numbers(request):
+            return self.by_numbers(request)
+        if "query getTypename" in request.query:
+            return reply({"data": {"__typename": "Query"}})
         return answer_combined(request, self.alone) if is_combined(request) else self.alone(request)
 
     def alone(self, request: Request) -> Exchange:
@@ -70,6 +75,18 @@ class Service:
         connection = connection_of(request)
         return Connection(self.rows.get((groupe, connection), []), connection)(request)
 
+    def by_numbers(self, request: Request) -> Exchange:
+        """What several dossiers answer: each, or the failure of the first that fails."""
+        held = {row.number: row for (_, kind), rows in self.rows.items() if kind == "dossiers" for row in rows}
+        asked = asked_for(request)
+        for alias, number in asked.items():
+            if failure := self.failures[number](request) if number in self.failures else None:
+                return failure
+            if number not in held:
+                error = {**MISSING, "path": [alias], "extensions": {"code": "not_found"}}
+                return reply({"data": None, "errors": [error]})
+        return reply({"data": {alias: held[number].node() for alias, number in asked.items()}})
+
     @property
     def variables(self) -> list[dict[str, Any]]:
         return [json.loads(request.body)["variables"] for request in self.requests]
@@ -83,7 +100,7 @@ class Service:
     def hook(self, ds_conn_id: str) -> Any:
         """Stands where the hook's class does."""
         self.conn_ids.append(ds_conn_id)
-        return SimpleNamespace(client=self._client)
+        return SimpleNamespace(client=self._client, endpoint="https://service.test/api/v2/graphql")
 
     @contextmanager
     def _client(self) -> Iterator[Service]:

@@ -10,14 +10,36 @@ import pytest
 from airflow.sdk import DAG
 
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from ds_provider.operators.freshness import DSFreshnessOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
+from ds_provider.operators.load import DSLoadOperator
+from ds_provider.operators.prune import DSPruneLandingOperator
+from ds_provider.operators.reconcile import DSReconcileOperator
+from ds_provider.operators.reread import DSRereadDossiersOperator
 
-ALL = (DSListGroupesOperator, DSExtractDossiersOperator, DSExtractDeletedDossiersOperator)
+ALL = (
+    DSListGroupesOperator,
+    DSExtractDossiersOperator,
+    DSExtractDeletedDossiersOperator,
+    DSRereadDossiersOperator,
+    DSLoadOperator,
+    DSReconcileOperator,
+    DSPruneLandingOperator,
+    DSFreshnessOperator,
+)
 REQUIRED = {
     DSListGroupesOperator: {"demarche_number": 12},
     DSExtractDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
     DSExtractDeletedDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
+    DSRereadDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
+    DSLoadOperator: {"manifests": ["file:///zone/manifest.json"]},
+    DSReconcileOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
+    DSPruneLandingOperator: {"destination": "file:///zone", "retention": timedelta(days=30)},
+    DSFreshnessOperator: {"max_age": timedelta(days=2)},
 }
+
+
+LENGTHS_OF_TIME = {"lookback", "within", "retention", "max_age", "erase_vanished_after"}
 
 
 def arguments(operator) -> dict[str, inspect.Parameter]:
@@ -34,13 +56,13 @@ def test_what_is_templated_is_an_argument_and_an_attribute(operator):
 
 
 @pytest.mark.parametrize("operator", ALL)
-def test_every_argument_is_templated_but_the_lookback(operator):
-    assert set(arguments(operator)) - set(operator.template_fields) <= {"lookback"}
+def test_every_argument_is_templated_but_lengths_of_time(operator):
+    assert set(arguments(operator)) - set(operator.template_fields) <= LENGTHS_OF_TIME
 
 
 @pytest.mark.parametrize("operator", ALL)
 def test_arguments_are_kept_as_given(operator):
-    given = {name: f"value of {name}" for name in arguments(operator)}
+    given = {name: f"value_of_{name}" for name in arguments(operator)}
     made = operator(task_id="t", **given)
     assert {name: getattr(made, name) for name in given} == given
 
@@ -89,7 +111,7 @@ def test_groups_flow_from_one_operator_into_the_next():
 
 @pytest.mark.parametrize("operator", ALL)
 def test_templates_are_rendered(operator):
-    given = dict.fromkeys(operator.template_fields, "{{ value }}")
+    given = REQUIRED[operator] | dict.fromkeys(operator.template_fields, "{{ value }}")
     with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None):
         made = operator(task_id="t", **given)
     made.render_template_fields({"value": "rendered"})

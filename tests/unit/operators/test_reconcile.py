@@ -1,0 +1,309 @@
+"""What differs from the service is found and mended, whatever it is, and nothing is flagged on half of the facts."""
+
+from __future__ import annotations
+
+import json
+from datetime import timedelta
+
+import pytest
+
+from ds_provider.exceptions import DSConfigurationError, DSError, DSGroupesFailedError, DSQuarantinedError
+from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from ds_provider.operators.load import DSLoadOperator
+from ds_provider.operators.reconcile import DSReconcileOperator
+from tests.unit.api.flows import reply
+from tests.unit.api.numbered import is_by_numbers
+from tests.unit.operators.service import START, from_the_second_page, unauthorized
+from tests.unit.operators.warehouse import GROUPES, PERSON, context
+from tests.unit.warehouse.quick import Killed
+
+NOTHING = dict.fromkeys(("missing", "moved", "stale", "restored", "hidden", "vanished", "read"), 0)
+TABLES = {"dossiers": "number", "champs": "dossier_number", "demarche_12": "dossier_number"}
+
+
+@pytest.fixture
+def loaded(world, hooks, destination):
+    """All of it is in the warehouse, and what was asked for that is forgotten."""
+    load(destination)
+    world.service.requests.clear()
+    return world
+
+
+def load(destination):
+    given = {"groupe_instructeur_number": list(GROUPES), "destination": destination}
+    kinds = (DSExtractDossiersOperator, DSExtractDeletedDossiersOperator)
+    manifests = [kind(task_id="e", **given).execute(context()) for kind in kinds]
+    DSLoadOperator(task_id="l", manifests=manifests).execute(context())
+
+
+def reconcile(destination, groupes=GROUPES, **asked):
+    given = {"groupe_instructeur_number": list(groupes), "destination": destination, **asked}
+    return DSReconcileOperator(task_id="r", **given).execute(context())
+
+
+def found(counts):
+    return {name: count for name, count in counts.items() if name in NOTHING and count}
+
+
+def rows(hooks):
+    return [tuple(row) for row in hooks.warehouse.rows("dossiers", "number", "groupe_instructeur_number", "state")]
+
+
+def unflagged(hooks):
+    return {
+        number: (groupe, state, date)
+        for number, groupe, state, date, stage in hooks.warehouse.rows(
+            "dossiers",
+            "number",
+            "groupe_instructeur_number",
+            "state",
+            "date_derniere_modification",
+            "deletion_stage",
+        )
+        if stage is None
+    }
+
+
+def truth(world):
+    return {n: (world.groupe_of[n], dict(row.more)["state"], row.date) for n, row in world.shown.items()}
+
+
+def stages(hooks):
+    return dict(hooks.warehouse.rows("deleted_dossiers", "number", "stage"))
+
+
+def check_mended(world, hooks, destination):
+    assert unflagged(hooks) == truth(world)
+    again = reconcile(destination)
+    assert found(again) == {}
+    assert unflagged(hooks) == truth(world)
+
+
+def test_where_nothing_differs_the_sweep_is_all_that_is_asked(loaded, hooks, destination):
+    for number in range(1000, 1140):
+        loaded.show(number, 7)
+    load(destination)
+    loaded.service.requests.clear()
+    counts = reconcile(destination)
+    # 150 dossiers in one group, 10 in the other
+    assert counts == {"groupes": 2, "shown": 160, "requests": 3, **NOTHING}
+    assert len(loaded.service.requests) == 3
+    assert json.loads(json.dumps(counts)) == counts
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        (lambda world: world.show(790, 7, at=50_000), "missing"),
+        (lambda world: world.show(700, 7, at=50_000), "stale"),
+        (lambda world: world.show(700, 7, at=700, state="refuse"), "stale"),
+        (lambda world: world.show(700, 8, at=50_000), "moved"),
+        (lambda world: world.hide(700, at=50_000), "hidden"),
+        (lambda world: world.delete(700, at=50_000), "hidden"),
+        (lambda world: world.expire(700), "vanished"),
+    ],
+    ids=["missing", "later", "other_state", "moved", "pending", "deleted", "vanished"],
+)
+def test_each_difference_is_mended(change, kind, loaded, hooks, destination):
+    change(loaded)
+    counts = reconcile(destination)
+    assert found(counts) == {kind: 1, **({"read": 1} if kind in ("missing", "stale", "moved") else {})}
+    check_mended(loaded, hooks, destination)
+    assert set(stages(hooks).values()) == {"hidden": {"pending"} | {"deleted"}, "vanished": {"vanished"}}.get(
+        kind, set()
+    ) & set(stages(hooks).values())
+
+
+@pytest.mark.parametrize(
+    ("go", "stage", "kept"), [("hide", "pending", True), ("delete", "deleted", False), ("expire", "vanished", True)]
+)
+def test_what_is_gone_is_flagged_or_erased(go, stage, kept, loaded, hooks, destination):
+    getattr(loaded, go)(700)
+    reconcile(destination)
+    assert stages(hooks) == {700: stage}
+    for table, column in TABLES.items():
+        assert (700 in {number for (number,) in hooks.warehouse.rows(table, column)}) is kept, table
+    assert dict(hooks.warehouse.rows("dossiers", "number", "deletion_stage")).get(700) == (stage if kept else None)
+
+
+@pytest.mark.parametrize("go", ["hide", "expire"])
+def test_what_comes_back_is_restored_whole(go, loaded, hooks, destination):
+    getattr(loaded, go)(700)
+    reconcile(destination, on_pending="erase")
+    loaded.show(700, 7, at=60_000)
+    counts = reconcile(destination)
+    assert found(counts) == {"missing" if go == "hide" else "restored": 1, "read": 1}
+    assert stages(hooks) == {}
+    check_mended(loaded, hooks, destination)
+
+
+def test_the_whole_of_an_empty_warehouse_is_missing(world, hooks, destination):
+    world.hide(700)
+    assert found(reconcile(destination)) == {"missing": 19, "read": 19}
+    check_mended(world, hooks, destination)
+
+
+def test_a_dossier_that_moved_while_it_was_looked_for_is_found_by_its_number(loaded, hooks, destination):
+    def move(request):
+        # the sweep of the first group is over, that of the second is answered without it
+        loaded.service.failures.clear()
+        rows = loaded.service.rows
+        shown = rows[8, "dossiers"]
+        loaded.show(800, 7, at=50_000)
+        seen, rows[8, "dossiers"] = rows[8, "dossiers"], [row for row in shown if row.number != 800]
+        answer = loaded.service.alone(request)
+        rows[8, "dossiers"] = seen
+        return answer
+
+    loaded.service.fails(8, move)
+    assert found(reconcile(destination)) == {"moved": 1, "read": 1}
+    check_mended(loaded, hooks, destination)
+
+
+def test_groups_that_are_not_looked_at_are_left_alone(loaded, hooks, destination):
+    loaded.expire(700)
+    loaded.expire(800)
+    assert found(reconcile(destination, [8])) == {"vanished": 1}
+    assert stages(hooks) == {800: "vanished"}
+
+
+def test_groups_may_come_in_batches(loaded, hooks, destination):
+    loaded.expire(700)
+    assert reconcile(destination, [[7], [8]])["groupes"] == 2
+    assert stages(hooks) == {700: "vanished"}
+
+
+@pytest.mark.parametrize("failure", [lambda request: unauthorized(), lambda request: reply(status=503)])
+def test_a_group_that_cannot_be_seen_is_an_error_and_nothing_is_touched(failure, loaded, hooks, destination):
+    loaded.show(790, 7)
+    loaded.expire(700)
+    before = rows(hooks)
+    loaded.service.fails(8, failure)
+    with pytest.raises(DSError):
+        reconcile(destination)
+    assert (rows(hooks), stages(hooks)) == (before, {})
+
+
+def test_a_sweep_that_ends_half_way_is_an_error_and_nothing_is_touched(loaded, hooks, destination):
+    for number in range(1000, 1140):
+        loaded.show(number, 7)
+    load(destination)
+    loaded.service.fails(7, from_the_second_page(unauthorized()))
+    with pytest.raises(DSError):
+        reconcile(destination)
+    assert stages(hooks) == {}
+
+
+@pytest.mark.parametrize("connection", ["deletedDossiers", "pendingDeletedDossiers"])
+def test_where_deletions_cannot_be_read_nothing_of_that_group_is_flagged(connection, loaded, hooks, destination):
+    loaded.delete(700)
+    loaded.hide(701)
+    loaded.expire(800)
+    loaded.show(890, 8)
+    loaded.service.fails(7, lambda request: unauthorized() if f" {connection}(" in request.query else None)
+    with pytest.raises(DSGroupesFailedError) as caught:
+        reconcile(destination)
+    assert set(caught.value.failures) == {7}
+    assert stages(hooks) == {800: "vanished"}
+    assert 890 in unflagged(hooks)
+    loaded.service.failures.clear()
+    assert found(reconcile(destination)) == {"hidden": 2}
+    assert stages(hooks) == {700: "deleted", 701: "pending", 800: "vanished"}
+
+
+def test_a_dossier_that_cannot_be_read_is_named_once_all_others_are_mended(loaded, hooks, destination):
+    for number in (790, 791, 792):
+        loaded.show(number, 7)
+    loaded.expire(700)
+    loaded.service.fails(791, lambda request: reply(status=500))
+    with pytest.raises((DSGroupesFailedError, DSQuarantinedError), match="791"):
+        reconcile(destination)
+    assert {790, 792} <= unflagged(hooks).keys()
+    assert 791 not in unflagged(hooks)
+    assert stages(hooks) == {700: "vanished"}
+    counts = reconcile(destination, on_dossier_error="quarantine")
+    assert found(counts) == {"missing": 1}
+    loaded.service.failures.clear()
+    assert found(reconcile(destination)) == {"missing": 1, "read": 1}
+    check_mended(loaded, hooks, destination)
+
+
+@pytest.mark.parametrize("merges", range(0, 14, 2))
+def test_one_that_is_killed_can_be_run_again(merges, loaded, hooks, destination):
+    loaded.show(790, 7)
+    loaded.show(800, 7, at=50_000)
+    loaded.delete(801)
+    loaded.hide(802)
+    loaded.expire(803)
+    hooks.warehouse.merges_left = merges
+    with pytest.raises(Killed):
+        reconcile(destination)
+    hooks.warehouse.merges_left = None
+    reconcile(destination)
+    assert stages(hooks) == {801: "deleted", 802: "pending", 803: "vanished"}
+    for table, column in TABLES.items():
+        assert 801 not in {number for (number,) in hooks.warehouse.rows(table, column)}
+    check_mended(loaded, hooks, destination)
+
+
+def test_what_vanished_long_ago_is_erased(loaded, hooks, destination):
+    loaded.expire(700)
+    reconcile(destination)
+    reconcile(destination, erase_vanished_after=timedelta(days=1))
+    assert 700 in dict(rows_by_number(hooks))
+    reconcile(destination, erase_vanished_after=timedelta(microseconds=1))
+    assert 700 not in dict(rows_by_number(hooks))
+    assert stages(hooks) == {700: "vanished"}
+    assert found(reconcile(destination)) == {}
+
+
+def rows_by_number(hooks):
+    return hooks.warehouse.rows("dossiers", "number", "deletion_stage")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("groupe_instructeur_number", "sept"),
+        ("groupe_instructeur_number", []),
+        ("on_pending", "keep"),
+        ("on_deleted", None),
+        ("erase_vanished_after", None),
+        ("erase_vanished_after", 45),
+        ("erase_vanished_after", timedelta(0)),
+        ("include_champs", "perhaps"),
+        ("on_dossier_error", "ignore"),
+    ],
+)
+def test_what_cannot_work_is_named_before_anything_is_asked(name, value, world, hooks, destination):
+    given = {"groupe_instructeur_number": [7], "destination": destination, name: value}
+    with pytest.raises(DSConfigurationError, match=rf"^{name}\b") as caught:
+        DSReconcileOperator(task_id="r", **given).execute(context())
+    assert "\n" not in str(caught.value)
+    assert world.service.requests == []
+    assert hooks.warehouse.table_names() == set()
+
+
+def test_the_parts_that_are_read_are_chosen(world, hooks, destination):
+    reconcile(destination, include_messages="true", include_champs="false")
+    asked = next(request.variables for request in world.service.requests if is_by_numbers(request))
+    assert (asked["includeMessages"], asked["includeChamps"], asked["includeAnnotations"]) == (True, False, True)
+
+
+@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("dwh", "dwh")])
+def test_the_warehouse_is_the_one_that_is_named(given, conn_id, loaded, hooks, destination):
+    hooks.asked.clear()
+    reconcile(destination, warehouse_conn_id=given, dataset="ds")
+    assert hooks.asked == [(conn_id, "ds")]
+
+
+def test_the_log_tells_counts_and_nobodys_name(loaded, hooks, destination, capfd, caplog):
+    loaded.show(790, 7)
+    loaded.expire(700)
+    capfd.readouterr()
+    reconcile(destination)
+    said = "".join(capfd.readouterr()) + caplog.text
+    assert "1 missing" in said
+    assert "1 vanished" in said
+    assert PERSON not in said
+    assert START.isoformat() not in said
