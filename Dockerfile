@@ -10,4 +10,4 @@ COPY --chown=airflow:0 pyproject.toml README.md LICENSE /opt/airflow/provider/
 COPY --chown=airflow:0 ds_provider /opt/airflow/provider/ds_provider
 
 # naming Airflow's version keeps pip from changing it
-RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflow/provider[redis,sandbox]"
+RUN pip install --no-cache-dir "apache-airflow==${AIRFLOW_VERSION}" "/opt/airflow/provider[redis,sandbox,warehouse-postgres]"

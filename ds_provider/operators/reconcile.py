@@ -147,7 +147,7 @@ class DSReconcileOperator(LandingOperator):
 
         groupes_left = {held[number].groupe for number in differences.absent}
         deletions, failure = self._try_to_land(context, {number: deletions_of(number) for number in groupes_left})
-        deleted = {stone.number for stone in read_all(manifests_in(deletions)).all_tombstones()}
+        deleted = read_all(manifests_in(deletions)).deleted_numbers()
         # of a group whose deletions could not be read, nothing says that a dossier is in none of the lists
         told_of = {summary["groupe_instructeur_number"] for summary in deletions}
         lost = {number for number in differences.absent - deleted if held[number].groupe in told_of}

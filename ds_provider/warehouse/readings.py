@@ -12,7 +12,7 @@ import msgspec
 from ds_provider.api.streams import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.landing.manifest import Manifest, read_manifest
-from ds_provider.landing.rows import lines_of
+from ds_provider.landing.rows import lines_of, read_quarantine
 from ds_provider.warehouse.tombstones import DELETED, PENDING, Snapshot, Tombstone
 
 BATCH = 500
@@ -48,6 +48,11 @@ class Reading:
         chosen = self.manifest.selection.keys()
         return not any(not name.startswith("include_") and name != "order" for name in chosen)
 
+    def unreadable(self) -> frozenset[int]:
+        """The dossiers that the service lists but could not give."""
+        quarantined = read_quarantine(self.url) if self.manifest.quarantined else []
+        return frozenset(record.number for record in quarantined)
+
     def lines(self) -> Iterator[Sequence[bytes]]:
         """Its rows as they landed, in batches. A reading that takes its place meanwhile is not this one."""
         lines = (line for part in self.manifest.parts for line in lines_of(self.url, part))
@@ -76,11 +81,11 @@ class Readings:
         for reading in self.deleted:
             yield from _tombstones(reading, DELETED)
 
-    def all_tombstones(self) -> Iterator[Tombstone]:
-        """The deletions of both kinds."""
-        yield from self.tombstones()
-        for reading in self.pending:
-            yield from _tombstones(reading, PENDING)
+    def deleted_numbers(self) -> set[int]:
+        """The dossiers that the lists of deletions name, of both kinds, also those of which no more can be read."""
+        named = {stone.number for reading in self.pending for stone in _tombstones(reading, PENDING)}
+        named |= {stone.number for stone in self.tombstones()}
+        return named.union(*(reading.unreadable() for reading in (*self.pending, *self.deleted)))
 
     def snapshots(self, since: dict[int, int]) -> list[Snapshot]:
         """The latest snapshot of each group's pending deletions.
@@ -92,10 +97,7 @@ class Readings:
             groupe = reading.manifest.groupe_instructeur_number
             if reading.read >= since.get(groupe, 0):
                 latest[groupe] = reading
-        return [
-            Snapshot(groupe, reading.read, {stone.number: stone for stone in _tombstones(reading, PENDING)})
-            for groupe, reading in latest.items()
-        ]
+        return [_snapshot(reading) for reading in latest.values()]
 
 
 def read_all(urls: Iterable[str]) -> Readings:
@@ -126,6 +128,11 @@ def microseconds(instant: datetime) -> int:
 def instant(microseconds_since_epoch: int | None) -> datetime | None:
     """The same, as an instant."""
     return None if microseconds_since_epoch is None else _EPOCH + timedelta(microseconds=microseconds_since_epoch)
+
+
+def _snapshot(reading: Reading) -> Snapshot:
+    stones = {stone.number: stone for stone in _tombstones(reading, PENDING)}
+    return Snapshot(reading.manifest.groupe_instructeur_number, reading.read, stones, reading.unreadable())
 
 
 def _tombstones(reading: Reading, stage: str) -> Iterator[Tombstone]:

@@ -56,11 +56,17 @@ class Snapshot:
     """The pending deletions of a group at one moment.
 
     :param read: when it was asked for, in microseconds since the epoch.
+    :param unreadable: the dossiers that it lists, and of which no more is known.
     """
 
     groupe: int
     read: int
     tombstones: Mapping[int, Tombstone]
+    unreadable: frozenset[int] = frozenset()
+
+    def lists(self, number: int) -> bool:
+        """Whether a dossier was hidden then."""
+        return number in self.tombstones or number in self.unreadable
 
 
 @dataclass
@@ -124,7 +130,7 @@ class Graveyard:
             if stone.stage == PENDING
             and stone.groupe == snapshot.groupe
             and stone.read <= snapshot.read
-            and stone.number not in snapshot.tombstones
+            and not snapshot.lists(stone.number)
         ]
         for number in gone:
             self._lift(number)
