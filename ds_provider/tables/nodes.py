@@ -292,7 +292,7 @@ def read_geo_area(raw: msgspec.Raw) -> GeoArea:
 
 def read_linked_number(raw: msgspec.Raw) -> int | None:
     """The number of the dossier that a champ links to; null where the link cannot be read."""
-    return _linked_dossiers.read(raw).number
+    return _linked_dossiers.read(raw).number if bytes(raw) else None
 
 
 def _malformed(line: bytes, error: msgspec.DecodeError) -> DSMalformedAnswerError:

@@ -40,6 +40,7 @@ from ds_provider.warehouse.spool import Spool
 from ds_provider.warehouse.standing import Standing, rows_of
 from ds_provider.warehouse.store import Warehouse
 from ds_provider.warehouse.tombstones import DELETED, VANISHED, Graveyard, Tombstone
+from ds_provider.warehouse.unfinished import begin, mark_removed
 from ds_provider.warehouse.versions import Version
 
 log = logging.getLogger(__name__)
@@ -81,7 +82,7 @@ class Report:
     :param erased: dossiers of which every row was removed.
     :param restored: dossiers that had a tombstone and are shown again.
     :param tombstones: those that are new or changed, by stage.
-    :param drift: how the forms changed from revision to revision, where they were read.
+    :param drift: how the forms changed, in revisions that were not known before.
     """
 
     rows: Counter[str] = field(default_factory=Counter)
@@ -148,6 +149,7 @@ class _Load:
         self._described = [describe(demarche, datetime.now(timezone.utc)) for demarche in demarches]
 
     def run(self) -> Report:
+        begin(self._warehouse)
         self._compare_forms()
         self._find_versions()
         self._decide()
@@ -160,12 +162,11 @@ class _Load:
         return self._report
 
     def _compare_forms(self) -> None:
-        """How they changed; of revisions that are new here, it is said in the log too."""
+        """How they changed, in revisions that are new here."""
         for described in self._described:
-            found = drift(described[CHAMP_DESCRIPTORS.name], described[REVISIONS.name])
-            self._report.drift += found
-            for each in found:
+            for each in drift(described[CHAMP_DESCRIPTORS.name], described[REVISIONS.name]):
                 if each.revision_after not in self._standing.revisions:
+                    self._report.drift.append(each)
                     changes = Counter(change.change for change in each.changes)
                     told = ", ".join(f"{count} {change}" for change, count in changes.items())
                     log.info("démarche %d, revision %s: champs %s", each.demarche_number, each.revision_after, told)
@@ -288,6 +289,7 @@ class _Load:
 
     def _loads(self) -> Iterator[Rows]:
         yield _table(LOADS, [_load_of(reading) for reading in self._readings])
+        yield mark_removed()
 
     def _write(self, rows: Iterable[Rows]) -> None:
         self._warehouse.write(self._counted(rows))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 import pyarrow as pa
@@ -20,7 +20,7 @@ from ds_provider.tables.schemas import (
 )
 from ds_provider.warehouse.readings import instant, microseconds
 from ds_provider.warehouse.store import Warehouse
-from ds_provider.warehouse.tombstones import Tombstone
+from ds_provider.warehouse.tombstones import PENDING, Tombstone
 from ds_provider.warehouse.versions import Versions
 
 
@@ -47,10 +47,12 @@ class Standing:
         :raises DSWarehouseError: if the database cannot be read.
         """
         groupes = warehouse.read(GROUPES_INSTRUCTEURS, ["number", "read_at"])
+        snapshots = _snapshots(warehouse)
+        tombstones = tombstones_of(warehouse.read(DELETED_DOSSIERS, list(DELETED_DOSSIERS.columns)))
         return cls(
             versions=Versions(warehouse.read(DOSSIERS, ["number", "date_derniere_modification", "read_at"])),
-            tombstones=tombstones_of(warehouse.read(DELETED_DOSSIERS, list(DELETED_DOSSIERS.columns))),
-            snapshots=_snapshots(warehouse),
+            tombstones={number: _confirmed(stone, snapshots) for number, stone in tombstones.items()},
+            snapshots=snapshots,
             groupes=dict(zip(*(groupes[name].to_pylist() for name in ("number", "read_at")), strict=True)),
             revisions=frozenset(warehouse.read(REVISIONS, ["id"])["id"].to_pylist()),
             registry=Registry(warehouse.read(CHAMP_COLUMNS, list(CHAMP_COLUMNS.columns)).to_pylist()),
@@ -88,6 +90,13 @@ def rows_of(tombstones: Iterable[Tombstone]) -> pa.Table:
         for stone in tombstones
     ]
     return pa.Table.from_pylist(rows, schema=DELETED_DOSSIERS.schema)
+
+
+def _confirmed(stone: Tombstone, snapshots: dict[int, int]) -> Tombstone:
+    """What is pending was so in the latest snapshot of its group too, or its tombstone would be no more."""
+    if stone.stage != PENDING or stone.groupe is None:
+        return stone
+    return replace(stone, read=max(stone.read, snapshots.get(stone.groupe, 0)))
 
 
 def _snapshots(warehouse: Warehouse) -> dict[int, int]:

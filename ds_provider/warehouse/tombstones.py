@@ -1,8 +1,8 @@
 """What becomes of dossiers that the service hides, deletes or no longer shows.
 
 A definitive deletion is final. All else may be taken back: a dossier that is shown after it was hidden is restored.
-"After" is told by the dossier itself, since to restore it moves its date of last change; only within one second do the
-times of the readings tell.
+"After" is told by the readings, and where they may have overlapped also by the dossier itself, since to restore it
+moves its date of last change.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ class Tombstone:
 
     :param stage: ``pending``, ``deleted`` or ``vanished``: in none of the service's lists.
     :param date: the service's date of the deletion, in microseconds since the epoch; none where it gives none.
-    :param read: when the reading began that showed it first, likewise.
+    :param read: when the reading began that showed it, likewise: of what is pending the last, of all else the first.
     """
 
     number: int
@@ -43,12 +43,10 @@ class Tombstone:
 
     def outlived_by(self, version: Version | None) -> bool:
         """Whether a version of the dossier was shown after this."""
-        if version is None or self.stage == DELETED:
+        if version is None or self.stage == DELETED or version.read <= self.read:
             return False
-        if self.date is None:
-            return version.read > self.read
-        shown, hidden = version.modified // SECOND, self.date // SECOND
-        return shown > hidden or (shown == hidden and version.read > self.read)
+        # the readings may have overlapped: then the dossier's own dates tell
+        return self.date is None or version.modified // SECOND >= self.date // SECOND
 
 
 @dataclass(frozen=True)
@@ -81,12 +79,13 @@ class Graveyard:
     known: Mapping[int, Tombstone]
     changed: dict[int, Tombstone] = field(default_factory=dict)
     lifted: set[int] = field(default_factory=set)
+    _confirmed: dict[int, Tombstone] = field(default_factory=dict)
 
     def get(self, number: int) -> Tombstone | None:
         """A dossier's tombstone, as it stands by now."""
         if number in self.lifted:
             return None
-        return self.changed.get(number) or self.known.get(number)
+        return self.changed.get(number) or self._confirmed.get(number) or self.known.get(number)
 
     def stand(self) -> Iterable[Tombstone]:
         """All of them, as they stand by now."""
@@ -137,10 +136,12 @@ class Graveyard:
 
     def _put(self, stone: Tombstone) -> None:
         standing = self.get(stone.number)
-        # what is known already was read first when it was
         if standing is None or replace(standing, read=stone.read) != stone:
             self.lifted.discard(stone.number)
             self.changed[stone.number] = stone
+        elif stone.stage == PENDING and stone.number not in self.changed:
+            # still pending is no change; that the snapshot was loaded says since when
+            self._confirmed[stone.number] = stone
 
     def _lift(self, number: int) -> None:
         self.changed.pop(number, None)

@@ -53,11 +53,11 @@ class World:
         return self.now
 
     def play(self, event: str, number: int, groupe: int) -> None:
-        """Have something happen to a dossier, if it can."""
+        """Have something happen to a dossier, if it can; whatever happens first to one is that it is deposited."""
         now = self.tick()
         one = self.dossiers.get(number)
         if one is None:
-            if event == "deposit" and number not in self.purged:
+            if number not in self.purged:
                 self.dossiers[number] = Living(number, groupe, now)
         elif event == "silent":
             one.silent = now

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager
@@ -13,12 +14,13 @@ from typing import Any
 
 import pyarrow as pa
 
-from ds_provider.tables.schemas import DELETED_DOSSIERS, DOSSIERS, ERASED, Table
+from ds_provider.tables.schemas import ERASED, INSTANT, Table
 from ds_provider.warehouse.readings import instant, microseconds
 
 Row = dict[str, Any]
 
-_FLAGS = ("number", "deletion_stage", "deletion_reason", "deletion_date")
+# where a row stands among the others of its table
+_PLACE = "_place"
 
 
 class Killed(BaseException):
@@ -33,6 +35,7 @@ class QuickWarehouse:
 
     def __init__(self) -> None:
         self._tables: dict[str, list[Row]] = {}
+        self._columns: dict[str, dict[str, pa.DataType]] = {}
         self.merges_left: int | None = None
 
     @contextmanager
@@ -54,30 +57,54 @@ class QuickWarehouse:
             self._merge(table, staged)
 
     def _merge(self, table: Table, staged: Sequence[Row]) -> None:
+        columns = self._columns.setdefault(table.name, {})
+        columns.update({field.name: field.type for field in table.schema})
         keys = [_key(table, row) for row in staged]
         replaced = set(keys)
         assert not table.unique or len(keys) == len(replaced), f"{table.name} is given a key twice in one write"
         kept = [row for row in self._tables.get(table.name, ()) if _key(table, row) not in replaced]
-        self._tables[table.name] = kept + [row for row in staged if not row[ERASED]]
+        kept += [row for row in staged if not row[ERASED]]
+        # a column that came later is null in what came before
+        self._tables[table.name] = [dict.fromkeys(columns) | row for row in kept]
 
     def read(self, table: Table | str, columns: Sequence[str], where: str | None = None) -> pa.Table:
         assert isinstance(table, Table)
-        assert where is None
+        rows = self._tables.get(table.name, [])
+        if where and rows:
+            sql = f"SELECT {_PLACE} FROM {table.name} WHERE {where}"
+            with self._database(sql) as database:
+                rows = [rows[place] for (place,) in database.execute(sql)]
         schema = pa.schema([(name, table.columns[name]) for name in columns])
-        return pa.Table.from_pylist(self._tables.get(table.name, []), schema=schema)
+        return pa.Table.from_pylist(rows, schema=schema)
 
     def execute(self, sql: str) -> None:
-        """Have a database run it, on what dossiers and tombstones say of deletions."""
-        with closing(sqlite3.connect(":memory:")) as database:
-            for table, columns in ((DOSSIERS, _FLAGS), (DELETED_DOSSIERS, tuple(DELETED_DOSSIERS.columns))):
-                rows = [[_stored(row[name]) for name in columns] for row in self._tables[table.name]]
-                database.execute(f"CREATE TABLE {table.name} ({', '.join(columns)})")
-                database.executemany(f"INSERT INTO {table.name} VALUES ({', '.join('?' * len(columns))})", rows)
+        """Have a database run it, on the tables that it names."""
+        with self._database(sql) as database:
             database.execute(sql)
-            flags = {flags[0]: flags for flags in database.execute(f"SELECT * FROM {DOSSIERS.name}")}
-        for row in self._tables[DOSSIERS.name]:
-            _, stage, reason, date = flags[row["number"]]
-            row.update(deletion_stage=stage, deletion_reason=reason, deletion_date=instant(date))
+            for name in self._named_in(sql):
+                found = database.execute(f"SELECT * FROM {name}").fetchall()
+                self._tables[name] = [self._changed(name, dict(row)) for row in found]
+
+    @contextmanager
+    def _database(self, sql: str) -> Iterator[sqlite3.Connection]:
+        with closing(sqlite3.connect(":memory:")) as database:
+            database.row_factory = sqlite3.Row
+            for name in self._named_in(sql):
+                columns = self._columns[name]
+                database.execute(f"CREATE TABLE {name} ({', '.join(columns)}, {_PLACE})")
+                rows = [(*(_stored(row[c]) for c in columns), i) for i, row in enumerate(self._tables[name])]
+                database.executemany(f"INSERT INTO {name} VALUES ({', '.join('?' * (len(columns) + 1))})", rows)
+            yield database
+
+    def _named_in(self, sql: str) -> list[str]:
+        return sorted(self._tables.keys() & set(re.findall(r"\w+", sql)))
+
+    def _changed(self, name: str, stored: Row) -> Row:
+        """A row as it was before, but for what the database changed in it."""
+        place, types = stored.pop(_PLACE), self._columns[name]
+        before = dict.fromkeys(types) if place is None else self._tables[name][place]
+        changed = [column for column in types if stored[column] != _stored(before[column])]
+        return before | {c: instant(stored[c]) if types[c] == INSTANT else stored[c] for c in changed}
 
     def qualified(self, name: str) -> str:
         return name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from contextlib import suppress
 from datetime import datetime, timedelta, timezone
 from typing import Any, cast
@@ -10,10 +11,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ds_provider.tables.flatten import erasers
+from ds_provider.tables.schemas import CHAMP_ROWS
 from ds_provider.warehouse.loading import Policy, Report, load
 from ds_provider.warehouse.readings import Readings, microseconds
 from ds_provider.warehouse.tombstones import VANISHED, Tombstone
-from tests.unit.warehouse.life import START, World, again, together
+from tests.unit.tables.forms import demarche, descriptor, revision
+from tests.unit.warehouse.life import DEMARCHE, START, World, again, together
 from tests.unit.warehouse.quick import Killed, QuickWarehouse
 
 NUMBERS, GROUPES = (1, 2, 3, 4), (10, 20)
@@ -22,14 +26,14 @@ TABLES_OF_DOSSIERS = ("champs", "messages", "demarche_12", "demarche_12_annotati
 EVENTS = st.tuples(
     st.sampled_from(
         [
-            *("deposit", "touch", "silent", "message", "withdraw", "move"),
+            *("touch", "silent", "message", "withdraw", "move"),
             *("hide", "restore", "purge_hidden", "purge", "expire"),
         ]
     ),
     st.sampled_from(NUMBERS),
     st.sampled_from(GROUPES),
 )
-DAYS = st.lists(st.lists(EVENTS, max_size=8), min_size=1, max_size=6)
+DAYS = st.lists(st.lists(EVENTS, min_size=1, max_size=8), min_size=2, max_size=6)
 
 
 def load_into(warehouse: QuickWarehouse, readings: Readings, policy: Policy | None = None, **more: Any) -> Report:
@@ -88,10 +92,14 @@ def assert_gone(warehouse: QuickWarehouse, numbers: set[int]) -> None:
 
 def reconciled(world: World, held: QuickWarehouse) -> list[Tombstone]:
     """What a reconciliation flags: held, and in none of the service's lists."""
-    now = microseconds(datetime.fromtimestamp(START.timestamp() + world.tick(), timezone.utc))
-    lost = [one for one in world.dossiers.values() if one.expired and one.hidden is None]
     known = {row[0] for row in held.rows("dossiers", "number")}
-    return [Tombstone(one.number, one.groupe, None, None, None, VANISHED, now) for one in lost if one.number in known]
+    return lost(world, *(one.number for one in world.dossiers.values() if one.expired and one.number in known))
+
+
+def lost(world: World, *numbers: int) -> list[Tombstone]:
+    now = microseconds(datetime.fromtimestamp(START.timestamp() + world.tick(), timezone.utc))
+    of = [world.dossiers[number] for number in numbers]
+    return [Tombstone(one.number, one.groupe, None, None, None, VANISHED, now) for one in of if one.hidden is None]
 
 
 @settings(max_examples=60, deadline=None)
@@ -145,6 +153,13 @@ def test_daily_windows_alone_leave_only_what_no_window_shows(days: list[list[tup
     held = {number: groupe for number, groupe, _, stage in tables(warehouse)["dossiers"] if not stage}
     assert held == shown
     assert_gone(warehouse, set(world.purged))
+
+
+@pytest.mark.parametrize(("seen", "erased"), [(1, True), (2, False), (3, False)])
+def test_what_vanished_is_erased_if_it_was_before_the_time_allowed(seen: int, erased: bool) -> None:
+    stone = Tombstone(1, 10, None, None, None, VANISHED, microseconds(START + timedelta(days=seen)))
+    assert Policy(vanished_before=START + timedelta(days=2)).erases(stone) is erased
+    assert not Policy().erases(stone)
 
 
 def hidden_and_purged() -> tuple[World, Readings, Readings, Readings]:
@@ -216,7 +231,7 @@ def test_a_part_that_was_not_read_stays_as_it_was() -> None:
     world.play("message", 1, 10)
     load_into(warehouse, world.read(10))
     without = world.read(10)
-    line = without.dossiers[0].rows[0].replace(b'"messages"', b'"unread"')  # type: ignore[attr-defined]
+    line = rows_in(without)[0].replace(b'"messages"', b'"unread"')
     object.__setattr__(without.dossiers[0], "rows", (line,))
     load_into(warehouse, without)
     assert len(warehouse.rows("messages", "id")) == 1
@@ -234,3 +249,168 @@ def test_what_was_loaded_is_noted_last() -> None:
     load_into(warehouse, readings)
     load_into(warehouse, readings)
     assert [row[0] for row in warehouse.rows("loads", "manifest")] == sorted(one.url for one in readings)
+
+
+def test_the_same_files_again_mend_what_was_lost() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    readings = world.read(10)
+    load_into(warehouse, readings)
+    warehouse.write([(CHAMP_ROWS, erasers(CHAMP_ROWS, [1]))])
+    load_into(warehouse, readings)
+    assert warehouse.rows("champs", "dossier_number", "text_value") == [(1, "secret-1-0")]
+
+
+def test_an_older_version_changes_nothing() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    before = world.read(10)
+    world.play("move", 1, 20)
+    load_into(warehouse, world.read(20))
+    report = load_into(warehouse, before)
+    assert (report.older, report.rows["dossiers"]) == (1, 0)
+    assert warehouse.rows("dossiers", "number", "groupe_instructeur_number") == [(1, 20)]
+
+
+def test_a_dossier_that_was_shown_since_it_was_looked_for_has_not_vanished() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("expire", 1, 10)
+    (vanished,) = lost(world, 1)
+    world.play("restore", 1, 10)
+    load_into(warehouse, world.read(10))
+    load_into(warehouse, Readings(), vanished=[vanished])
+    check(warehouse, world)
+    assert warehouse.rows("deleted_dossiers", "number") == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_a_group_the_latest_reading_knows_best(at_once: bool, newest_first: bool) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("deposit", 2, 10)
+    before = with_label(world.read_numbers(10, [1]), "before")
+    after = with_label(world.read_numbers(10, [2]), "after")
+    readings = [after, before] if newest_first else [before, after]
+    for each in [together(*readings)] if at_once else readings:
+        load_into(warehouse, each)
+    assert warehouse.rows("groupes_instructeurs", "number", "label") == [(10, "after")]
+
+
+def with_label(readings: Readings, label: str) -> Readings:
+    """The same, the group with another label."""
+    (landed,) = readings.dossiers
+    default = json.dumps("défaut").encode()
+    rows = tuple(row.replace(default, json.dumps(label).encode()) for row in rows_in(readings))
+    object.__setattr__(landed, "rows", rows)
+    return readings
+
+
+def test_what_is_known_of_a_form_is_not_lost_to_a_dossier_that_only_names_it() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    form = demarche(revision("r1", [descriptor("c1", "Nom")]), number=DEMARCHE)
+    load_into(warehouse, Readings(), demarches=[form])
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    ((published,),) = warehouse.rows("revisions", "date_publication")
+    assert published == datetime(2026, 1, 1, 9, tzinfo=timezone.utc)
+    assert warehouse.rows("champ_descriptors", "id", "label") == [("c1", "Nom")]
+
+
+def test_a_forms_changes_are_told_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    warehouse = QuickWarehouse()
+    first = revision("r1", [descriptor("c1", "Nom")])
+    second = revision("r2", [descriptor("c1", "Nom d'usage"), descriptor("c2", "Âge", "IntegerNumber")])
+    form = demarche(first, second, number=DEMARCHE)
+    told, told_again = (load_into(warehouse, Readings(), demarches=[form]).drift for _ in range(2))
+    assert [change.change for change in told[0].changes] == ["renamed", "added"]
+    assert told_again == []
+    assert [record.getMessage() for record in caplog.records if "revision r2" in record.getMessage()] == [
+        "démarche 12, revision r2: champs 1 renamed, 1 added"
+    ]
+
+
+def test_a_reading_by_numbers_is_noted_as_a_part_of_its_group() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, together(world.read_numbers(10, [1]), world.read(10)))
+    noted = warehouse.rows("loads", "stream", "complete")
+    assert noted == [
+        ("deleted_dossiers", True),
+        ("dossiers", False),
+        ("dossiers", True),
+        ("pending_deleted_dossiers", True),
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(days=DAYS, merges=st.integers(0, 14), purged=st.sets(st.sampled_from(NUMBERS)))
+def test_a_load_that_is_killed_leaves_nothing_of_dossiers_that_go_before_the_next(
+    days: list[list[tuple[str, int, int]]], merges: int, purged: set[int]
+) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    *before, last = live(days, world)
+    for readings in before:
+        load_into(warehouse, readings)
+    warehouse.merges_left = merges
+    with suppress(Killed):
+        load_into(warehouse, last)
+    warehouse.merges_left = None
+    # of a test démarche nothing is told: its dossiers are in no list
+    for number in purged:
+        world.dossiers.pop(number, None)
+    load_into(warehouse, together(*(world.read(groupe) for groupe in GROUPES)))
+    shown = {row[0] for row in warehouse.rows("dossiers", "number")}
+    for table in TABLES_OF_DOSSIERS:
+        assert {row[0] for row in warehouse.rows(table, "dossier_number")} <= shown, table
+    assert warehouse.rows("loads", "generation", "manifest")
+    assert ("unfinished", "") not in warehouse.rows("loads", "generation", "manifest")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_dossier_that_stands_twice_in_one_reading_the_later_version_is_loaded_once(order: int) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    before = world.read_numbers(10, [1])
+    world.play("move", 1, 20)
+    after = world.read_numbers(10, [1])
+    lines = [rows_in(before)[0], rows_in(after)[0], rows_in(after)[0]][::order]
+    object.__setattr__(after.dossiers[0], "rows", tuple(lines))
+    load_into(warehouse, after)
+    assert warehouse.rows("dossiers", "number", "groupe_instructeur_number") == [(1, 20)]
+    assert len(warehouse.rows("champs", "dossier_number")) == 1
+
+
+def test_a_dossier_that_is_hidden_is_flagged_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    shown = world.read(10)
+    world.play("hide", 1, 10)
+
+    def killed(sql: str) -> None:
+        raise Killed
+
+    monkeypatch.setattr(warehouse, "execute", killed)
+    with pytest.raises(Killed):
+        load_into(warehouse, together(shown, world.read(10)))
+    flags = warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason")
+    assert flags == [(1, "pending", "user_request")]
+
+
+def test_what_is_hidden_no_more_says_so_before_it_is_read_again() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("hide", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("restore", 1, 10)
+    load_into(warehouse, Readings(pending=world.read(10).pending))
+    flags = warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason", "deletion_date")
+    assert flags == [(1, None, None, None)]
+
+
+def rows_in(readings: Readings) -> tuple[bytes, ...]:
+    (landed,) = readings.dossiers
+    return cast("Any", landed).rows  # type: ignore[no-any-return]

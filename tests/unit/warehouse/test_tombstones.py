@@ -83,7 +83,8 @@ def test_what_left_the_snapshot_was_restored() -> None:
     yard = graveyard(stone(PENDING, read=20), stone(PENDING, read=20, number=N + 1))
     yard.hide([snapshot(stone(PENDING, read=30, number=N + 1), read=30)], NOTHING)
     assert yard.lifted == {N}
-    assert yard.get(N + 1) == stone(PENDING, read=20, number=N + 1)
+    assert yard.get(N + 1) == stone(PENDING, read=30, number=N + 1)
+    assert not yard.changed
 
 
 def test_what_is_known_already_is_no_change() -> None:
@@ -94,10 +95,74 @@ def test_what_is_known_already_is_no_change() -> None:
     assert not yard.lifted
 
 
+def test_what_the_snapshot_lists_but_could_not_give_is_hidden_still() -> None:
+    yard = graveyard(stone(PENDING, read=20))
+    yard.hide([Snapshot(G, 30 * SECOND, {}, unreadable=frozenset({N}))], NOTHING)
+    assert not yard.lifted
+
+
+def test_a_snapshot_from_after_the_last_version_hides_it_whatever_its_date() -> None:
+    # hidden by its user when it was finished, and shown; changed; and back in construction: the old date counts again
+    yard = graveyard()
+    yard.hide([snapshot(stone(PENDING, date=10, read=30), read=30)], {N: version(20, 25)})
+    assert yard.get(N) is not None
+
+
+def test_a_version_read_between_two_snapshots_that_list_the_dossier_restores_nothing() -> None:
+    yard = graveyard(stone(PENDING, date=10, read=20))
+    yard.hide([snapshot(stone(PENDING, date=10, read=30), read=30)], NOTHING)
+    yard.show({N: version(25, 26)})
+    assert yard.get(N) is not None
+
+
 def test_another_groups_snapshot_says_nothing_of_it() -> None:
     yard = graveyard(stone(PENDING, read=20))
     yard.hide([snapshot(read=30, groupe=G + 1)], NOTHING)
     assert not yard.lifted
+
+
+@pytest.mark.parametrize("stage", [DELETED, VANISHED])
+def test_a_snapshot_says_only_of_what_was_pending_that_it_no_longer_is(stage: str) -> None:
+    yard = graveyard(stone(stage, read=20))
+    yard.hide([snapshot(read=30)], NOTHING)
+    assert yard.get(N) == stone(stage, read=20)
+
+
+def test_a_dossier_that_moved_while_it_was_hidden_stays_hidden() -> None:
+    # the other group's snapshot lists it now: whichever is taken in first
+    listed, empty = snapshot(stone(PENDING, read=30, groupe=G + 1), read=30, groupe=G + 1), snapshot(read=31)
+    for snapshots in ([listed, empty], [empty, listed]):
+        yard = graveyard(stone(PENDING, read=20))
+        yard.hide(snapshots, NOTHING)
+        assert yard.get(N) == stone(PENDING, read=30, groupe=G + 1)
+
+
+def test_a_snapshot_from_before_releases_nothing() -> None:
+    yard = graveyard(stone(PENDING, read=20))
+    yard.hide([snapshot(read=19)], NOTHING)
+    assert yard.get(N) == stone(PENDING, read=20)
+
+
+def test_in_the_moment_in_which_it_vanished_a_dossier_was_not_shown() -> None:
+    gone = stone(VANISHED, date=None, read=20)
+    assert not gone.outlived_by(version(99, 20))
+    assert gone.outlived_by(version(1, 21))
+
+
+def test_what_was_restored_and_hidden_again_in_one_load_is_hidden() -> None:
+    yard = graveyard(stone(PENDING, read=20))
+    yard.hide([snapshot(read=30)], NOTHING)
+    assert (yard.get(N), list(yard.stand())) == (None, [])
+    yard.bury([stone(DELETED, read=31)])
+    assert yard.get(N) == stone(DELETED, read=31)
+    assert not yard.lifted
+
+
+def test_what_was_never_known_is_not_lifted() -> None:
+    yard = graveyard()
+    yard.hide([snapshot(stone(PENDING, date=10))], NOTHING)
+    yard.show({N: version(11, 30)})
+    assert (yard.get(N), yard.changed, yard.lifted) == (None, {}, set())
 
 
 def test_since_when_a_dossier_has_vanished_is_kept() -> None:
