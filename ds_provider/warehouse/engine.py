@@ -20,6 +20,7 @@ from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import ConfigProvider, DictionaryProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.run_context import RunContext
+from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from ds_provider.tables.schemas import ERASED, Table
 from ds_provider.warehouse.destinations import Destination
@@ -83,7 +84,11 @@ def secluded(folder: Path) -> Iterator[None]:
 
 def factory_of(destination: Destination) -> Any:
     """The database as dlt knows it."""
-    return getattr(dlt.destinations, destination.kind)(credentials=destination.credentials, **destination.options)
+    credentials = destination.credentials
+    if destination.kind == "duckdb":
+        # by itself it takes most of the machine's memory before it puts anything on the disk
+        credentials = DuckDbCredentials(credentials, global_config={"memory_limit": "1GB"})
+    return getattr(dlt.destinations, destination.kind)(credentials=credentials, **destination.options)
 
 
 def merge(destination: Destination, dataset: str, folder: Path, rows: Iterable[tuple[Table, pa.Table]]) -> None:

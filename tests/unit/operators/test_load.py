@@ -94,7 +94,7 @@ def test_what_the_extract_operators_return_is_understood_however_it_is_nested(ne
 
 
 def test_no_manifest_at_all_is_no_error(hooks):
-    assert load([None, []])["rows"] == {}
+    assert not any(load([None, []])["rows"].values())
 
 
 def test_later_versions_stay(world, hooks, destination):

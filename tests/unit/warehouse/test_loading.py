@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any, cast
 
@@ -414,3 +415,38 @@ def test_what_is_hidden_no_more_says_so_before_it_is_read_again() -> None:
 def rows_in(readings: Readings) -> tuple[bytes, ...]:
     (landed,) = readings.dossiers
     return cast("Any", landed).rows  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("merges", [1, 3, 5])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_a_killed_load_left_of_a_dossier_that_is_nowhere_any_more_goes(is_first: bool, merges: int) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 2, 10)
+    if not is_first:
+        load_into(warehouse, world.read(10))
+    world.play("deposit", 1, 10)
+    world.play("message", 1, 10)
+    warehouse.merges_left = merges
+    with pytest.raises(Killed):
+        load_into(warehouse, world.read(10))
+    warehouse.merges_left = None
+    assert 1 in {row[0] for row in warehouse.rows("champs", "dossier_number")}
+    del world.dossiers[1]
+    load_into(warehouse, world.read(10))
+    assert_gone(warehouse, {1})
+    check(warehouse, world)
+
+
+def test_a_file_from_between_two_snapshots_that_list_a_dossier_shows_it_no_more() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("hide", 1, 10)
+    hidden = world.dossiers[1]
+    load_into(warehouse, world.read(10))
+    world.dossiers[1] = replace(hidden, hidden=None, modified=world.tick())
+    between = world.read(10).dossiers
+    world.dossiers[1] = hidden
+    load_into(warehouse, world.read(10))
+    load_into(warehouse, Readings(dossiers=between))
+    assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "pending")]

@@ -143,6 +143,19 @@ def test_a_snapshot_from_before_releases_nothing() -> None:
     assert yard.get(N) == stone(PENDING, read=20)
 
 
+@pytest.mark.parametrize("stage", [PENDING, DELETED])
+def test_what_is_in_a_list_has_not_vanished(stage: str) -> None:
+    yard = graveyard(stone(stage, read=20))
+    yard.mark_vanished([stone(VANISHED, date=None, read=30)])
+    assert yard.get(N) == stone(stage, read=20)
+
+
+def test_where_readings_may_have_overlapped_the_dossiers_own_date_tells() -> None:
+    hidden = stone(PENDING, date=10, read=20)
+    assert not hidden.outlived_by(version(9, 21))
+    assert hidden.outlived_by(version(11, 21))
+
+
 def test_in_the_moment_in_which_it_vanished_a_dossier_was_not_shown() -> None:
     gone = stone(VANISHED, date=None, read=20)
     assert not gone.outlived_by(version(99, 20))
