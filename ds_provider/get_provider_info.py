@@ -86,8 +86,18 @@ def get_provider_info() -> dict[str, Any]:
                 ],
             }
         ],
+        "sensors": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.sensors.dossiers"]}],
+        "triggers": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.triggers.dossiers"]}],
         "connection-types": [CONNECTION_TYPE],
         # what an asset's URI means is for people to read: there is nothing to clean in it
-        "asset-uris": [{"schemes": ["ds", "ds-warehouse"], "handler": None}],
+        "asset-uris": [
+            {
+                "schemes": ["ds"],
+                "handler": None,
+                "to_openlineage_converter": "ds_provider.operators.lineage.groupe_dataset",
+            },
+            {"schemes": ["ds-warehouse"], "handler": None},
+        ],
+        "extra-links": ["ds_provider.operators.links.DSDemarcheLink", "ds_provider.operators.links.DSGroupesLink"],
         "cli": ["ds_provider.cli.get_ds_cli_commands"],
     }

@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import pendulum
 from airflow.sdk import Asset, Context
 
 from ds_provider.api.parameters import explicit_window, is_absent, parse_groupes, parse_number, select_dossiers
+from ds_provider.api.streams import DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.assets import GROUPES_ALIAS, deleted_dossiers_asset, dossiers_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
@@ -281,6 +282,7 @@ class DSExtractDeletedDossiersOperator(LandingOperator):
     :raises DSGroupesFailedError: if some groups of a list failed.
     """
 
+    streams: ClassVar[tuple[str, ...]] = (PENDING_DELETED_DOSSIERS.name, DELETED_DOSSIERS.name)
     template_fields: Sequence[str] = (
         "groupe_instructeur_number",
         "destination",

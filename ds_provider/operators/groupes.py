@@ -6,11 +6,12 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 
 from ds_provider.api.parameters import is_absent, parse_flag, parse_number
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.hooks.ds import DSHook
+from ds_provider.operators.links import DSDemarcheLink, DSGroupesLink
 
 
 class DSListGroupesOperator(BaseOperator):
@@ -31,6 +32,7 @@ class DSListGroupesOperator(BaseOperator):
     template_fields: Sequence[str] = ("demarche_number", "closed", "label_matches", "batch_size", "ds_conn_id")
     ui_color = "#cacafb"
     ui_fgcolor = "#000091"
+    operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(), DSGroupesLink())
 
     def __init__(
         self,

@@ -2,36 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import cached_property
-from typing import Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
 
 from ds_provider.api.parameters import (
     parse_groupes,
     parts_of,
     select_deleted_dossiers,
     select_pending_deleted_dossiers,
+    unbatched,
 )
+from ds_provider.api.streams import DOSSIERS
 from ds_provider.assets import GROUPES_ALIAS
 from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.layout import open_destination
+from ds_provider.operators import lineage
 from ds_provider.operators.asset_events import changes_of, emit
 from ds_provider.operators.checkpoints import TaskCheckpoints
 from ds_provider.operators.extraction import Extractor, each_groupe, summary_of
 from ds_provider.operators.idle import IdleGroupes
+from ds_provider.operators.links import DSDemarcheLink, DSGroupesLink
+
+if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
 
 Summary = dict[str, Any]
 Extraction = Callable[[Extractor], Summary]
 
 
 class LandingOperator(BaseOperator):
-    """Lands one group, or several one after another over the same connection."""
+    """Lands one group, or several one after another over the same connection.
+
+    :ivar landed: the summaries of what was landed, also where the task fails.
+    """
 
     ui_color = "#cacafb"
     ui_fgcolor = "#000091"
+    operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(), DSGroupesLink())
+
+    streams: ClassVar[tuple[str, ...]] = (DOSSIERS.name,)
+    landed: Sequence[Summary] = ()
 
     groupe_instructeur_number: Any
     destination: str
@@ -50,9 +64,25 @@ class LandingOperator(BaseOperator):
         self._accepts_quarantine()
         extractions = {number: prepare(number) for number in numbers}
         summaries = self._land(context, extractions, several=several, idle=idle)
-        service = self._hook.endpoint
+        service = self._service
         emit(self, context, GROUPES_ALIAS, changes_of(summaries, lambda number: self._asset(number, service)))
         return summaries if several else summaries[0]
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """What will be landed."""
+        groupes, _ = parse_groupes(unbatched(self.groupe_instructeur_number))
+        return lineage.facets(lineage.planned(self.destination, groupes, self.streams))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What was landed."""
+        return lineage.facets(self._flow())
+
+    def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What was landed all the same, and else what would have been."""
+        return lineage.facets(self._flow()) if self.landed else self.get_openlineage_facets_on_start()
+
+    def _flow(self) -> lineage.Flow:
+        return lineage.landed(self._service, self.landed) if self.landed else lineage.Flow()
 
     def _asset(self, number: int, service: str) -> Asset:
         """What a reading brings news of."""
@@ -71,6 +101,7 @@ class LandingOperator(BaseOperator):
         :param several: whether one that fails does not stop the others.
         """
         checkpoints = TaskCheckpoints(context, self.log)
+        self._service = self._hook.endpoint
         with self._hook.client() as client:
             zone = open_destination(self.destination)
             extractor = Extractor(
@@ -84,8 +115,10 @@ class LandingOperator(BaseOperator):
                 else:
                     summaries = [extract(extractor) for extract in extractions.values()]
             except (DSGroupesFailedError, DSQuarantinedError) as error:
+                self.landed = [*self.landed, *error.landed]
                 context["ti"].xcom_push(key="landed", value=error.landed)
                 raise
+        self.landed = [*self.landed, *summaries]
         checkpoints.clear()
         return summaries
 

@@ -6,17 +6,20 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, cast
 
 import pendulum
-from airflow.sdk import Asset, BaseOperator, Context
+from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
 
 from ds_provider.api.parameters import is_absent, parse_number
 from ds_provider.assets import TABLES, TABLES_ALIAS, table_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
+from ds_provider.operators import lineage
 from ds_provider.operators.asset_events import Change, advance_loaded_upto, declare, emit, is_plain, span
+from ds_provider.operators.links import DSDemarcheLink
 from ds_provider.operators.manifests import manifests_in
 
 if TYPE_CHECKING:
+    from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk.types import Logger
 
     from ds_provider.warehouse.loading import Fate, Policy, Report
@@ -59,6 +62,9 @@ class DSLoadOperator(BaseOperator):
     )
     ui_color = "#cacafb"
     ui_fgcolor = "#000091"
+    operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(),)
+
+    loaded: tuple[Warehouse, Readings, Report] | None = None
 
     def __init__(
         self,
@@ -93,6 +99,7 @@ class DSLoadOperator(BaseOperator):
         policy = policy_of(self.on_pending, self.on_deleted)
         readings = read_all(manifests_in(self.manifests))
         report = load(warehouse, readings, policy, demarches=self._demarches())
+        self.loaded = warehouse, readings, report
         log_report(self.log, warehouse, report)
         emit(self, context, TABLES_ALIAS, self._changes(report, readings))
         # last, since all that it says is loaded
@@ -103,6 +110,14 @@ class DSLoadOperator(BaseOperator):
         }
         advance_loaded_upto(context, self._asset("dossiers"), reached)
         return report.as_dict()
+
+    def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
+        """What will be loaded."""
+        return lineage.facets(lineage.awaited(manifests_in(self.manifests)))
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
+        """What was loaded, and into which tables."""
+        return lineage.facets(lineage.loaded(*self.loaded)) if self.loaded else self.get_openlineage_facets_on_start()
 
     def _changes(self, report: Report, readings: Readings) -> Iterator[tuple[Asset, Change]]:
         """What the load did to each table that others may wait for."""

@@ -7,21 +7,24 @@ from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Context
+from airflow.sdk import BaseOperatorLink, Context
 
 from ds_provider.api.parameters import is_absent, parse_groupes, parse_includes, select_numbers, unbatched
 from ds_provider.api.sweeping import sweep
 from ds_provider.exceptions import DSConfigurationError, DSError, DSGroupesFailedError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
+from ds_provider.operators import lineage
 from ds_provider.operators.extraction import Extractor, summary_of
 from ds_provider.operators.landing import Extraction, LandingOperator, Summary, deletions_of
 from ds_provider.operators.load import log_report, policy_of
 from ds_provider.operators.manifests import manifests_in
 
 if TYPE_CHECKING:
-    from ds_provider.warehouse.loading import Policy
+    from ds_provider.warehouse.loading import Policy, Report
+    from ds_provider.warehouse.readings import Readings
     from ds_provider.warehouse.reconciling import Sight
+    from ds_provider.warehouse.store import Warehouse
     from ds_provider.warehouse.tombstones import Tombstone
 
 # an expired dossier is in no list for two weeks, and for as long as the purge is behind
@@ -85,6 +88,10 @@ class DSReconcileOperator(LandingOperator):
         "on_dossier_error",
         "ds_conn_id",
     )
+    # it is about all groups, those of which it read anything or not
+    operator_extra_links: Sequence[BaseOperatorLink] = ()
+
+    loaded: tuple[Warehouse, Readings, Report] | None = None
 
     def __init__(
         self,
@@ -151,22 +158,23 @@ class DSReconcileOperator(LandingOperator):
         # of a group whose deletions could not be read, nothing says that a dossier is in none of the lists
         told_of = {summary["groupe_instructeur_number"] for summary in deletions}
         lost = {number for number in differences.absent - deleted if held[number].groupe in told_of}
-        gone: set[int] = set()
+        gone, unreadable = set[int](), set[int]()
         groupe_of = {number: shown[number].groupe for number in differences.to_read}
         groupe_of |= {number: held[number].groupe for number in lost}
-        dossiers, failure_of_dossiers = self._try_to_land(context, self._rereadings(groupe_of, gone))
+        dossiers, failure_of_dossiers = self._try_to_land(context, self._rereadings(groupe_of, gone, unreadable))
 
         now = datetime.now(timezone.utc)
         vanished = [_vanished(number, held[number], now) for number in sorted(lost & gone)]
         readings = read_all(manifests_in([deletions, dossiers]))
         report = load(warehouse, readings, policy, vanished=vanished)
+        self.loaded = warehouse, readings, report
         log_report(self.log, warehouse, report)
         counts = {
             "groupes": len(groupes),
             "shown": len(shown),
             "requests": requests,
             "missing": len(differences.missing),
-            "moved": len(differences.moved) + len(lost - gone),
+            "moved": len(differences.moved) + len(lost - gone - unreadable),
             "stale": len(differences.stale),
             "restored": len(differences.restored),
             "hidden": len(differences.absent & deleted),
@@ -178,6 +186,9 @@ class DSReconcileOperator(LandingOperator):
         if failure := failure or failure_of_dossiers:
             raise failure
         return counts
+
+    def _flow(self) -> lineage.Flow:
+        return super()._flow() + (lineage.loaded(*self.loaded) if self.loaded else lineage.Flow())
 
     def _try_to_land(
         self, context: Context, extractions: dict[int, Extraction]
@@ -214,22 +225,24 @@ class DSReconcileOperator(LandingOperator):
                             shown[seen.number] = sight
         return shown, requests
 
-    def _rereadings(self, groupe_of: Mapping[int, int], gone: set[int]) -> dict[int, Extraction]:
+    def _rereadings(self, groupe_of: Mapping[int, int], gone: set[int], unreadable: set[int]) -> dict[int, Extraction]:
         """What reads dossiers again, by group.
 
         :param gone: is given the numbers of those that are not to be had.
+        :param unreadable: is given those of which the service fails.
         """
         numbers: dict[int, list[int]] = {}
         for number, groupe in groupe_of.items():
             numbers.setdefault(groupe, []).append(number)
-        return {groupe: self._rereading(groupe, of_groupe, gone) for groupe, of_groupe in numbers.items()}
+        return {groupe: self._rereading(groupe, of_groupe, gone, unreadable) for groupe, of_groupe in numbers.items()}
 
-    def _rereading(self, groupe: int, numbers: list[int], gone: set[int]) -> Extraction:
+    def _rereading(self, groupe: int, numbers: list[int], gone: set[int], unreadable: set[int]) -> Extraction:
         selection = select_numbers(groupe, numbers, self._includes())
 
         def extract(extractor: Extractor) -> Summary:
             landing = extractor.land(selection)
             gone.update(landing.gone)
+            unreadable.update(record.number for record in landing.quarantined)
             return extractor.told(summary_of(landing), landing)
 
         return extract

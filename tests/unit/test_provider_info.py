@@ -45,6 +45,8 @@ def named_objects() -> Iterator[str]:
         yield entry["hook-class-name"]
     for section in ("cli", "extra-links", "notifications"):
         yield from info.get(section, [])
+    for entry in info["asset-uris"]:
+        yield from (entry[key] for key in ("factory", "to_openlineage_converter") if key in entry)
 
 
 def loaded_by(statement: str) -> set[str]:
@@ -107,6 +109,14 @@ def test_names_modules_that_exist(module: str) -> None:
 def test_names_objects_that_exist(path: str) -> None:
     module, _, name = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
+
+
+def test_no_asset_uri_names_a_factory_that_there_is_not() -> None:
+    # a null there is taken for a name, and Airflow no longer starts
+    assert all(
+        None not in (entry.get("factory", ""), entry.get("to_openlineage_converter", ""))
+        for entry in get_provider_info()["asset-uris"]
+    )
 
 
 def test_the_hook_is_of_the_connection_type_that_names_it() -> None:

@@ -1,0 +1,137 @@
+"""What OpenLineage's own provider emits of a run: what was read, what was written, and no secret."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ds_provider.landing.manifest import read_manifest
+from ds_provider.sandbox import Sandbox
+from ds_provider.tables.schemas import DOSSIERS
+from tests.integration.emitting import DAG_ID
+
+pytestmark = pytest.mark.integration
+
+CHECKOUT = Path(__file__).parents[2]
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory) -> Path:
+    return tmp_path_factory.mktemp("emitting")
+
+
+@pytest.fixture(scope="module")
+def events(home: Path, sandbox: Sandbox) -> list[dict[str, Any]]:
+    """All events of the one run."""
+    to_a_file = {"type": "file", "log_file_path": str(home / "events.jsonl"), "append": True}
+    connection = {"conn_type": "ds", "host": sandbox.url, "password": sandbox.token}
+    environment = {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")} | {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(to_a_file),
+        "AIRFLOW__OPENLINEAGE__NAMESPACE": "tests",
+        # a machine that is busy is not what is tested
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "60",
+        "AIRFLOW_CONN_DS_DEFAULT": json.dumps(connection | {"extra": {"requests_per_minute": 100_000}}),
+    }
+    command = [sys.executable, "-m", "tests.integration.emitting", str(sandbox.groupes[0]), (home / "zone").as_uri()]
+    done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=240)
+    assert done.returncode == 0, done.stdout + done.stderr
+    return [json.loads(line) for line in (home / "events.jsonl").read_text().splitlines()]
+
+
+def event_of(events: list[dict[str, Any]], task: str, kind: str) -> dict[str, Any]:
+    (event,) = [one for one in events if one["job"]["name"] == f"{DAG_ID}.{task}" and one["eventType"] == kind]
+    return event
+
+
+def named(datasets: list[dict[str, Any]]) -> dict[tuple[str, str], dict[str, Any]]:
+    return {(one["namespace"], one["name"]): one for one in datasets}
+
+
+def landed(home: Path, groupe: int, stream: str) -> tuple[str, str]:
+    return "file", f"{home}/zone/groupe-{groupe}/{stream}"
+
+
+def rows_in(event: dict[str, Any], place: tuple[str, str], side: str = "output") -> int:
+    dataset = named(event[f"{side}s"])[place]
+    rows: int = dataset[f"{side}Facets"][f"{side}Statistics"]["rowCount"]
+    return rows
+
+
+def manifests(home: Path, groupe: int, stream: str) -> list[Any]:
+    found = home.glob(f"zone/groupe-{groupe}/{stream}/*/manifest.json")
+    return [read_manifest(path.as_uri()) for path in found]
+
+
+def service(sandbox: Sandbox) -> str:
+    return sandbox.url.removesuffix("/api/v2/graphql")
+
+
+def test_a_group_goes_from_the_service_into_the_landing_zone(events, home, sandbox):
+    groupe = sandbox.groupes[0]
+    event = event_of(events, "dossiers", "COMPLETE")
+    source = service(sandbox), f"groupes-instructeurs/{groupe}/dossiers"
+    target = landed(home, groupe, "dossiers")
+    assert set(named(event["inputs"])) == {source}
+    assert set(named(event["outputs"])) == {target}
+    shown = {d.number for d in sandbox.world.dossiers.values() if d.visible and d.groupe.number == groupe}
+    assert rows_in(event, target) == rows_in(event, source, "input") == len(shown)
+    assert set(named(event_of(events, "dossiers", "START")["outputs"])) == {target}
+
+
+def test_both_kinds_of_deletions_are_one_list_of_the_service(events, home, sandbox):
+    groupe = sandbox.groupes[0]
+    event = event_of(events, "deletions", "COMPLETE")
+    source = service(sandbox), f"groupes-instructeurs/{groupe}/deleted_dossiers"
+    assert set(named(event["inputs"])) == {source}
+    rows = {
+        stream: manifests(home, groupe, stream)[0].rows for stream in ("pending_deleted_dossiers", "deleted_dossiers")
+    }
+    assert rows_in(event, source, "input") == sum(rows.values())
+    assert {stream: rows_in(event, landed(home, groupe, stream)) for stream in rows} == rows
+
+
+def test_a_task_that_fails_tells_what_it_landed_all_the_same(events, home, sandbox):
+    groupe = sandbox.groupes[0]
+    event = event_of(events, "half", "FAIL")
+    assert set(named(event["outputs"])) == {landed(home, groupe, "dossiers")}
+    accepted = [one.rows for one in manifests(home, groupe, "dossiers") if one.selection.get("state") == "accepte"]
+    assert [rows_in(event, landed(home, groupe, "dossiers"))] == accepted
+
+
+def test_what_landed_goes_into_the_tables_with_their_columns(events, home, sandbox):
+    groupe = sandbox.groupes[0]
+    event = event_of(events, "load", "COMPLETE")
+    streams = ("dossiers", "deleted_dossiers", "pending_deleted_dossiers")
+    assert set(named(event["inputs"])) == {landed(home, groupe, stream) for stream in streams}
+    read = manifests(home, groupe, "dossiers")
+    statistics = named(event["inputs"])[landed(home, groupe, "dossiers")]["inputFacets"]["inputStatistics"]
+    assert (statistics["rowCount"], statistics["size"]) == (sum(m.rows for m in read), sum(m.bytes for m in read))
+    assert statistics["fileCount"] == sum(len(m.parts) for m in read)
+
+    warehouse = f"duckdb://{home}/ds_warehouse.duckdb"
+    outputs = named(event["outputs"])
+    assert {namespace for namespace, _ in outputs} == {warehouse}
+    table = warehouse, "ds_warehouse.demarches_simplifiees.dossiers"
+    shown = {d.number for d in sandbox.world.dossiers.values() if d.visible and d.groupe.number == groupe}
+    assert rows_in(event, table) == len(shown)
+    fields = {one["name"]: one["type"] for one in outputs[table]["facets"]["schema"]["fields"]}
+    assert list(fields) == list(DOSSIERS.columns)
+    assert (fields["number"], fields["date_depot"]) == ("int64", "timestamp[us, tz=UTC]")
+    assert (warehouse, f"ds_warehouse.demarches_simplifiees.demarche_{sandbox.demarche}") in outputs
+
+
+def test_no_event_holds_the_token_or_anybodys_name(events, sandbox):
+    told = json.dumps(events, ensure_ascii=False)
+    assert sandbox.token not in told
+    world = sandbox.world
+    people = {world.usager_email(dossier) for dossier in world.dossiers.values() if dossier.usager is not None}
+    assert people
+    assert not [one for one in people if one in told]

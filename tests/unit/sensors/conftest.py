@@ -1,0 +1,21 @@
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.unit.sensors.waits import MODES, Wait
+from tests.unit.triggers.service import Service
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    service = Service()
+    monkeypatch.setattr("ds_provider.sensors.dossiers.DSHook", service.hook)
+    monkeypatch.setattr("ds_provider.triggers.polls.DSHook", service.hook)
+    return service
+
+
+@pytest.fixture(params=MODES)
+def wait(request: Any, service: Service, monkeypatch: pytest.MonkeyPatch) -> Wait:
+    return Wait(service, monkeypatch, request.param)

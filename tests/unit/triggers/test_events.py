@@ -1,0 +1,263 @@
+"""An asset's watcher fires once for each change and not without one, whatever becomes of the triggerer."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from airflow.sdk.serde import deserialize, serialize
+
+from ds_provider.api.messages import NoReply
+from ds_provider.exceptions import DSConfigurationError, DSNotFoundError, DSTransportError
+from ds_provider.triggers import polls
+from ds_provider.triggers.dossiers import SETTLE_SECONDS, DSDossierEventTrigger
+from tests.unit.api.combined import refused
+from tests.unit.api.lists import row
+from tests.unit.triggers.service import Service
+
+
+class Store:
+    """An asset's state store, as JSON keeps it."""
+
+    def __init__(self) -> None:
+        self.kept: dict[str, str] = {}
+        self.writes = 0
+
+    async def aget(self, key: str, default: Any = None) -> Any:
+        return json.loads(self.kept[key]) if key in self.kept else default
+
+    async def aset(self, key: str, value: Any) -> None:
+        self.writes += 1
+        self.kept[key] = json.dumps(value)
+
+
+class Watcher:
+    """Runs a trigger until a chosen number of looks, as a triggerer does that is then stopped."""
+
+    def __init__(self, service: Service, clock: Any, store: Store | None = None) -> None:
+        self.service = service
+        self.clock = clock
+        self.store = store or Store()
+
+    def run(self, looks: int, change: Callable[[int], None] = lambda look: None, **more: Any) -> list[dict[str, Any]]:
+        """The events of so many looks, before each of which the world may change."""
+        trigger = DSDossierEventTrigger(**{"groupe_instructeur_number": [1, 2], **more})
+        trigger.asset_state_store = self.store  # type: ignore[assignment]
+        return asyncio.run(asyncio.wait_for(self._collect(trigger, looks, change), 60))
+
+    async def _collect(self, trigger: Any, looks: int, change: Callable[[int], None]) -> list[dict[str, Any]]:
+        payloads: list[dict[str, Any]] = []
+        done = asyncio.Event()
+
+        async def stream() -> Any:
+            _, kwargs = trigger.serialize()
+            number = 0
+            async for look in trigger.open_shared_stream(kwargs):
+                yield look
+                number += 1
+                if number > looks:
+                    done.set()
+                    await asyncio.Event().wait()
+                change(number)
+
+        async def consume() -> None:
+            async for event in trigger.filter_shared_stream(stream()):
+                payloads.append(json.loads(json.dumps(event.payload)))  # noqa: PERF401 - what came before an end counts
+
+        task = asyncio.ensure_future(consume())
+        waiting = asyncio.ensure_future(done.wait())
+        await asyncio.wait([task, waiting], return_when=asyncio.FIRST_COMPLETED)
+        waiting.cancel()
+        if task.done():
+            task.result()
+        task.cancel()
+        return payloads
+
+
+@pytest.fixture
+def watcher(service, clock):
+    return Watcher(service, clock)
+
+
+def test_what_is_there_at_first_is_no_event(watcher, service):
+    service.holds(1, *(row(n, n) for n in range(1, 300)))
+    assert watcher.run(5) == []
+
+
+def test_each_change_is_one_event_and_no_change_is_none(watcher, service):
+    service.holds(1, row(1, 0))
+
+    def change(look: int) -> None:
+        if look % 4 == 0:
+            service.holds(1 + look // 4 % 2, row(look, 1_000 * look))
+
+    payloads = watcher.run(40, change)
+    assert [payload["numbers"] for payload in payloads] == [[look] for look in range(4, 41, 4)]
+    assert [payload["groupes_instructeurs"] for payload in payloads[:2]] == [[2], [1]]
+
+
+def test_an_event_says_where_and_how_much_and_nothing_personal(watcher, service):
+    service.holds(1, row(1, 0))
+
+    def change(look: int) -> None:
+        if look == 2:
+            service.holds(1, row(8, 100), row(9, 200))
+            service.holds(2, row(7, 300))
+
+    assert watcher.run(4, change) == [
+        {
+            "groupes_instructeurs": [1, 2],
+            "count": 3,
+            "more": False,
+            "numbers": [7, 8, 9],
+            "newest": "2026-11-01T08:05:00+00:00",
+        }
+    ]
+
+
+def test_a_dossier_that_changes_again_is_another_event(watcher, service):
+    service.holds(1, row(1, 0))
+
+    def change(look: int) -> None:
+        service.rows[1, "dossiers"] = [row(1, 10 * (look // 3))]
+
+    assert [payload["numbers"] for payload in watcher.run(10, change)] == [[1], [1], [1]]
+
+
+def test_a_crowd_is_one_small_event(watcher, service):
+    service.holds(1, row(1, 0))
+
+    def change(look: int) -> None:
+        if look == 2:
+            service.holds(1, *(row(n, 1_000 + n // 10) for n in range(10, 5_000)))
+
+    (payload,) = watcher.run(5, change)
+    assert payload["more"]
+    assert len(payload["numbers"]) == 100
+    assert len(json.dumps(payload)) < 2_000
+
+
+def test_a_triggerer_that_starts_again_goes_on_from_there(watcher, service, clock):
+    service.holds(1, row(1, 0))
+    assert watcher.run(3) == []
+    service.holds(1, row(2, 100))
+    again = Watcher(service, clock, watcher.store)
+    assert [payload["numbers"] for payload in again.run(3)] == [[2]]
+    assert Watcher(service, clock, watcher.store).run(3) == []
+
+
+def test_one_that_is_killed_right_after_an_event_gives_it_again_rather_than_not_at_all(watcher, service, clock):
+    service.holds(1, row(1, 0))
+    watcher.run(2)
+    service.holds(1, row(2, 100))
+    before = dict(watcher.store.kept)
+
+    def kept_when_told() -> dict[str, str]:
+        return dict(watcher.store.kept)
+
+    seen: list[dict[str, str]] = []
+    settle = clock._sleep
+
+    async def sleep(seconds: float) -> None:
+        if seconds == SETTLE_SECONDS:
+            seen.append(kept_when_told())
+        await settle(seconds)
+
+    clock.slept.clear()
+    import ds_provider.triggers.dossiers as module
+
+    module.asyncio.sleep = sleep
+    assert len(Watcher(service, clock, watcher.store).run(2)) == 1
+    assert seen == [before], "nothing is kept until the event is safe"
+    assert watcher.store.kept != before
+
+
+def test_a_group_that_is_watched_later_begins_with_what_it_holds_then(watcher, service, clock):
+    service.holds(1, row(1, 0))
+    watcher.run(2, groupe_instructeur_number=1)
+    service.holds(2, row(5, 50))
+    service.holds(1, row(2, 100))
+    again = Watcher(service, clock, watcher.store)
+    assert [payload["groupes_instructeurs"] for payload in again.run(4)] == [[1]]
+
+
+def test_nothing_new_writes_nothing(watcher, service):
+    service.holds(1, row(1, 0))
+    watcher.run(20)
+    assert watcher.store.writes == 2, "the beginning of each group"
+
+
+def test_each_look_is_one_request(watcher, service):
+    watcher.run(20)
+    assert len(service.requests) <= 20 + 2
+
+
+def test_it_lives_through_what_passes(watcher, service):
+    service.holds(1, row(1, 0))
+    failures = {5, 6, 7}
+
+    def change(look: int) -> None:
+        service.failure = lambda request: NoReply("dropped", sent=True) if look in failures else None
+        if look == 6:
+            service.holds(1, row(2, 100))
+
+    assert [payload["numbers"] for payload in watcher.run(12, change)] == [[2]]
+
+
+@pytest.mark.parametrize(
+    ("answer", "kind"), [(NoReply("dropped", sent=True), DSTransportError), (refused("not_found"), DSNotFoundError)]
+)
+def test_it_gives_up_after_many_failures_in_a_row_and_not_at_once_since_it_is_started_again(
+    watcher, service, answer, kind
+):
+    service.failure = lambda request: answer
+    with pytest.raises(kind):
+        watcher.run(50)
+    assert polls.FAILURES_IN_A_ROW <= len(service.requests) <= 3 * polls.FAILURES_IN_A_ROW
+
+
+def test_without_an_asset_it_remembers_as_long_as_it_runs(service, clock):
+    trigger = DSDossierEventTrigger(groupe_instructeur_number=1)
+    service.holds(1, row(1, 0))
+    clock.at_pause[3] = lambda: service.holds(1, row(2, 100))
+
+    event = asyncio.run(asyncio.wait_for(anext(trigger.run()), 60))
+    assert event.payload["numbers"] == [2]
+
+
+def test_it_comes_through_the_database_as_it_was():
+    trigger = DSDossierEventTrigger(
+        groupe_instructeur_number="[3, 4]", on="created", state="accepte", poll_interval=120, ds_conn_id="other"
+    )
+    path, kwargs = trigger.serialize()
+    assert path == "ds_provider.triggers.dossiers.DSDossierEventTrigger"
+    stored = deserialize(json.loads(json.dumps(serialize(kwargs))))
+    assert DSDossierEventTrigger(**stored).serialize() == (path, kwargs)
+    assert "token" not in json.dumps(kwargs)
+
+
+@pytest.mark.parametrize(
+    ("given", "named"),
+    [
+        ({"poll_interval": 29}, "poll_interval"),
+        ({"poll_interval": float("nan")}, "poll_interval"),
+        ({"on": "deleted"}, "on must be"),
+        ({"state": "refusé"}, "state"),
+        ({"groupe_instructeur_number": []}, "groupe_instructeur_number"),
+        ({"groupe_instructeur_number": "x"}, "groupe_instructeur_number"),
+    ],
+)
+def test_a_parameter_that_cannot_work_is_named_when_the_dag_is_read(given, named):
+    with pytest.raises(DSConfigurationError, match=named):
+        DSDossierEventTrigger(**{"groupe_instructeur_number": 1, **given})
+
+
+def test_two_of_the_same_group_but_another_kind_do_not_share_what_they_know(service, clock):
+    store = Store()
+    Watcher(service, clock, store).run(1)
+    Watcher(service, clock, store).run(1, on="created")
+    Watcher(service, clock, store).run(1, state="accepte")
+    assert len(store.kept) == 6
