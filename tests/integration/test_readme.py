@@ -12,6 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.rows import iter_rows
+from tests.unit.operators.service import Store
 
 pytestmark = pytest.mark.integration
 
@@ -63,6 +64,17 @@ def test_the_warehouse_in_a_dag_holds_a_day(sandbox, connection, run_dag, tmp_pa
     # reading begins a few minutes before the day
     assert landed
     assert landed <= {number for (number,) in held}
+
+
+def test_the_sensor_is_what_it_says(sandbox, connection):
+    source = block_with("DSDossierSensor(").replace("[12345, 12346]", str(sandbox.groupes))
+    scope: dict[str, object] = {}
+    exec(source.replace("DSDossierSensor(\n", "sensor = DSDossierSensor(\n", 1), scope)
+    sensor = scope["sensor"]
+    sensor.created_since, sensor.deferrable = "2026-01-01T00:00:00+01:00", False
+    found = sensor.poke({"task_state_store": Store()})
+    assert found.is_done
+    assert found.xcom_value["count"] >= sensor.min_count
 
 
 def test_the_hook_reads_without_files(sandbox, connection, capsys):
