@@ -56,8 +56,8 @@ contract:
 	@echo 'contract: skipped, $(CONTRACT) is not here'
 endif
 
-demo: $(INSTALLED) ## run the example DAGs against a sandbox
-	$(BIN)/python scripts/demo.py
+demo: $(INSTALLED) ## play thirty days of a sandbox into a warehouse, in about five minutes
+	$(BIN)/python -m scripts.demo
 
 bench: $(INSTALLED_BENCH) ## compare with other ways to read a group, in about ten minutes
 	$(BIN)/python -m scripts.bench

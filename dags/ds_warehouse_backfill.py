@@ -11,6 +11,8 @@ which Airflow takes a bare date, so give the offset):
         --from-date 2025-01-01T00:00:00+01:00 --to-date 2026-10-31 --max-active-runs 2 \\
         --dag-run-conf '{"demarche": 12345}'
 
+A month that failed is loaded again with `--reprocess-behavior failed`, any month with `completed`.
+
 **To make it yours**: as in `ds_warehouse_daily`, with the same warehouse.
 """
 

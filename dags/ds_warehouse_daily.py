@@ -11,7 +11,8 @@ A group that fails does not stop the others: what has landed is loaded, and the 
 the whole, hence `catchup=True`: a day that was missed is made up for.
 
 Dossiers deposited before `start_date` and unchanged since are in none of these days: load them once with
-`ds_warehouse_backfill`. The first Sunday would find them too, and read them one by one.
+`ds_warehouse_backfill`, by whole months, hence begin on the first of one. The first Sunday would find them too, but
+asks for each by its number.
 
 **To make it yours**: put the démarche's number in `demarche`, your landing zone in `destination`, the day on which you
 begin in `start_date`; in `WAREHOUSE` the connection of your database, or nothing for a DuckDB file in Airflow's home.

@@ -23,18 +23,12 @@ import re
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from airflow.sdk import Asset, AssetAlias
+from airflow.sdk import Asset
 
 from ds_provider.exceptions import DSConfigurationError
 
 PUBLIC_HOST = "demarche.numerique.gouv.fr"
 DATASET = "demarches_simplifiees"
-
-GROUPES_ALIAS = AssetAlias("ds-groupes-instructeurs")
-"""Stands for the assets of all groups, since a task often learns only when it runs which groups it reads."""
-
-TABLES_ALIAS = AssetAlias("ds-warehouse")
-"""Stands for the tables that a task learns of only when it runs, such as the wide ones of a démarche."""
 
 TABLES = (
     "dossiers",

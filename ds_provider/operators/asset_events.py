@@ -4,8 +4,8 @@ Airflow counts every asset among a task's outlets as changed as soon as the task
 on it. A task that found nothing new would wake them all for nothing; skipping it would skip what comes after it as
 well. So such an asset is taken out of the outlets of the one task that is running: the next one has it again.
 
-What a task learns only when it runs (which groups there are, at which service) cannot be among its outlets. It is told
-through an alias, which every such operator has among its outlets.
+Only what is among the outlets is told. Airflow could be told of others through an alias; but of two tasks that name an
+asset for the first time in the same moment, one is made to fail.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from ds_provider.operators.windows import Watermark
 
 if TYPE_CHECKING:
     import pendulum
-    from airflow.sdk import Asset, AssetAlias, BaseOperator, Context
+    from airflow.sdk import Asset, BaseOperator, Context
 
 
 @dataclass(frozen=True)
@@ -80,38 +80,30 @@ def is_plain(value: Any) -> bool:
     return value is None or (isinstance(value, str) and "{{" not in value and "{%" not in value)
 
 
-def declare(operator: BaseOperator, alias: AssetAlias, assets: Iterable[Asset] = ()) -> None:
-    """Add what an operator may change to the outlets that its user gave. To be called at the end of its ``__init__``.
-
-    :param alias: for what it learns only when it runs.
-    :param assets: what is known when the DAG is parsed.
-    """
+def declare(operator: BaseOperator, assets: Iterable[Asset]) -> None:
+    """Add what an operator may change to the outlets that its user gave, at the end of its ``__init__``."""
     given = {outlet.uri for outlet in operator.outlets if is_ours(outlet)}
-    operator.outlets = [*operator.outlets, *(asset for asset in assets if asset.uri not in given), alias]
+    operator.outlets = [*operator.outlets, *(asset for asset in assets if asset.uri not in given)]
 
 
-def emit(operator: BaseOperator, context: Context, alias: AssetAlias, changes: Iterable[tuple[Asset, Change]]) -> None:
-    """Tell what changed, and keep Airflow from telling it of what did not. To be called once the change is durable.
+def emit(operator: BaseOperator, context: Context, changes: Iterable[tuple[Asset, Change]]) -> None:
+    """Tell what changed, once it is durable, and of this provider's other assets among the outlets that they did not.
 
-    Only this provider's assets are meant: what else a user has among the outlets is told by Airflow as ever.
+    The outlets that a user added and that are not this provider's are left to Airflow.
 
     :param operator: the one that is running.
-    :param alias: the one that it declared.
-    :param changes: what it did, each asset once.
+    :param changes: what it did, each asset once; those that are not among the outlets are passed over.
     """
-    changed = {asset.uri: (asset, change) for asset, change in changes if not change.is_empty}
+    changed = {asset.uri: change for asset, change in changes if not change.is_empty}
     # a list of its own: the operator may share the other with the DAG
     operator.outlets = [outlet for outlet in operator.outlets if not is_ours(outlet) or outlet.uri in changed]
-    declared = {outlet.uri: outlet for outlet in operator.outlets if is_ours(outlet)}
     events = context.get("outlet_events")
     if events is None:
         # called by hand: nobody listens
         return
-    for uri, (asset, change) in changed.items():
-        if uri in declared:
-            events[declared[uri]].extra = change.extra
-        else:
-            events[alias].add(asset, extra=change.extra)
+    for outlet in operator.outlets:
+        if is_ours(outlet):
+            events[outlet].extra = changed[outlet.uri].extra
 
 
 def loaded_upto(context: Context, asset: Asset, groupe_instructeur_number: int) -> Watermark | None:

@@ -12,10 +12,9 @@ from airflow.sdk import Asset, Context
 
 from ds_provider.api.parameters import explicit_window, is_absent, parse_groupes, parse_number, select_dossiers
 from ds_provider.api.streams import DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS
-from ds_provider.assets import GROUPES_ALIAS, deleted_dossiers_asset, dossiers_asset
+from ds_provider.assets import deleted_dossiers_asset, dossiers_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.operators.asset_events import declare
 from ds_provider.operators.extraction import Extractor, summary_of
 from ds_provider.operators.idle import IdleGroupes
 from ds_provider.operators.landing import Extraction, LandingOperator, Summary, deletions_of
@@ -176,7 +175,6 @@ class DSExtractDossiersOperator(LandingOperator):
         self.concurrency = concurrency
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
-        declare(self, GROUPES_ALIAS)
 
     def execute(self, context: Context) -> Summary | list[Summary]:
         explicit = self._explicit_window()
@@ -313,7 +311,6 @@ class DSExtractDeletedDossiersOperator(LandingOperator):
         self.page_size = page_size
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
-        declare(self, GROUPES_ALIAS)
 
     def execute(self, context: Context) -> Summary | list[Summary]:
         return self._extract(context, self._extraction)

@@ -16,7 +16,6 @@ from ds_provider.api.parameters import (
     unbatched,
 )
 from ds_provider.api.streams import DOSSIERS
-from ds_provider.assets import GROUPES_ALIAS
 from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.layout import open_destination
@@ -65,7 +64,7 @@ class LandingOperator(BaseOperator):
         extractions = {number: prepare(number) for number in numbers}
         summaries = self._land(context, extractions, several=several, idle=idle)
         service = self._service
-        emit(self, context, GROUPES_ALIAS, changes_of(summaries, lambda number: self._asset(number, service)))
+        emit(self, context, changes_of(summaries, lambda number: self._asset(number, service)))
         return summaries if several else summaries[0]
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:

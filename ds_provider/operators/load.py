@@ -9,7 +9,7 @@ import pendulum
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
 
 from ds_provider.api.parameters import is_absent, parse_number
-from ds_provider.assets import TABLES, TABLES_ALIAS, table_asset
+from ds_provider.assets import TABLES, table_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
@@ -87,7 +87,7 @@ class DSLoadOperator(BaseOperator):
         self.on_deleted = on_deleted
         self.ds_conn_id = ds_conn_id
         plain = is_plain(warehouse_conn_id) and is_plain(dataset)
-        declare(self, TABLES_ALIAS, [self._asset(name) for name in TABLES] if plain else ())
+        declare(self, [self._asset(name) for name in TABLES] if plain else ())
 
     def execute(self, context: Context) -> dict[str, Any]:
         warehouse = DSWarehouseHook(self._conn_id, self.dataset).warehouse()
@@ -101,7 +101,7 @@ class DSLoadOperator(BaseOperator):
         report = load(warehouse, readings, policy, demarches=self._demarches())
         self.loaded = warehouse, readings, report
         log_report(self.log, warehouse, report)
-        emit(self, context, TABLES_ALIAS, self._changes(report, readings))
+        emit(self, context, self._changes(report, readings))
         # last, since all that it says is loaded
         reached = {
             figure.groupe_instructeur_number: pendulum.instance(figure.loaded_upto)

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ds_provider.tables import building
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.drift import Drift, drift
 from ds_provider.tables.flatten import erasers, flatten, read_heads
@@ -28,6 +29,7 @@ from ds_provider.tables.schemas import (
     DOSSIERS,
     ERASED,
     GROUPES_INSTRUCTEURS,
+    INTEGER,
     LOADS,
     OF_DOSSIERS,
     REVISIONS,
@@ -214,6 +216,16 @@ class _Load:
                     yield from self._rows_of(flatten(wanted, reading.manifest.read_started_at), spool)
         for table in (*OF_DOSSIERS, *relations(self._registry)):
             yield table, erasers(table, self._erased)
+        yield from self._missing_tables()
+
+    def _missing_tables(self) -> Iterator[Rows]:
+        """What makes each table that is not there yet, so that whoever asks it finds no row rather than no table."""
+        there = self._warehouse.table_names()
+        for table in TABLES:
+            # that one says that a load came to its end
+            if table.name not in there and table is not LOADS:
+                nobody = tuple(0 if table.columns[name] == INTEGER else "" for name in table.key)
+                yield table, building.erasers(table, [nobody])
 
     def _take(self, i: int, lines: Sequence[bytes]) -> list[bytes]:
         """The lines that are to be loaded, each dossier once."""

@@ -9,7 +9,7 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Asset, BaseOperator, Context
 
-from ds_provider.assets import GROUPES_ALIAS, TABLES_ALIAS, dossiers_asset, table_asset
+from ds_provider.assets import dossiers_asset, table_asset
 from ds_provider.operators.asset_events import Change, advance_loaded_upto, declare, emit, loaded_upto
 
 pytestmark = pytest.mark.integration
@@ -28,10 +28,10 @@ class LoadsRows(BaseOperator):
         super().__init__(**kwargs)
         self.rows = rows
         self.day = day
-        declare(self, TABLES_ALIAS, [DOSSIERS, AVIS])
+        declare(self, [DOSSIERS, AVIS])
 
     def execute(self, context: Context) -> str | None:
-        emit(self, context, TABLES_ALIAS, [(DOSSIERS, Change(self.rows)), (AVIS, Change(0)), (WIDE, Change(self.rows))])
+        emit(self, context, [(DOSSIERS, Change(self.rows)), (AVIS, Change(0)), (WIDE, Change(self.rows))])
         advance_loaded_upto(context, DOSSIERS, {7: pendulum.datetime(2026, 11, self.day, tz="UTC")})
         watermark = loaded_upto(context, DOSSIERS, 7)
         known = watermark.get() if watermark else None
@@ -44,10 +44,9 @@ class ReadsGroupe(BaseOperator):
     def __init__(self, *, host: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.host = host
-        declare(self, GROUPES_ALIAS)
 
     def execute(self, context: Context) -> None:
-        emit(self, context, GROUPES_ALIAS, [(dossiers_asset(7, self.host), Change(1)), (dossiers_asset(8), Change(0))])
+        emit(self, context, [(dossiers_asset(7, self.host), Change(1)), (dossiers_asset(8), Change(0))])
 
 
 class Consumers:
@@ -112,17 +111,17 @@ def returned(run: Any) -> Any:
 
 
 def test_rows_wake_what_waits_for_their_tables_and_for_no_other(run_dag, consumers):
-    assert run_dag(dag_of("loads_rows", LoadsRows, rows=3)).state == "success"
+    assert run_dag(dag_of("loads_rows", LoadsRows, rows=3, outlets=[WIDE])).state == "success"
     assert consumers.woken() == {"on_dossiers", "on_wide"}
     extra = {"rows": 3, "erased": 0, "groupes_instructeurs": 1, "window": None}
     assert consumers.events() == {DOSSIERS.uri: extra, WIDE.uri: extra}
 
 
 def test_where_no_row_came_nobody_is_woken_and_the_next_rows_wake_again(run_dag, consumers):
-    assert run_dag(dag_of("loads_rows", LoadsRows, rows=0)).state == "success"
+    assert run_dag(dag_of("loads_rows", LoadsRows, rows=0, outlets=[WIDE])).state == "success"
     assert consumers.woken() == set()
     assert consumers.events() == {}
-    assert run_dag(dag_of("loads_rows", LoadsRows, rows=1)).state == "success"
+    assert run_dag(dag_of("loads_rows", LoadsRows, rows=1, outlets=[WIDE])).state == "success"
     assert consumers.woken() == {"on_dossiers", "on_wide"}
 
 
@@ -133,15 +132,16 @@ def test_how_far_a_group_is_loaded_outlives_the_run_and_never_goes_back(run_dag,
 
 def test_a_mapped_task_tells_of_its_rows_too(run_dag, consumers):
     with DAG("loads_mapped", schedule=None, start_date=START) as dag:
-        LoadsRows.partial(task_id="task").expand(rows=[0, 2])
+        LoadsRows.partial(task_id="task", outlets=[DOSSIERS, AVIS]).expand(rows=[0, 2])
     assert run_dag(dag).state == "success"
-    assert consumers.woken() == {"on_dossiers", "on_wide"}
+    assert consumers.woken() == {"on_dossiers"}
 
 
 def test_a_group_is_told_under_the_host_of_the_service_that_was_read(run_dag, consumers):
-    assert run_dag(dag_of("reads_groupe", ReadsGroupe, host=SANDBOX)).state == "success"
+    outlets = [dossiers_asset(7), dossiers_asset(8), dossiers_asset(7, SANDBOX)]
+    assert run_dag(dag_of("reads_groupe", ReadsGroupe, host=SANDBOX, outlets=outlets)).state == "success"
     assert consumers.woken() == {"on_sandbox"}
     consumers.clear()
     public = "https://demarche.numerique.gouv.fr/api/v2/graphql"
-    assert run_dag(dag_of("reads_groupe", ReadsGroupe, host=public)).state == "success"
+    assert run_dag(dag_of("reads_groupe", ReadsGroupe, host=public, outlets=outlets)).state == "success"
     assert consumers.woken() == {"on_groupe"}

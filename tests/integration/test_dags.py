@@ -3,49 +3,19 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
-from typing import Any
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from ds_provider.api import retries
 from ds_provider.landing.rows import iter_rows
-from ds_provider.sandbox import Sandbox
+from tests.integration import test_on_new_dossiers, test_warehouse_dags
+from tests.integration.dag_files import DAGS, load, micros, midnight, shown
 
 pytestmark = pytest.mark.integration
 
-DAGS = Path(__file__).parents[2] / "dags"
-PARIS = ZoneInfo("Europe/Paris")
 EXPECTED = {"ds_groupes_fan_out", "ds_demarche_fan_out", "ds_backfill_by_deposit_date"}
-
-
-def load(name: str) -> Any:
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(dag_folder=str(DAGS / f"{name}.py"), bundle_name="dags-folder")
-    assert not bag.import_errors
-    dag = bag.dags[name]
-    for task in dag.tasks:
-        # a retry would wait for minutes
-        task.retries = 0
-    return dag
-
-
-def midnight(day: str) -> datetime:
-    return datetime.fromisoformat(day).replace(tzinfo=PARIS)
-
-
-def micros(instant: datetime) -> int:
-    return round(instant.timestamp() * 1_000_000)
-
-
-def shown(sandbox: Sandbox, groupe: int, column: str, start: datetime, end: datetime) -> set[int]:
-    """The dossiers that the service shows in a group and window."""
-    every = sandbox.world.dossiers.values()
-    visible = (dossier for dossier in every if dossier.visible and dossier.groupe.number == groupe)
-    return {d.number for d in visible if micros(start) <= getattr(d, column) < micros(end)}
 
 
 def landed(zone: Path, groupe: int, stream: str, window: str = "*") -> list[int]:
@@ -53,8 +23,9 @@ def landed(zone: Path, groupe: int, stream: str, window: str = "*") -> list[int]
     return [row["number"] for path in manifests for row in iter_rows(path.as_uri())]
 
 
-def test_every_dag_is_run_here():
-    assert {path.stem for path in DAGS.glob("*.py")} == EXPECTED
+def test_every_dag_is_run_here_or_with_a_warehouse():
+    elsewhere = test_warehouse_dags.EXPECTED | test_on_new_dossiers.EXPECTED
+    assert {path.stem for path in DAGS.glob("*.py")} == EXPECTED | elsewhere
 
 
 def test_a_day_of_several_groups_lands(sandbox, connection, run_dag, tmp_path):

@@ -1,4 +1,4 @@
-"""The demo plays its days in a real Airflow with scheduler and triggerer, and the token is nowhere afterwards."""
+"""The demo plays its days in a real Airflow: the tables end as the service's lists, and the token is nowhere."""
 
 from __future__ import annotations
 
@@ -13,18 +13,20 @@ from pathlib import Path
 import pytest
 
 from ds_provider.sandbox import Sandbox
+from scripts.demo.tables import ANSWERS
 
 pytestmark = pytest.mark.integration
 
 CHECKOUT = Path(__file__).parents[2]
 HOME = CHECKOUT / ".airflow" / "demo"
-ROW = re.compile(r"^(\d{4}-\d\d-\d\d) +(\d+) +(\d+) +(\d+) +(\d+) +(\d+) +[\d.]+  groupe-", re.MULTILINE)
+DAYS = 2
+ROW = re.compile(r"^\d{4}-\d\d-\d\d \w+" + 6 * r" +(\d+)" + r" +[\d.]+(  reconciled)?$", re.MULTILINE)
 
 
 @pytest.fixture(scope="module")
 def demo() -> str:
-    command = [sys.executable, str(CHECKOUT / "scripts" / "demo.py"), "--days", "2"]
-    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400)
+    command = [sys.executable, "-m", "scripts.demo", "--days", str(DAYS)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=400, cwd=CHECKOUT)
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 
@@ -35,12 +37,21 @@ def forms_of(token: str) -> set[bytes]:
     return {plain, plain.rstrip(b"="), urllib.parse.quote(token).encode(), base64.b64encode(plain), secret}
 
 
-def test_the_demo_shows_each_group_on_each_day(demo):
+def test_the_days_end_without_drift(demo):
     rows = ROW.findall(demo)
-    assert len({day for day, *_ in rows}) == 2
-    assert len({groupe for _, groupe, *_ in rows}) == 3
-    assert len(rows) == 6
-    assert sum(int(dossiers) for _, _, dossiers, *_ in rows) > 0
+    assert len(rows) == DAYS
+    assert all(int(read) > 0 and int(dossiers) > 300 for read, dossiers, *_ in rows)
+    *_, drift, reconciled = rows[-1]
+    assert (drift, reconciled.strip()) == ("0", "reconciled")
+    assert re.search(r"^drift: 0 of [1-9]\d\d dossiers$", demo, re.MULTILINE)
+
+
+def test_the_tables_are_counted_and_asked(demo):
+    counts = dict(re.findall(r"^(\w+) +(\d+)$", demo, re.MULTILINE))
+    assert int(counts["dossiers"]) > 300
+    assert int(counts["champs"]) > 10 * int(counts["dossiers"])
+    for question in ANSWERS:
+        assert re.search(rf"^{re.escape(question)}:\n\w.*\n *\w", demo, re.MULTILINE)
     assert "For the real service" in demo
 
 
@@ -48,7 +59,7 @@ def test_the_token_is_nowhere_afterwards(demo):
     with Sandbox(seed=7) as sandbox:
         forms = forms_of(sandbox.token)
     files = [path for path in HOME.rglob("*") if path.is_file()]
-    assert HOME / "airflow.db" in files
+    assert {HOME / "airflow.db", HOME / "ds_warehouse.duckdb"} <= set(files)
     assert len([path for path in files if path.suffix == ".log"]) > 6
     for path in files:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()

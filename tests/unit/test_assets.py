@@ -8,7 +8,7 @@ import sys
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from airflow.sdk import Asset
+from airflow.sdk import Asset, AssetAlias
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -102,7 +102,7 @@ def test_every_table_has_an_asset_but_those_of_the_books() -> None:
 def test_ours_are_told_from_others() -> None:
     assert is_ours(table_asset("avis"))
     assert is_ours(dossiers_asset(3))
-    for other in (Asset("ds"), Asset("dossiers"), Asset("s3://ds/dossiers"), assets.TABLES_ALIAS, "ds://x/y"):
+    for other in (Asset("ds"), Asset("dossiers"), Asset("s3://ds/dossiers"), AssetAlias("ds"), "ds://x/y"):
         assert not is_ours(other)
 
 

@@ -12,7 +12,7 @@ from airflow.sdk.execution_time.context import OutletEventAccessors
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.assets import GROUPES_ALIAS, TABLES_ALIAS, deleted_dossiers_asset, dossiers_asset, table_asset
+from ds_provider.assets import deleted_dossiers_asset, dossiers_asset, table_asset
 from ds_provider.operators.asset_events import (
     Change,
     advance_loaded_upto,
@@ -33,7 +33,7 @@ NIGHT = ("2026-11-01T00:00:00+00:00", "2026-11-02T00:00:00+00:00")
 class Loading(BaseOperator):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        declare(self, TABLES_ALIAS, [DOSSIERS, CHAMPS])
+        declare(self, [DOSSIERS, CHAMPS])
 
 
 class Store(dict):
@@ -42,60 +42,57 @@ class Store(dict):
 
 
 def told(operator, *changes):
-    """What Airflow is given at the end of a task: the events of concrete outlets, those of the alias, the outlets."""
+    """What Airflow is given at the end of a task: the events of the outlets that are left."""
     events = OutletEventAccessors()
-    emit(operator, {"outlet_events": events}, TABLES_ALIAS, changes)
-    outlets = [outlet for outlet in operator.outlets if isinstance(outlet, Asset)]
-    through_alias = {event.dest_asset_key.uri: event.extra for event in events[TABLES_ALIAS].asset_alias_events}
-    return {asset.uri: events[asset].extra for asset in outlets}, through_alias
+    emit(operator, {"outlet_events": events}, changes)
+    return {asset.uri: events[asset].extra for asset in operator.outlets}
 
 
 def test_an_operator_declares_what_it_may_change_besides_what_its_user_gives():
-    assert Loading(task_id="t").outlets == [DOSSIERS, CHAMPS, TABLES_ALIAS]
-    assert Loading(task_id="t", outlets=[MINE]).outlets == [MINE, DOSSIERS, CHAMPS, TABLES_ALIAS]
-    assert Loading(task_id="t", outlets=MINE).outlets == [MINE, DOSSIERS, CHAMPS, TABLES_ALIAS]
+    assert Loading(task_id="t").outlets == [DOSSIERS, CHAMPS]
+    assert Loading(task_id="t", outlets=[MINE]).outlets == [MINE, DOSSIERS, CHAMPS]
+    assert Loading(task_id="t", outlets=MINE).outlets == [MINE, DOSSIERS, CHAMPS]
 
 
 def test_an_asset_that_the_user_gives_too_is_there_once():
     given_by_user = Asset(DOSSIERS.uri, extra={"owner": "us"})
-    assert Loading(task_id="t", outlets=[given_by_user]).outlets == [given_by_user, CHAMPS, TABLES_ALIAS]
+    assert Loading(task_id="t", outlets=[given_by_user]).outlets == [given_by_user, CHAMPS]
 
 
 def test_what_changed_is_told_and_what_did_not_is_not():
-    concrete, through_alias = told(
-        Loading(task_id="t"), (DOSSIERS, Change(3, groupes=2, window=NIGHT)), (CHAMPS, Change(0)), (WIDE, Change(3))
-    )
+    changes = (DOSSIERS, Change(3, groupes=2, window=NIGHT)), (CHAMPS, Change(0))
     extra = {"rows": 3, "erased": 0, "groupes_instructeurs": 2, "window": list(NIGHT)}
-    assert concrete == {DOSSIERS.uri: extra}
-    assert through_alias == {WIDE.uri: {"rows": 3, "erased": 0, "groupes_instructeurs": 1, "window": None}}
+    assert told(Loading(task_id="t"), *changes) == {DOSSIERS.uri: extra}
+
+
+def test_what_nobody_asked_for_is_not_told_until_it_is_among_the_outlets():
+    assert told(Loading(task_id="t"), (WIDE, Change(3))) == {}
+    assert list(told(Loading(task_id="t", outlets=[WIDE]), (WIDE, Change(3)))) == [WIDE.uri]
 
 
 def test_where_nothing_came_only_the_users_own_asset_is_told():
-    concrete, through_alias = told(Loading(task_id="t", outlets=[MINE]), (DOSSIERS, Change(0)), (WIDE, Change(0)))
-    assert concrete == {MINE.uri: {}}
-    assert through_alias == {}
+    assert told(Loading(task_id="t", outlets=[MINE]), (DOSSIERS, Change(0))) == {MINE.uri: {}}
 
 
 def test_an_erased_dossier_is_a_change():
-    concrete, _ = told(Loading(task_id="t"), (DOSSIERS, Change(0, erased=1)))
-    assert concrete[DOSSIERS.uri]["erased"] == 1
+    assert told(Loading(task_id="t"), (DOSSIERS, Change(0, erased=1)))[DOSSIERS.uri]["erased"] == 1
 
 
 def test_the_next_try_of_the_same_operator_has_its_outlets_again():
     operator = Loading(task_id="t")
     running = operator.prepare_for_execution()
     told(running, (DOSSIERS, Change(0)))
-    assert running.outlets == [TABLES_ALIAS]
-    assert operator.outlets == [DOSSIERS, CHAMPS, TABLES_ALIAS]
+    assert running.outlets == []
+    assert operator.outlets == [DOSSIERS, CHAMPS]
 
 
 def test_another_service_than_the_one_that_was_declared_is_not_told_as_it():
     operator = BaseOperator(task_id="t", outlets=[dossiers_asset(7)])
-    declare(operator, TABLES_ALIAS)
-    sandbox = dossiers_asset(7, "http://127.0.0.1:9999")
-    concrete, through_alias = told(operator, (sandbox, Change(5)))
-    assert concrete == {}
-    assert list(through_alias) == [sandbox.uri]
+    assert told(operator, (dossiers_asset(7, "http://127.0.0.1:9999"), Change(5))) == {}
+
+
+def test_called_by_hand_a_task_tells_nobody():
+    emit(Loading(task_id="t"), {}, [(DOSSIERS, Change(1))])
 
 
 def test_readings_tell_of_their_groups():
@@ -168,12 +165,3 @@ def test_how_far_a_group_is_loaded_only_moves_forward(instants):
 def test_a_task_without_the_asset_among_its_outlets_remembers_nothing_and_goes_on(context):
     assert loaded_upto(context, DOSSIERS, 7) is None
     advance_loaded_upto(context, DOSSIERS, {7: pendulum.now("UTC")})
-
-
-def test_a_group_may_be_told_through_its_alias():
-    operator = BaseOperator(task_id="t")
-    declare(operator, GROUPES_ALIAS)
-    events = OutletEventAccessors()
-    emit(operator, {"outlet_events": events}, GROUPES_ALIAS, [(dossiers_asset(7), Change(1))])
-    (event,) = events[GROUPES_ALIAS].asset_alias_events
-    assert event.dest_asset_key.uri == dossiers_asset(7).uri

@@ -1,0 +1,94 @@
+"""What the warehouse holds, and what a team would ask it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import duckdb
+
+from ds_provider.hooks.warehouse import DATASET
+from ds_provider.warehouse.destinations import duckdb_file
+from ds_provider.warehouse.store import Warehouse
+
+NAMES = """
+    select table_name from information_schema.tables
+    where table_schema = ? and not starts_with(table_name, '_dlt') order by table_name
+"""
+STANDING = f"""
+    select count(*) filter (deletion_stage is null), count(*) filter (deletion_stage = 'pending'),
+        (select count(*) from {DATASET}.deleted_dossiers where stage = 'deleted'),
+        (select count(*) from {DATASET}.deleted_dossiers where stage = 'vanished')
+    from {DATASET}.dossiers
+"""
+READ = f"select coalesce(sum(rows), 0) from {DATASET}.loads where stream = 'dossiers' and loaded_at >= ?"
+
+ANSWERS = {
+    "Dossiers by group and state": """
+        pivot (from {dataset}.dossiers where deletion_stage is null)
+        on state using count(*) group by groupe_instructeur_number order by groupe_instructeur_number
+    """,
+    "Days from deposit to decision, by month of decision": """
+        select strftime(date_traitement at time zone 'Europe/Paris', '%Y-%m') as "month", count(*) as decisions,
+            round(median(epoch(date_traitement - date_depot)) / 86400, 1) as median_days
+        from {dataset}.dossiers where date_traitement is not null group by all order by "month"
+    """,
+    "Drop-out: deleted by month, and how many of these before their instruction": """
+        select strftime(date_supression at time zone 'Europe/Paris', '%Y-%m') as "month", count(*) as deleted,
+            count(*) filter (state = 'en_construction') as before_instruction
+        from {dataset}.deleted_dossiers where stage <> 'vanished' group by all order by "month"
+    """,
+    "A champ, in the wide table: how the chosen sectors fare": """
+        select coalesce(filiere, '(none)') as filiere, count(*) as dossiers,
+            count(*) filter (state = 'accepte') as accepted
+        from {dataset}.demarche_{demarche} join {dataset}.dossiers on dossier_number = number
+        group by all order by dossiers desc, filiere
+    """,
+}
+
+
+@contextmanager
+def opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
+    """The DuckDB file, while no task has it open."""
+    turn = Warehouse(duckdb_file(database), DATASET, database.parent / "looking").locked()
+    with turn, closing(duckdb.connect(str(database), read_only=True)) as warehouse:
+        yield warehouse
+
+
+def standing(warehouse: duckdb.DuckDBPyConnection, since: datetime) -> tuple[int, ...]:
+    """Dossiers that were read since; those that are shown, pending, deleted and vanished."""
+    return *_one(warehouse, READ, since), *_one(warehouse, STANDING)
+
+
+def counts(warehouse: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
+    """The tables, and how many rows each has."""
+    names = warehouse.execute(NAMES, [DATASET]).fetchall()
+    return [(name, _one(warehouse, f"select count(*) from {DATASET}.{name}")[0]) for (name,) in names]
+
+
+def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> tuple[Any, ...]:
+    (row,) = warehouse.execute(sql, list(values)).fetchall()
+    return tuple(row)
+
+
+def answer(warehouse: duckdb.DuckDBPyConnection, sql: str, demarche: int) -> tuple[list[str], list[Any]]:
+    """The columns and rows of an answer."""
+    result = warehouse.execute(sql.format(dataset=DATASET, demarche=demarche))
+    return [column[0] for column in result.description], result.fetchall()
+
+
+def laid_out(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
+    """A table as text, numbers to the right."""
+    lines = [[str("" if cell is None else cell) for cell in row] for row in (heading, *rows)]
+    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
+    numeric = [all(isinstance(cell, int | float) for cell in column) for column in zip(*rows, strict=True)]
+    return "\n".join(
+        "  ".join(
+            cell.rjust(width) if right else cell.ljust(width)
+            for cell, width, right in zip(line, widths, numeric, strict=True)
+        ).rstrip()
+        for line in lines
+    )

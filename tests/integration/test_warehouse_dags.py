@@ -1,0 +1,138 @@
+"""The warehouse's DAGs in ``dags/``, run in a real Airflow against the sandbox: tables end as the service's lists."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pytest
+
+from ds_provider.api import retries
+from ds_provider.hooks.warehouse import DATASET
+from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.control import truth
+from scripts.demo.drift import drift
+from tests.integration.dag_files import load, midnight, shown
+
+pytestmark = pytest.mark.integration
+
+EXPECTED = {"ds_warehouse_daily", "ds_warehouse_hourly", "ds_warehouse_backfill"}
+SUNDAY = midnight("2026-11-22")
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+LOOKBACK = timedelta(minutes=5)
+
+
+@pytest.fixture
+def sandbox() -> Iterator[Sandbox]:
+    with Sandbox(seed=5, groupes=3, dossiers=30, now=SUNDAY - 3 * DAY, rate_limit=0) as running:
+        yield running
+
+
+@pytest.fixture
+def run(sandbox, connection, run_dag, tmp_path, monkeypatch) -> Any:
+    """Runs a DAG of the warehouse, with a folder of the test as Airflow's home."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
+    conf = {"demarche": sandbox.demarche, "destination": (tmp_path / "landing").as_uri()}
+
+    def run(name: str, at: datetime, **more: Any) -> dict[str, str]:
+        """The states of its tasks, and of the run itself under the DAG's name."""
+        dag_run = run_dag(load(name), logical_date=at, run_conf=conf | more)
+        return states_of(dag_run) | {name: str(dag_run.state)}
+
+    return run
+
+
+def states_of(dag_run: Any) -> dict[str, str]:
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(TaskInstance).where(TaskInstance.run_id == dag_run.run_id)
+        return {task.task_id: str(task.state) for task in session.scalars(query)}
+
+
+def opened(home: Path) -> Any:
+    return closing(duckdb.connect(str(home / "ds_warehouse.duckdb"), read_only=True))
+
+
+def drifted(sandbox: Sandbox, home: Path) -> dict[int, str]:
+    with opened(home) as warehouse:
+        return drift(truth(sandbox.state), warehouse)
+
+
+def held(home: Path) -> list[int]:
+    with opened(home) as warehouse:
+        return [number for (number,) in warehouse.execute(f"select number from {DATASET}.dossiers").fetchall()]
+
+
+def in_window(sandbox: Sandbox, column: str, start: datetime, end: datetime) -> set[int]:
+    return {number for groupe in sandbox.groupes for number in shown(sandbox, groupe, column, start, end)}
+
+
+def test_days_end_as_the_service_shows_though_one_was_missed(run, sandbox, tmp_path):
+    for month in ("2026-09-01", "2026-10-01", "2026-11-01", "2026-12-01"):
+        assert run("ds_warehouse_backfill", midnight(month))["ds_warehouse_backfill"] == "success"
+    states = run("ds_warehouse_daily", SUNDAY - 3 * DAY)
+    assert states["ds_warehouse_daily"] == "success"
+    assert (states["reconcile"], states["prune"], states["failed"]) == ("skipped", "success", "skipped")
+    assert drifted(sandbox, tmp_path) == {}
+
+    # two days go by, and the first of them is not read
+    sandbox.clock.move_to(SUNDAY)
+    assert in_window(sandbox, "updated_at", SUNDAY - 3 * DAY, SUNDAY - DAY)
+    states = run("ds_warehouse_daily", SUNDAY)
+    assert states["ds_warehouse_daily"] == "success"
+    assert states["reconcile"] == "success"
+    assert drifted(sandbox, tmp_path) == {}
+
+
+def test_what_one_group_cannot_give_leaves_all_others_and_no_green_run(run, sandbox, tmp_path):
+    window = SUNDAY - 4 * DAY, SUNDAY - 3 * DAY
+    poison = min(shown(sandbox, sandbox.groupes[0], "updated_at", *window))
+    sandbox.faults.set({"poison": {"numbers": [poison]}})
+    states = run("ds_warehouse_daily", window[1], groupes_per_task=2)
+    assert states["ds_warehouse_daily"] == "failed"
+    assert (states["load"], states["failed"]) == ("success", "failed")
+    expected = in_window(sandbox, "updated_at", window[0] - LOOKBACK, window[1])
+    assert sorted(held(tmp_path)) == sorted(expected - {poison})
+
+    sandbox.faults.clear()
+    states = run("ds_warehouse_daily", window[1] + timedelta(seconds=1), groupes_per_task=2)
+    assert states["ds_warehouse_daily"] == "success"
+    assert poison in held(tmp_path)
+
+
+def test_a_demarche_that_cannot_be_read_leaves_no_green_run(run, sandbox):
+    states = run("ds_warehouse_daily", SUNDAY - 3 * DAY, demarche=sandbox.other_demarche)
+    assert states["ds_warehouse_daily"] == "failed"
+    assert (states["groupes"], states["dossiers"]) == ("failed", "upstream_failed")
+
+
+def test_an_idle_hour_costs_two_requests_and_a_busy_one_is_loaded(run, sandbox, tmp_path):
+    now = SUNDAY - 3 * DAY
+    ends = [now - n * HOUR for n in range(72)]
+    changed = {end: in_window(sandbox, "updated_at", end - HOUR - LOOKBACK, end) for end in ends}
+    idle = next(end for end in ends if not changed[end])
+    busy = max(ends, key=lambda end: len(changed[end]))
+
+    before = len(sandbox.requests)
+    assert run("ds_warehouse_hourly", idle)["ds_warehouse_hourly"] == "success"
+    assert len(sandbox.requests) - before == 2
+
+    assert run("ds_warehouse_hourly", busy)["ds_warehouse_hourly"] == "success"
+    assert sorted(held(tmp_path)) == sorted(changed[busy])
+    assert changed[busy]
+
+
+def test_months_that_are_loaded_twice_are_there_once(run, sandbox, tmp_path):
+    for month in ("2026-11-01", "2026-10-01", "2026-11-01"):
+        at = midnight(month) + timedelta(seconds=len(list(tmp_path.glob("**/manifest.json"))))
+        assert run("ds_warehouse_backfill", at)["ds_warehouse_backfill"] == "success"
+    expected = in_window(sandbox, "depose_at", midnight("2026-09-01"), midnight("2026-11-01"))
+    assert sorted(held(tmp_path)) == sorted(expected)
