@@ -35,8 +35,8 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'
 	@touch $@
 
-test: $(INSTALLED) ## run the tests, those without a database first
-	$(BIN)/pytest --basetemp='$(TMPDIR)/pytest' $(wildcard tests/unit tests/integration)
+test: $(INSTALLED) ## run the tests, on all cores
+	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --basetemp='$(TMPDIR)/pytest' $(wildcard tests/unit tests/integration)
 
 lint: $(INSTALLED) ## check style and format
 	$(BIN)/ruff check .
