@@ -148,23 +148,25 @@ class DSReconcileOperator(LandingOperator):
         from ds_provider.warehouse.reconciling import compare, held_dossiers
 
         policy = self._policy()
+        began = datetime.now(timezone.utc)
         held = held_dossiers(warehouse)
         shown, requests = self._sweep(groupes)
         differences = compare(shown, held, frozenset(groupes))
 
-        groupes_left = {held[number].groupe for number in differences.absent}
-        deletions, failure = self._try_to_land(context, {number: deletions_of(number) for number in groupes_left})
+        # a dossier may have moved before it was hidden: the lists of all groups tell
+        deletions, failure = self._try_to_land(
+            context, {number: deletions_of(number) for number in groupes} if differences.absent else {}
+        )
         deleted = read_all(manifests_in(deletions)).deleted_numbers()
-        # of a group whose deletions could not be read, nothing says that a dossier is in none of the lists
-        told_of = {summary["groupe_instructeur_number"] for summary in deletions}
-        lost = {number for number in differences.absent - deleted if held[number].groupe in told_of}
+        # where a list could not be read, nothing says that a dossier is in none of them
+        lost = set[int]() if failure else differences.absent - deleted
         gone, unreadable = set[int](), set[int]()
         groupe_of = {number: shown[number].groupe for number in differences.to_read}
         groupe_of |= {number: held[number].groupe for number in lost}
         dossiers, failure_of_dossiers = self._try_to_land(context, self._rereadings(groupe_of, gone, unreadable))
 
-        now = datetime.now(timezone.utc)
-        vanished = [_vanished(number, held[number], now) for number in sorted(lost & gone)]
+        # what is loaded meanwhile was read later than that, and is there
+        vanished = [_vanished(number, held[number], began) for number in sorted(lost & gone)]
         readings = read_all(manifests_in([deletions, dossiers]))
         report = load(warehouse, readings, policy, vanished=vanished)
         self.loaded = warehouse, readings, report
@@ -248,8 +250,8 @@ class DSReconcileOperator(LandingOperator):
         return extract
 
 
-def _vanished(number: int, held: Sight, now: datetime) -> Tombstone:
+def _vanished(number: int, held: Sight, seen: datetime) -> Tombstone:
     from ds_provider.warehouse.readings import microseconds
     from ds_provider.warehouse.tombstones import VANISHED, Tombstone
 
-    return Tombstone(number, held.groupe, held.state, None, None, VANISHED, microseconds(now))
+    return Tombstone(number, held.groupe, held.state, None, None, VANISHED, microseconds(seen))

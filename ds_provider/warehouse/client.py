@@ -42,12 +42,12 @@ class Client:
         self._sql.execute_sql(sql)
 
     def table_names(self) -> set[str]:
-        """All tables of the dataset, dlt's own included. Some databases tell them in capitals."""
+        """All tables of the dataset, dlt's own included, and no view. Some databases tell them in capitals."""
         # ClickHouse has no datasets: there, a table's name begins with it
         catalog, dataset, (blank,) = self._sql._get_information_schema_components("_")
         told: dict[str, str | None] = {"table_catalog": catalog, "table_schema": dataset}
         known = {column: value for column, value in told.items() if value is not None}
-        condition = " AND ".join(f"{column} = %s" for column in known)
+        condition = " AND ".join(["table_type = 'BASE TABLE'", *(f"{column} = %s" for column in known)])
         tables = self._sql._qualify_info_schema_table_name("TABLES")
         rows = self._sql.execute_sql(f"SELECT table_name FROM {tables} WHERE {condition}", *known.values())
         return {str(name).removeprefix(blank[:-1]).lower() for (name,) in rows or ()}

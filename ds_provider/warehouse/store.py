@@ -132,6 +132,14 @@ class Warehouse:
         with self._errors("read"), self._client() as client:
             return {name for name in client.table_names() if not name.startswith(_DLT_OWN)}
 
+    def columns_of(self, name: str) -> set[str]:
+        """The columns that a table has; none where it does not exist.
+
+        :raises DSWarehouseError: if the database cannot be read.
+        """
+        with self._errors("read"), self._client() as client:
+            return client.columns_of(name)
+
     def create_indexes(self, tables: Iterable[Table]) -> None:
         """Index the first column of each table's key where that is of use, which is in Postgres.
 

@@ -1,33 +1,38 @@
-"""A load that was killed, told by a mark that only one that comes to its end removes.
+"""What a load finds in the dataset before it begins: tables of others, and what a load that was killed has left.
 
 What belongs to dossiers is written before the dossiers are. A load that ends in between leaves the belongings of
 dossiers that are not there, and whatever is erased is erased by the dossiers that are: if these are deleted before they
-are loaded again, what is known of them would stay for ever. So the next load removes what belongs to no dossier.
+are loaded again, what is known of them would stay for ever. So a load leaves a mark that it removes at its end, and one
+that finds a mark removes what belongs to no dossier.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+import re
+from collections.abc import Collection, Iterator
 
 import pyarrow as pa
 
+from ds_provider.exceptions import DSWarehouseError
 from ds_provider.tables import building
-from ds_provider.tables.schemas import DOSSIERS, LOADS, OF_DOSSIERS, Table
+from ds_provider.tables.schemas import DOSSIERS, ERASED, LOADS, OF_DOSSIERS, TABLES, Table
 from ds_provider.warehouse.store import Warehouse
 
 _MARK = ("", "unfinished")
-_WIDE = "demarche_"
+_OF_DOSSIERS = {table.name for table in OF_DOSSIERS}
+_WIDE = re.compile(r"demarche_[0-9]+(_[a-z0-9_]+)?")
 
 
 def begin(warehouse: Warehouse) -> None:
     """Clear away what an unfinished load left, and mark this one.
 
-    :raises DSWarehouseError: if the database refuses.
+    :raises DSWarehouseError: if the database refuses, or the dataset has tables of others under our names.
     """
     names = warehouse.table_names()
     manifest, generation = _MARK
     if LOADS.name not in names:
         # nothing was ever loaded to its end
+        _refuse_others(warehouse, names)
         _remove_orphans(warehouse, names)
         return
     if warehouse.read(LOADS, ["generation"], f"generation = '{generation}'").num_rows:
@@ -41,8 +46,18 @@ def mark_removed() -> tuple[Table, pa.Table]:
     return LOADS, building.erasers(LOADS, [_MARK])
 
 
-def _remove_orphans(warehouse: Warehouse, names: Iterable[str]) -> None:
-    for name in _tables_of_dossiers(names):
+def _refuse_others(warehouse: Warehouse, names: Collection[str]) -> None:
+    ours = (table.name for table in TABLES if table.name in names)
+    others = [name for name in ours if ERASED not in warehouse.columns_of(name)]
+    if others:
+        raise DSWarehouseError(
+            f"{warehouse} has tables of its own under the names {', '.join(others)}: give dataset the name of a schema "
+            "that is for these tables alone"
+        )
+
+
+def _remove_orphans(warehouse: Warehouse, names: Collection[str]) -> None:
+    for name in _tables_of_dossiers(warehouse, names):
         orphans = f"DELETE FROM {warehouse.qualified(name)}"
         if DOSSIERS.name in names:
             dossiers = warehouse.qualified(DOSSIERS.name)
@@ -50,7 +65,8 @@ def _remove_orphans(warehouse: Warehouse, names: Iterable[str]) -> None:
         warehouse.execute(orphans)
 
 
-def _tables_of_dossiers(names: Iterable[str]) -> Iterator[str]:
-    """Those that exist. The wide ones by their names: of one that was just made nothing else may be known."""
-    long = {table.name for table in OF_DOSSIERS}
-    return (name for name in sorted(names) if name in long or name.startswith(_WIDE))
+def _tables_of_dossiers(warehouse: Warehouse, names: Collection[str]) -> Iterator[str]:
+    """Those that exist. The wide ones by what they look like: of one that was just made nothing else may be known."""
+    for name in sorted(names):
+        if name in _OF_DOSSIERS or (_WIDE.fullmatch(name) and {"dossier_number", ERASED} <= warehouse.columns_of(name)):
+            yield name

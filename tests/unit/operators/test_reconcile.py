@@ -195,7 +195,7 @@ def test_a_sweep_that_ends_half_way_is_an_error_and_nothing_is_touched(loaded, h
 
 
 @pytest.mark.parametrize("connection", ["deletedDossiers", "pendingDeletedDossiers"])
-def test_where_deletions_cannot_be_read_nothing_of_that_group_is_flagged(connection, loaded, hooks, destination):
+def test_where_deletions_cannot_be_read_nothing_is_flagged_as_vanished(connection, loaded, hooks, destination):
     loaded.delete(700)
     loaded.hide(701)
     loaded.expire(800)
@@ -204,11 +204,18 @@ def test_where_deletions_cannot_be_read_nothing_of_that_group_is_flagged(connect
     with pytest.raises(DSGroupesFailedError) as caught:
         reconcile(destination)
     assert set(caught.value.failures) == {7}
-    assert stages(hooks) == {800: "vanished"}
+    assert stages(hooks) == {}
     assert 890 in unflagged(hooks)
     loaded.service.failures.clear()
-    assert found(reconcile(destination)) == {"hidden": 2}
+    assert found(reconcile(destination)) == {"hidden": 2, "vanished": 1}
     assert stages(hooks) == {700: "deleted", 701: "pending", 800: "vanished"}
+
+
+def test_a_dossier_that_moved_before_it_was_hidden_has_not_vanished(loaded, hooks, destination):
+    loaded.show(700, 8)
+    loaded.hide(700)
+    assert found(reconcile(destination)) == {"hidden": 1}
+    assert stages(hooks) == {700: "pending"}
 
 
 def test_a_dossier_that_cannot_be_read_is_named_once_all_others_are_mended(loaded, hooks, destination):

@@ -112,6 +112,9 @@ class QuickWarehouse:
     def table_names(self) -> set[str]:
         return set(self._tables)
 
+    def columns_of(self, name: str) -> set[str]:
+        return set(self._columns.get(name, ()))
+
     def create_indexes(self, tables: Iterable[Table]) -> None:
         pass
 
