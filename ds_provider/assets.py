@@ -87,11 +87,11 @@ def table_asset(table: str, *, warehouse_conn_id: str | None = None, dataset: st
     :raises DSConfigurationError: naming the parameter that cannot work: a DAG would wait for ever for a table that
         there is not.
     """
-    if table not in TABLES and not _WIDE_TABLE.fullmatch(table):
+    if table not in TABLES and not _is(_WIDE_TABLE, table):
         raise DSConfigurationError(
             f"table must be one of {', '.join(TABLES)}, or a wide one such as demarche_12345: got {table!r}"
         )
-    if not _DATASET.fullmatch(dataset):
+    if not _is(_DATASET, dataset):
         raise DSConfigurationError(f"dataset must be the name of a database schema: got {dataset!r}")
     warehouse = quote(warehouse_conn_id, safe="") if warehouse_conn_id else _EMBEDDED
     return _asset(f"{_TABLE_SCHEME}://{warehouse}/{dataset}/{table}")
@@ -108,9 +108,13 @@ def _groupe_asset(number: int | str, host: str, stream: str) -> Asset:
     return _asset(f"{_GROUPE_SCHEME}://{_netloc(host)}/groupes-instructeurs/{number}/{stream}")
 
 
-def _netloc(host: str) -> str:
+def _is(pattern: re.Pattern[str], value: object) -> bool:
+    return isinstance(value, str) and bool(pattern.fullmatch(value))
+
+
+def _netloc(host: object) -> str:
     """The host and, where it is not the scheme's own, the port."""
-    scheme, _, rest = host.strip().lower().rpartition("://")
+    scheme, _, rest = host.strip().lower().rpartition("://") if isinstance(host, str) else ("", "", "")
     netloc = rest.split("/")[0].removesuffix(_DEFAULT_PORT[scheme or "https"]) if scheme in ("", *_DEFAULT_PORT) else ""
     if not _NETLOC.fullmatch(netloc):
         # not shown: a token may have been pasted there

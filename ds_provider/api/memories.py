@@ -34,8 +34,14 @@ def mark(number: int, date: datetime) -> Mark:
 
 
 def moment(seconds: int) -> pendulum.DateTime:
-    """The instant of a mark, in UTC."""
-    return pendulum.from_timestamp(seconds)
+    """The instant of a mark, in UTC.
+
+    :raises DSConfigurationError: if no calendar has it, so that somebody else wrote it.
+    """
+    try:
+        return pendulum.from_timestamp(seconds)
+    except (ValueError, OverflowError, OSError):
+        raise _foreign() from None
 
 
 @dataclass(frozen=True)
@@ -76,6 +82,7 @@ class Memory:
         """
         match value:
             case {"since": int(since), "marks": str(text)}:
+                moment(since)
                 return cls(since, frozenset(unpack(text)))
         raise _foreign()
 
@@ -110,6 +117,8 @@ def unpack(text: str) -> list[Mark]:
     for more, later in zip(values[:half], values[half:], strict=True):
         number, date = number + more, date + _unzigzag(later)
         marks.append((number, date))
+    for extreme in (min, max):
+        moment(extreme((date for _, date in marks), default=BEGINNING))
     return marks
 
 

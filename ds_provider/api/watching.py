@@ -97,8 +97,10 @@ class Finding(msgspec.Struct, frozen=True):
         """
         try:
             finding = msgspec.json.decode(msgspec.json.encode(value), type=cls)
-        except (msgspec.MsgspecError, TypeError):
+        except (msgspec.MsgspecError, TypeError, OverflowError):
             raise DSConfigurationError("the event holds no finding of this provider's triggers") from None
+        for seconds in (*finding.newest.values(), finding.looked_at):
+            moment(seconds)
         for groupe, streams in finding.groupes.items():
             for stream in streams:
                 finding.marks(groupe, stream)
@@ -106,6 +108,32 @@ class Finding(msgspec.Struct, frozen=True):
 
 
 Outcome = Finding | DSError | None
+
+
+@dataclass(frozen=True)
+class Seen:
+    """What a look showed of a watch's groups.
+
+    :param finding: of those that have enough; none where none has.
+    :param errors: of those that did not answer.
+    """
+
+    finding: Finding | None = None
+    errors: Mapping[int, DSError] = field(default_factory=dict)
+
+    @property
+    def outcome(self) -> Outcome:
+        """For who waits for all of the groups: nothing yet, enough, or why it cannot be told."""
+        error = gravest(self.errors.values())
+        # access that is lost is not to hide behind what other groups hold
+        if error and not isinstance(error, DSTransientError):
+            return error
+        return self.finding or error
+
+
+def gravest(errors: Iterable[DSError]) -> DSError | None:
+    """The first that does not pass by itself, or the first."""
+    return min(errors, key=lambda error: isinstance(error, DSTransientError), default=None)
 
 
 @dataclass(eq=False)
@@ -149,8 +177,8 @@ class _Search:
         return (mark(row.number, row.date(self.column)) for row in self.fresh)
 
 
-def survey(watches: Mapping[K, Watch]) -> Flow[dict[K, Outcome]]:
-    """The flow that gives, once, what each watch found: nothing yet, enough, or why it cannot be told."""
+def survey(watches: Mapping[K, Watch]) -> Flow[dict[K, Seen]]:
+    """The flow that gives, once, what each watch found."""
     searches = {
         key: {
             groupe: [_Search(watched, _question(watched, watch.min_count)) for watched in lists]
@@ -170,15 +198,14 @@ def _run(searches: Sequence[_Search]) -> Step[None]:
             search.take(answers)
 
 
-def _judge(watch: Watch, groupes: Mapping[int, Sequence[_Search]]) -> Outcome:
-    errors = [search.error for searches in groupes.values() for search in searches if search.error]
-    # access that is lost is not to hide behind what other groups hold
-    if lasting := [error for error in errors if not isinstance(error, DSTransientError)]:
-        return lasting[0]
+def _judge(watch: Watch, groupes: Mapping[int, Sequence[_Search]]) -> Seen:
+    errors = {
+        groupe: error
+        for groupe, searches in groupes.items()
+        if (error := gravest(search.error for search in searches if search.error))
+    }
     enough = {groupe: searches for groupe, searches in groupes.items() if _has_enough(searches, watch.min_count)}
-    if enough:
-        return _finding(enough)
-    return errors[0] if errors else None
+    return Seen(_finding(enough) if enough else None, errors)
 
 
 def _has_enough(searches: Sequence[_Search], min_count: int) -> bool:
@@ -202,17 +229,14 @@ def _finding(groupes: Mapping[int, Sequence[_Search]]) -> Finding:
     )
 
 
-def baseline(lists: Mapping[K, List]) -> Flow[dict[K, Memory]]:
+def baseline(lists: Mapping[K, List]) -> Flow[dict[K, Memory | DSError]]:
     """The flow that gives, once, what each list holds by now, so that what comes later is known to be new.
 
-    :raises DSError: if one of them cannot be read.
+    Of a list that cannot be read it gives the error.
     """
     searches = {key: _Baseline(watched, _question(watched, LARGEST_PAGE)) for key, watched in lists.items()}
     yield from _run(list(searches.values()))
-    for search in searches.values():
-        if search.error:
-            raise search.error
-    yield {key: search.memory() for key, search in searches.items()}
+    yield {key: search.error or search.memory() for key, search in searches.items()}
 
 
 class _Baseline(_Search):

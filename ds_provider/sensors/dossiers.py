@@ -21,6 +21,7 @@ from ds_provider.api.watching import (
     Finding,
     List,
     baseline,
+    gravest,
     survey,
 )
 from ds_provider.api.windows import Column, Window, parse_instant
@@ -53,8 +54,8 @@ class _GroupeSensor(BaseSensorOperator):
     ds_conn_id: str
 
     def __init__(self, *, poke_interval: timedelta | float = POLL_INTERVAL_SECONDS, **kwargs: Any) -> None:
-        super().__init__(poke_interval=poke_interval, **kwargs)
-        check_poll_interval(self.poke_interval, "poke_interval")
+        seconds = poke_interval.total_seconds() if isinstance(poke_interval, timedelta) else poke_interval
+        super().__init__(poke_interval=check_poll_interval(seconds, "poke_interval"), **kwargs)
 
     def poke(self, context: Context) -> PokeReturnValue:
         """One look.
@@ -65,7 +66,7 @@ class _GroupeSensor(BaseSensorOperator):
         try:
             watch = self._trigger(context).watch
             with DSHook(self.ds_conn_id).client() as client:
-                outcome = client.result(survey({self.task_id: watch}))[self.task_id]
+                outcome = client.result(survey({self.task_id: watch}))[self.task_id].outcome
             if isinstance(outcome, DSError):
                 raise outcome
         except DSTransientError as error:
@@ -134,11 +135,14 @@ class DSDossierSensor(_GroupeSensor):
     With neither ``created_since`` nor ``updated_since`` all dossiers of the group count, for instance those that have
     reached a state. ``"watermark"`` in the place of either one means: since this sensor's last success, kept in the
     task's one asset outlet, the first time since ever. What is told once is not told again, but a dossier that changed
-    again is. A task that is tried again, or cleared, starts from where it first started.
+    again is. The watermark looks back five minutes behind the newest that was told of a group: a change that the
+    service commits later than that is not told. A task that is tried again, or cleared, starts from where it first
+    started.
 
     The XCom value: ``groupes_instructeurs``, the groups that have enough; ``numbers`` of their dossiers, at most the
-    newest thousand; their ``count``; ``more``, whether there are more than were counted; ``newest_created`` and
-    ``newest_updated``, ISO 8601.
+    newest thousand; their ``count``; ``more``, whether there are more than were counted: of each group, the newest
+    thousand or a few more are; ``newest_created`` and ``newest_updated``, ISO 8601. With the watermark, what is not
+    named, or not counted, is not told again.
 
     It is the same with ``mode="poke"``, ``mode="reschedule"`` and ``deferrable=True``. All deferred sensors of a
     connection with the same ``poke_interval`` share their requests, a hundred groups in each.
@@ -147,8 +151,8 @@ class DSDossierSensor(_GroupeSensor):
     :param min_count: how many dossiers, 1000 at most. (templated)
     :param state: only dossiers in that state: ``en_construction``, ``en_instruction``, ``accepte``, ``refuse``,
         ``sans_suite``. (templated)
-    :param created_since: only dossiers deposited then or later, ISO 8601 with a time zone, or ``"watermark"``.
-        (templated)
+    :param created_since: only dossiers deposited then or later, ISO 8601 with a time zone, or ``"watermark"``. One
+        that renders to nothing is an error. (templated)
     :param updated_since: only dossiers that changed then or later, likewise. (templated)
     :param poke_interval: seconds between two looks, 30 at least.
     :param deferrable: wait in the triggerer, without a worker.
@@ -185,6 +189,8 @@ class DSDossierSensor(_GroupeSensor):
         self.state = state
         self.created_since = created_since
         self.updated_since = updated_since
+        # what renders to nothing looks like what was never given
+        self._bounded = {"created": created_since is not None, "updated": updated_since is not None}
         self.deferrable = deferrable
         self.ds_conn_id = ds_conn_id
 
@@ -225,7 +231,13 @@ class DSDossierSensor(_GroupeSensor):
     def _since(self) -> tuple[Column | None, pendulum.DateTime | None]:
         """The date that counts and from when on; a date without a moment means the watermark."""
         given: dict[Column, Any] = {"created": self.created_since, "updated": self.updated_since}
-        bounds = {column: value for column, value in given.items() if not is_absent(value)}
+        bounds = {column: value for column, value in given.items() if self._bounded[column] or value is not None}
+        for column, value in bounds.items():
+            if is_absent(value):
+                raise DSConfigurationError(
+                    f"{column}_since was given and renders to nothing ({value!r}), which would be no bound at all: "
+                    "leave it out, or give a default in the template"
+                )
         if len(bounds) > 1:
             raise DSConfigurationError(
                 "created_since cannot be combined with updated_since, since the service ignores the first then: "
@@ -261,8 +273,9 @@ class DSDeletedDossierSensor(_GroupeSensor):
     the service still shows. Without one, what is there at the task's first look is known, and only what comes later is
     told.
 
-    The XCom value: ``groupes_instructeurs``, ``numbers`` (at most the newest thousand) and ``count`` as with dossiers;
-    ``pending`` and ``deleted``, how many of each; ``newest_deleted``, ISO 8601.
+    The XCom value: ``groupes_instructeurs``; ``numbers``, at most the newest thousand; ``count`` of all, those too that
+    are not named, which are not told again; ``pending`` and ``deleted``, how many of each; ``newest_deleted``, ISO
+    8601.
 
     :param groupe_instructeur_number: the group, or a list of groups, of which one is enough. (templated)
     :param min_count: how many dossiers, 1000 at most. (templated)
@@ -305,7 +318,10 @@ class DSDeletedDossierSensor(_GroupeSensor):
     def _baseline(self, unknown: Sequence[Selection]) -> dict[Selection, Memory]:
         reach = Memory(int(pendulum.now("UTC").timestamp()) - DELETIONS_REACH_SECONDS)
         with DSHook(self.ds_conn_id).client() as client:
-            return client.result(baseline({one: List.remembered(one, "deleted", reach) for one in unknown}))
+            told = client.result(baseline({one: List.remembered(one, "deleted", reach) for one in unknown}))
+        if error := gravest(memory for memory in told.values() if isinstance(memory, DSError)):
+            raise error
+        return {one: memory for one, memory in told.items() if isinstance(memory, Memory)}
 
     def _tell(self, context: Context, finding: Finding) -> Value:
         told = Told(context, self.outlets)

@@ -105,8 +105,12 @@ def _object(*names: str) -> Read:
 
 
 def _beyond_64_bits(champ: Champ) -> str | None:
-    value = champ.integer_number
-    return str(value) if value is not None and is_integer(value) and integer(value) is None else None
+    sent = champ.integer_number
+    # most are far from it
+    if sent is None or (isinstance(sent, str) and len(sent) < 19):
+        return None
+    digits = str(sent)
+    return digits if is_integer(digits) and integer(sent) is None else None
 
 
 def _linked_number(champ: Champ) -> int | None:

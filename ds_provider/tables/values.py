@@ -15,7 +15,6 @@ from ds_provider.tables.schemas import INTEGER, Table
 
 Columns = dict[str, Sequence[Any]]
 
-_DIGITS = re.compile(r"[+-]?[0-9]+")
 # NUL, and what may be half of a character
 _REFUSED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
@@ -48,8 +47,9 @@ def integer(value: str | int | None) -> int | None:
     return value if value is not None and -(2**63) <= value < 2**63 else None
 
 
-def is_integer(text: str | int) -> bool:
-    return _DIGITS.fullmatch(str(text)) is not None
+def is_integer(text: str) -> bool:
+    digits = text[1:] if text[:1] in ("+", "-") else text
+    return digits.isascii() and digits.isdigit()
 
 
 def json_text(sent: bytes) -> str | None:

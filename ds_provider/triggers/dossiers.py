@@ -11,13 +11,13 @@ from airflow.triggers.base import TriggerEvent
 from ds_provider.api.memories import Memory, moment
 from ds_provider.api.parameters import is_absent, parse_groupes, select_dossiers
 from ds_provider.api.streams import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
-from ds_provider.api.watching import Finding, List, Outcome, Watch, baseline, deletions, remember
+from ds_provider.api.watching import Finding, List, Outcome, Seen, Watch, baseline, deletions, gravest, remember
 from ds_provider.api.windows import Column, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError, DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.layout import digest
 from ds_provider.triggers.events import failed, found
-from ds_provider.triggers.polls import POLL_INTERVAL_SECONDS, Look, WatchingTrigger, check_poll_interval
+from ds_provider.triggers.polls import POLL_INTERVAL_SECONDS, Look, WatchingTrigger
 
 MOST_NUMBERS_IN_AN_EVENT = 100
 # Airflow writes an event to its database a second or two after it was given
@@ -31,7 +31,7 @@ class _WaitingTrigger(WatchingTrigger):
         with self.registered():
             async for look in shared_stream:
                 # who comes while a look goes on is in the next one
-                if self in look and (payload := self._payload(look[self])):
+                if self in look and (payload := self._payload(look[self].outcome)):
                     yield TriggerEvent(payload)
                     return
 
@@ -152,8 +152,15 @@ class DSDossierEventTrigger(WatchingTrigger):
     seconds around it: let the DAG load from where it loaded last, not what the event names. Two assets cannot have
     equal triggers, since Airflow would run one for both: let their ``poll_interval`` differ.
 
+    It looks back five minutes behind the newest change that it knows of a group: one that the service commits later
+    than that is no event.
+
+    A group that does not answer, because it is gone or the token has lost its right on it, is one warning in the log
+    until it is back; the others go on. Only where none answers, ten looks in a row, does the trigger end.
+
     The event's payload: ``groupes_instructeurs``, the groups with news; ``count`` of the dossiers; ``numbers`` of the
-    newest hundred; ``more``, whether there are more than were counted; ``newest``, the newest date.
+    newest hundred; ``more``, whether there are more than were counted: of each group, the newest thousand or a few
+    more are; ``newest``, the newest date. What is not named, or not counted, is not told again.
 
     :param groupe_instructeur_number: the group, or a list of groups.
     :param on: ``"updated"`` for each change of a dossier, its deposit and a move into the group included;
@@ -174,7 +181,7 @@ class DSDossierEventTrigger(WatchingTrigger):
         poll_interval: float = POLL_INTERVAL_SECONDS,
         ds_conn_id: str = DSHook.default_conn_name,
     ) -> None:
-        super().__init__(poll_interval=check_poll_interval(poll_interval, "poll_interval"), ds_conn_id=ds_conn_id)
+        super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
         if on not in ("created", "updated"):
             raise DSConfigurationError(f"on must be 'created' or 'updated': got {on!r}")
         self.groupe_instructeur_number = parse_groupes(groupe_instructeur_number)[0]
@@ -185,7 +192,8 @@ class DSDossierEventTrigger(WatchingTrigger):
             groupe: select_dossiers(groupe, state=self.state) for groupe in self.groupe_instructeur_number
         }
         self._memories: dict[int, Memory] = {}
-        self._watch = Watch({})
+        self._lost: set[int] = set()
+        self._resume()
 
     @property
     def watch(self) -> Watch:
@@ -211,22 +219,26 @@ class DSDossierEventTrigger(WatchingTrigger):
                     await asyncio.sleep(SETTLE_SECONDS)
                     await self._keep(finding.groupes)
 
-    async def _finding(self, outcome: Outcome) -> Finding | None:
-        """What a look brought.
+    async def _finding(self, seen: Seen) -> Finding | None:
+        """What the groups that answer brought.
 
-        :raises DSError: if looks failed too often in a row; the triggerer then starts the trigger again. What lasts is
-            treated as what passes: raised at once, it would be asked for again at once.
+        :raises DSError: if none answered too often in a row; the triggerer then starts the trigger again. What lasts
+            is treated as what passes: raised at once, it would be asked for again at once.
         """
-        try:
-            if isinstance(outcome, DSError):
-                raise outcome
-            await self._begin()
-        except DSError as error:
+        errors = {**seen.errors, **await self._begin(besides=seen.errors)}
+        error = gravest(errors.values())
+        if error and len(errors) == len(self._selections):
             if self.is_enough(error):
-                raise
+                raise error
             return None
         self.went_well()
-        return outcome
+        self._warn(errors)
+        return seen.finding
+
+    def _warn(self, errors: Mapping[int, DSError]) -> None:
+        for groupe in sorted(errors.keys() - self._lost):
+            self.log.warning("nothing of groupe instructeur %d is told until it answers: %s", groupe, errors[groupe])
+        self._lost = set(errors)
 
     async def _recall(self) -> None:
         """What was known when this trigger last ran, whichever triggerer ran it."""
@@ -236,16 +248,28 @@ class DSDossierEventTrigger(WatchingTrigger):
                     self._memories[groupe] = Memory.from_json(kept)
         self._resume()
 
-    async def _begin(self) -> None:
-        """Learn what the groups hold that this trigger has not watched before."""
-        unknown = {groupe: one for groupe, one in self._selections.items() if groupe not in self._memories}
+    async def _begin(self, besides: Iterable[int]) -> dict[int, DSError]:
+        """Learn what the groups hold that this trigger has not watched before; the errors of those that do not tell.
+
+        :param besides: groups that are not asked.
+        """
+        unknown = self._selections.keys() - self._memories.keys() - set(besides)
         if not unknown:
-            return
-        everything = {groupe: List.remembered(one, self._column, Memory()) for groupe, one in unknown.items()}
-        async with DSHook(self.ds_conn_id).async_client() as client:
-            self._memories |= await client.result(baseline(everything))
+            return {}
+        told = await self._baseline(sorted(unknown))
+        begun = {groupe: memory for groupe, memory in told.items() if isinstance(memory, Memory)}
+        self._memories |= begun
         self._resume()
-        await self._keep(unknown)
+        await self._keep(begun)
+        return {groupe: error for groupe, error in told.items() if isinstance(error, DSError)}
+
+    async def _baseline(self, groupes: Sequence[int]) -> Mapping[int, Memory | DSError]:
+        everything = {one: List.remembered(self._selections[one], self._column, Memory()) for one in groupes}
+        try:
+            async with DSHook(self.ds_conn_id).async_client() as client:
+                return await client.result(baseline(everything))
+        except DSError as error:
+            return dict.fromkeys(groupes, error)
 
     def _remember(self, finding: Finding) -> None:
         for groupe in finding.groupes:
@@ -255,12 +279,14 @@ class DSDossierEventTrigger(WatchingTrigger):
         self._resume()
 
     def _resume(self) -> None:
-        """Watch for what is not known by now."""
-        lists = {
-            groupe: [List.remembered(self._selections[groupe], self._column, memory)]
-            for groupe, memory in self._memories.items()
-        }
-        self._watch = Watch(lists)
+        """Watch for what is not known by now; nothing is news in a group that has no beginning yet."""
+        known = self._memories
+        self._watch = Watch(
+            {
+                groupe: [List.remembered(one, self._column, known[groupe])] if groupe in known else []
+                for groupe, one in self._selections.items()
+            }
+        )
 
     async def _keep(self, groupes: Iterable[int]) -> None:
         if self.asset_state_store is not None:

@@ -10,11 +10,11 @@ import asyncio
 import random
 from collections.abc import AsyncIterator, Hashable, Iterator, Mapping
 from contextlib import aclosing, contextmanager
-from typing import Any
+from typing import Any, cast
 
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
-from ds_provider.api.watching import Outcome, Watch, survey
+from ds_provider.api.watching import Seen, Watch, survey
 from ds_provider.exceptions import DSConfigurationError, DSError
 from ds_provider.hooks.ds import DSHook
 
@@ -26,21 +26,22 @@ FAILURES_IN_A_ROW = 10
 FIRST_PAUSE_SECONDS = 5.0
 JITTER = 0.1
 
-Look = Mapping["WatchingTrigger", Outcome]
+Look = Mapping["WatchingTrigger", Seen]
 
 _watching: dict[Hashable, set[WatchingTrigger]] = {}
 
 
-def check_poll_interval(seconds: float, parameter: str) -> float:
+def check_poll_interval(seconds: object, parameter: str) -> float:
     """
-    :raises DSConfigurationError: if it would ask the service too often.
+    :raises DSConfigurationError: if it is no number of seconds, or would ask the service too often.
     """
-    if not SHORTEST_POLL_INTERVAL_SECONDS <= seconds < float("inf"):
+    is_number = isinstance(seconds, int | float) and not isinstance(seconds, bool)
+    if not is_number or not SHORTEST_POLL_INTERVAL_SECONDS <= cast("float", seconds) < float("inf"):
         raise DSConfigurationError(
-            f"{parameter} must be {SHORTEST_POLL_INTERVAL_SECONDS:.0f} seconds or more, since each poll makes the "
-            f"service search: got {seconds}"
+            f"{parameter} must be {SHORTEST_POLL_INTERVAL_SECONDS:.0f} seconds or more, a finite number, since each "
+            f"poll makes the service search: got {seconds!r}"
         )
-    return seconds
+    return cast("float", seconds)
 
 
 def with_jitter(seconds: float) -> float:
@@ -53,6 +54,7 @@ class WatchingTrigger(BaseEventTrigger):
 
     :param poll_interval: seconds between two looks.
     :param ds_conn_id: the connection, read anew for each look: a token that is replaced meanwhile is used.
+    :raises DSConfigurationError: if ``poll_interval`` cannot work.
     """
 
     # deferred tasks may be bound to a queue, watchers of assets may not
@@ -60,7 +62,7 @@ class WatchingTrigger(BaseEventTrigger):
 
     def __init__(self, *, poll_interval: float, ds_conn_id: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.poll_interval = poll_interval
+        self.poll_interval = check_poll_interval(poll_interval, "poll_interval")
         self.ds_conn_id = ds_conn_id
         self._failures = 0
 
@@ -123,4 +125,4 @@ async def _look(ds_conn_id: str, watches: Mapping[WatchingTrigger, Watch]) -> Lo
         async with DSHook(ds_conn_id).async_client() as client:
             return await client.result(survey(watches))
     except DSError as error:
-        return dict.fromkeys(watches, error)
+        return {trigger: Seen(errors=dict.fromkeys(watch.groupes, error)) for trigger, watch in watches.items()}

@@ -57,10 +57,12 @@ def test_the_same_group_of_two_services_is_two_assets() -> None:
     assert len({dossiers_asset(7, host).uri for host in hosts}) == len(hosts)
 
 
-@pytest.mark.parametrize("host", ["", "https://", "a b", "http://user:s3cret@host/", "ftp://host", "host?x=s3cret"])
-def test_what_is_no_host_is_refused_and_not_shown(host: str) -> None:
+@pytest.mark.parametrize(
+    "host", ["", "https://", "a b", "http://user:s3cret@host/", "ftp://host", "host?x=s3cret", None, 7, b"s3cret"]
+)
+def test_what_is_no_host_is_refused_and_not_shown(host: object) -> None:
     with pytest.raises(DSConfigurationError, match="host must be") as refused:
-        dossiers_asset(7, host)
+        dossiers_asset(7, host)  # type: ignore[arg-type]
     assert "s3cret" not in str(refused.value)
 
 
@@ -70,16 +72,18 @@ def test_what_is_no_group_is_refused(number: object) -> None:
         dossiers_asset(number)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("table", ["dossier", "Dossiers", "", "loads", "demarche_", "demarche_x", "dossiers; drop"])
-def test_a_table_that_there_is_not_is_refused(table: str) -> None:
+@pytest.mark.parametrize(
+    "table", ["dossier", "Dossiers", "", "loads", "demarche_", "demarche_x", "dossiers; drop", None, 7, ["dossiers"]]
+)
+def test_a_table_that_there_is_not_is_refused(table: object) -> None:
     with pytest.raises(DSConfigurationError, match="table must be one of dossiers, "):
-        table_asset(table)
+        table_asset(table)  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("dataset", ["", "a/b", "a b", "1a", "{{ x }}"])
-def test_what_is_no_schema_is_refused(dataset: str) -> None:
+@pytest.mark.parametrize("dataset", ["", "a/b", "a b", "1a", "{{ x }}", None, 7])
+def test_what_is_no_schema_is_refused(dataset: object) -> None:
     with pytest.raises(DSConfigurationError, match="dataset"):
-        table_asset("dossiers", dataset=dataset)
+        table_asset("dossiers", dataset=dataset)  # type: ignore[arg-type]
 
 
 @given(CONN_IDS, CONN_IDS)

@@ -83,6 +83,16 @@ def test_dates_are_whole_seconds():
     assert moment(1793520005).isoformat() == "2026-11-01T08:00:05+00:00"
 
 
+@pytest.mark.parametrize("seconds", [10**13, -(10**13), 10**18, 10**25])
+def test_a_date_of_no_calendar_is_somebody_elses(seconds):
+    with pytest.raises(DSConfigurationError, match="not this provider's"):
+        moment(seconds)
+    with pytest.raises(DSConfigurationError, match="not this provider's"):
+        Memory.from_json({"since": seconds, "marks": pack([])})
+    with pytest.raises(DSConfigurationError, match="not this provider's"):
+        unpack(pack([(1, 0), (2, seconds), (3, 0)]))
+
+
 @pytest.mark.parametrize("value", [{"since": True}, {"marks": ""}, [], "x", {"since": 1, "marks": "%%"}])
 def test_a_foreign_value_says_what_to_do(value):
     with pytest.raises(DSConfigurationError, match="delete the key"):

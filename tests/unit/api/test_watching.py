@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.api.memories import Memory, mark
+from ds_provider.api.memories import Memory, mark, pack
 from ds_provider.api.parameters import select_dossiers
 from ds_provider.api.streams import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.api.watching import (
@@ -20,11 +20,12 @@ from ds_provider.api.watching import (
     Watch,
     baseline,
     deletions,
+    gravest,
     remember,
     survey,
 )
 from ds_provider.api.windows import Window
-from ds_provider.exceptions import DSConfigurationError, DSError, DSNotFoundError, DSServerError
+from ds_provider.exceptions import DSConfigurationError, DSError, DSNotFoundError, DSServerError, DSUnauthorizedError
 from tests.unit.api.combined import at as instant
 from tests.unit.api.combined import refused
 from tests.unit.api.flows import Drive, reply
@@ -37,7 +38,7 @@ def look(service: Lists, *watches: Watch) -> list[Any]:
     drive = Drive(survey(dict(enumerate(watches))), service)
     assert drive.error is None, repr(drive.error)
     (outcomes,) = drive.given
-    return [outcomes[i] for i in range(len(watches))]
+    return [outcomes[i].outcome for i in range(len(watches))]
 
 
 def dossiers(*groupes: int, min_count: int = 1, since: float | None = None, **more: Any) -> Watch:
@@ -126,6 +127,21 @@ class TestErrors:
         gone, well = look(service, dossiers(1, 2), dossiers(1))
         assert isinstance(gone, DSNotFoundError)
         assert numbers(well, 1) == [5], "another watch has its answer"
+
+    def test_who_takes_what_the_others_hold_is_told_of_both(self):
+        service = Lists(fails={2: refused("not_found"), 3: reply(status=500, body=b"{}")})
+        service.holds(1, row(5, 5))
+        drive = Drive(survey({"it": dossiers(1, 2, 3, 4)}), service)
+        seen = drive.given[0]["it"]
+        assert numbers(seen.finding, 1) == [5]
+        assert list(seen.finding.groupes) == [1]
+        assert {groupe: type(error) for groupe, error in seen.errors.items()} == {2: DSNotFoundError, 3: DSServerError}
+
+    def test_the_gravest_is_the_first_that_lasts(self):
+        passing, lasting, later = DSServerError("a"), DSNotFoundError("b"), DSUnauthorizedError("c")
+        assert gravest([passing, lasting, later]) is lasting
+        assert gravest([passing, DSServerError("d")]) is passing
+        assert gravest([]) is None
 
     def test_what_passes_is_told_only_where_nothing_is_found(self):
         service = Lists(fails={2: reply(status=500, body=b"{}")})
@@ -292,9 +308,13 @@ class TestBaseline:
         known = {PENDING_DELETED_DOSSIERS.name: Memory(since), DELETED_DOSSIERS.name: memory}
         assert look(service, Watch({1: deletions(1, known)})) == [None]
 
-    def test_a_group_that_is_gone_has_none(self):
-        drive = Drive(baseline({1: List(select_dossiers(1))}), Lists(fails={1: refused("not_found")}))
-        assert isinstance(drive.error, DSNotFoundError)
+    def test_a_group_that_is_gone_has_none_and_the_others_have(self):
+        service = Lists(fails={1: refused("not_found")})
+        service.holds(2, row(5, 5))
+        lists = {groupe: List.remembered(select_dossiers(groupe), "updated", Memory()) for groupe in (1, 2)}
+        drive = Drive(baseline(lists), service)
+        assert isinstance(drive.given[0][1], DSNotFoundError)
+        assert {number for number, _ in drive.given[0][2].marks} == {5}
 
 
 class TestFinding:
@@ -316,6 +336,11 @@ class TestFinding:
             {"groupes": None},
             {"more": "no"},
             {"looked_at": None},
+            {"looked_at": 10**13},
+            {"newest": {"updated": 10**13}},
+            {"newest": {"created": -(10**18)}},
+            {"newest": {"updated": 10**30}},
+            {"groupes": {"1": {"dossiers": pack([(5, 10**13)])}}},
         ],
     )
     def test_what_is_none_is_refused(self, change):

@@ -85,7 +85,7 @@ def test_several_groups_are_one_request(wait, service):
 
 def test_templates_render_to_text(wait, service):
     service.holds(2, row(5, 5), row(6, 6))
-    given = {"groupe_instructeur_number": "[1, 2]", "min_count": "2", "state": "", "updated_since": "None"}
+    given = {"groupe_instructeur_number": "[1, 2]", "min_count": "2", "state": ""}
     assert wait.run(sensor(wait, **given))["count"] == 2
 
 
@@ -280,7 +280,32 @@ def test_a_parameter_that_cannot_work_is_named_before_any_request(wait, service,
     assert service.requests == []
 
 
-@pytest.mark.parametrize("seconds", [0, 29.9, timedelta(seconds=5)])
+@pytest.mark.parametrize("nothing", ["", " ", "None"])
+@pytest.mark.parametrize("bound", ["created_since", "updated_since"])
+def test_a_bound_that_renders_to_nothing_is_not_no_bound(wait, service, bound, nothing):
+    service.holds(1, row(5, 60))
+    with pytest.raises(DSConfigurationError, match=f"{bound} was given and renders to nothing.*leave it out"):
+        wait.run(sensor(wait, **{bound: nothing}))
+    assert service.requests == []
+
+
+@pytest.mark.parametrize("bound", ["created_since", "updated_since"])
+def test_nor_is_one_whose_template_gives_none(wait, service, bound):
+    waiting = sensor(wait, **{bound: "{{ none }}"})
+    setattr(waiting, bound, None)
+    with pytest.raises(DSConfigurationError, match=f"{bound} was given and renders to nothing"):
+        wait.run(waiting)
+    assert service.requests == []
+
+
+def test_of_two_bounds_the_one_that_renders_to_nothing_is_named(wait, service):
+    with pytest.raises(DSConfigurationError, match="updated_since was given"):
+        wait.run(sensor(wait, created_since=SINCE, updated_since=""))
+
+
+@pytest.mark.parametrize(
+    "seconds", [0, 29.9, timedelta(seconds=5), float("inf"), float("nan"), "60", None, True, -(10**400)]
+)
 @pytest.mark.parametrize("kind", [DSDossierSensor, DSDeletedDossierSensor])
 def test_who_asks_too_often_is_told_when_the_dag_is_read(kind, seconds):
     with pytest.raises(DSConfigurationError, match="poke_interval must be 30 seconds or more"):

@@ -5,16 +5,18 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
 from airflow.sdk.serde import deserialize, serialize
 
 from ds_provider.api.messages import NoReply
-from ds_provider.exceptions import DSConfigurationError, DSNotFoundError, DSTransportError
+from ds_provider.exceptions import DSConfigurationError, DSNotFoundError, DSTransportError, DSUnauthorizedError
 from ds_provider.triggers import polls
 from ds_provider.triggers.dossiers import SETTLE_SECONDS, DSDossierEventTrigger
 from tests.unit.api.combined import refused
+from tests.unit.api.flows import reply
 from tests.unit.api.lists import row
 from tests.unit.triggers.service import Service
 
@@ -219,6 +221,80 @@ def test_it_gives_up_after_many_failures_in_a_row_and_not_at_once_since_it_is_st
     assert polls.FAILURES_IN_A_ROW <= len(service.requests) <= 3 * polls.FAILURES_IN_A_ROW
 
 
+LOST = {
+    "gone": refused("not_found"),
+    "no right": refused("unauthorized"),
+    "fails": reply(status=500, body=b"{}"),
+}
+
+
+@pytest.fixture
+def warnings(monkeypatch):
+    """The warnings of all triggers, with their arguments."""
+    told: list[str] = []
+    log = SimpleNamespace(warning=lambda text, *given: told.append(text % given))
+    monkeypatch.setattr(DSDossierEventTrigger, "log", log)
+    return told
+
+
+@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("at", [0, 3])
+def test_a_group_that_is_lost_blinds_no_other(watcher, service, warnings, answer, at):
+    def change(look: int) -> None:
+        if look == at:
+            service.fails[2] = answer
+        if look % 10 == 0:
+            service.holds(1, row(look, 1_000 * look))
+
+    change(0)
+    payloads = watcher.run(50, change)
+    assert [payload["numbers"] for payload in payloads] == [[10], [20], [30], [40], [50]]
+    (warning,) = warnings
+    assert "groupe instructeur 2 " in warning
+
+
+def test_a_group_that_is_back_is_told_of_again_and_so_is_its_next_loss(watcher, service, warnings):
+    lost = [*range(5, 10), *range(20, 25)]
+
+    def change(look: int) -> None:
+        service.fails = {2: refused("unauthorized")} if look in lost else {}
+        if look == 7:
+            service.holds(2, row(7, 100))
+
+    assert [payload["numbers"] for payload in watcher.run(30, change)] == [[7]], "what came meanwhile is told"
+    assert len(warnings) == 2
+
+
+def test_a_group_that_was_never_there_begins_with_what_it_holds_once_it_is(watcher, service, warnings):
+    service.fails = {2: refused("not_found")}
+    service.holds(2, row(5, 50))
+
+    def change(look: int) -> None:
+        if look == 12:
+            service.fails = {}
+        if look == 15:
+            service.holds(2, row(6, 100))
+
+    assert [payload["numbers"] for payload in watcher.run(20, change)] == [[6]]
+    assert len(warnings) == 1
+
+
+def test_where_no_group_answers_what_lasts_is_raised(watcher, service):
+    service.fails = {1: reply(status=500, body=b"{}"), 2: refused("unauthorized")}
+    with pytest.raises(DSUnauthorizedError):
+        watcher.run(50)
+
+
+def test_looks_without_any_answer_are_counted_in_a_row(watcher, service):
+    def change(look: int) -> None:
+        service.fails = dict.fromkeys((1, 2) if look % polls.FAILURES_IN_A_ROW else (2,), refused("not_found"))
+        if look == 45:
+            service.fails = {}
+            service.holds(1, row(9, 100))
+
+    assert [payload["numbers"] for payload in watcher.run(48, change)] == [[9]]
+
+
 def test_without_an_asset_it_remembers_as_long_as_it_runs(service, clock):
     trigger = DSDossierEventTrigger(groupe_instructeur_number=1)
     service.holds(1, row(1, 0))
@@ -244,6 +320,8 @@ def test_it_comes_through_the_database_as_it_was():
     [
         ({"poll_interval": 29}, "poll_interval"),
         ({"poll_interval": float("nan")}, "poll_interval"),
+        ({"poll_interval": float("inf")}, "poll_interval"),
+        ({"poll_interval": "60"}, "poll_interval"),
         ({"on": "deleted"}, "on must be"),
         ({"state": "refusé"}, "state"),
         ({"groupe_instructeur_number": []}, "groupe_instructeur_number"),

@@ -227,6 +227,22 @@ def test_an_event_of_any_other_shape_is_no_success(event):
         events.read(event)
 
 
+@pytest.mark.parametrize("seconds", ["60", None, True, 29, float("inf"), float("nan")])
+@pytest.mark.parametrize("make", [dossier_trigger, deleted_trigger])
+def test_a_poll_interval_that_cannot_work_is_named(make, seconds):
+    with pytest.raises(DSConfigurationError, match="poll_interval must be 30 seconds or more"):
+        make(1, poll_interval=seconds)
+
+
+@pytest.mark.parametrize("seconds", [10**13, -(10**18), 10**30])
+def test_an_event_with_a_date_of_no_calendar_is_no_success(service, clock, seconds):
+    service.holds(1, row(7, 60))
+    (payload,) = run(dossier_trigger(1))
+    payload["finding"]["newest"] = {"updated": seconds}
+    with pytest.raises(DSConfigurationError):
+        events.read(payload)
+
+
 @pytest.mark.parametrize("kind", ["Exception", "os", "FACTS", "nobody"])
 def test_an_error_of_a_name_that_is_none_of_this_provider_is_still_an_error(kind):
     with pytest.raises(DSError, match="hm") as caught:
