@@ -26,6 +26,7 @@ import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, XComArg, dag, task
 
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from ds_provider.operators.freshness import DSFreshnessOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.prune import DSPruneLandingOperator
@@ -103,14 +104,22 @@ def ds_warehouse_daily():
         **WAREHOUSE,
     )
 
+    # a group that fails night after night
+    fresh = DSFreshnessOperator(
+        task_id="fresh",
+        groupe_instructeur_number=groupes.output,
+        max_age=timedelta(days=3),
+        **WAREHOUSE,
+    )
+
     @task(trigger_rule=TriggerRule.ONE_FAILED, retries=0)
     def failed() -> None:
         # what is last decides the colour of the run: it must not be green where a group is missing
         raise RuntimeError("some tasks failed: what they would have read is not in the tables")
 
     [load, sunday()] >> reconcile >> prune
-    load >> prune
-    [groupes, *extracted, load, reconcile, prune] >> failed()
+    load >> [prune, fresh]
+    [groupes, *extracted, load, reconcile, prune, fresh] >> failed()
 
 
 ds_warehouse_daily()

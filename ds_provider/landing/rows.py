@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from itertools import islice
 from typing import Any
 
@@ -29,13 +29,13 @@ def iter_rows(manifest_url: str) -> Iterator[dict[str, Any]]:
         yield from _decoded(manifest_url, part, dict[str, Any])
 
 
-def iter_lines(manifest_url: str, size: int = BATCH) -> Iterator[list[bytes]]:
-    """The same as landed, undecoded, each line without its newline: batch after batch, all full but the last.
+def iter_lines(manifest_url: str, parts: Iterable[Part], size: int = BATCH) -> Iterator[list[bytes]]:
+    """Lines as landed, undecoded, each without its newline: batch after batch, all full but the last.
 
+    :param parts: those of the manifest, as it was read: one that takes its place meanwhile is of another reading.
     :param size: how many lines a batch holds.
     :raises DSDestinationError: as for rows. A line that is no JSON is told by whoever decodes it.
     """
-    parts = read_manifest(manifest_url).parts
     lines = (line for part in parts for line in lines_of(manifest_url, part))
     while batch := list(islice(lines, size)):
         yield batch

@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
-from itertools import islice
 
 import msgspec
 
 from ds_provider.api.streams import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.landing.manifest import Manifest, read_manifest
-from ds_provider.landing.rows import lines_of, read_quarantine
+from ds_provider.landing.rows import iter_lines, read_quarantine
 from ds_provider.warehouse.tombstones import DELETED, PENDING, Snapshot, Tombstone
-
-BATCH = 500
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
@@ -54,10 +51,8 @@ class Reading:
         return frozenset(record.number for record in quarantined)
 
     def lines(self) -> Iterator[Sequence[bytes]]:
-        """Its rows as they landed, in batches. A reading that takes its place meanwhile is not this one."""
-        lines = (line for part in self.manifest.parts for line in lines_of(self.url, part))
-        while batch := list(islice(lines, BATCH)):
-            yield batch
+        """Its rows as they landed, in batches."""
+        return iter_lines(self.url, self.manifest.parts)
 
 
 @dataclass

@@ -42,7 +42,7 @@ def test_rows_come_part_by_part_in_order(url):
 
 @pytest.mark.parametrize("size", range(1, 6))
 def test_lines_are_the_rows_in_full_batches_whatever_the_parts(size, url):
-    batches = list(iter_lines(url, size))
+    batches = list(iter_lines(url, read_manifest(url).parts, size))
     lines = [line for batch in batches for line in batch]
     assert [json.loads(line) for line in lines] == list(iter_rows(url))
     assert not [line for line in lines if b"\n" in line]
@@ -50,11 +50,12 @@ def test_lines_are_the_rows_in_full_batches_whatever_the_parts(size, url):
 
 
 def test_a_reading_of_no_row_has_no_batch(tmp_path):
-    assert list(iter_lines(landed(zone_at(tmp_path), page()).manifest_url)) == []
+    url = landed(zone_at(tmp_path), page()).manifest_url
+    assert list(iter_lines(url, read_manifest(url).parts)) == []
 
 
 def test_lines_are_read_as_they_are_asked_for(url):
-    batches = iter_lines(url, 2)
+    batches = iter_lines(url, read_manifest(url).parts, 2)
     assert len(next(batches)) == 2
     part(url, -1).unlink()
     with pytest.raises(DSDestinationError, match="jsonl"):
@@ -65,7 +66,7 @@ def test_a_line_that_is_no_json_is_told_with_its_part(url):
     first = part(url, 0)
     first.write_bytes(gzip.compress(gzip.decompress(first.read_bytes()).replace(b"{", b"[", 1)))
     assert first.name in str(error_of(url))
-    assert len(list(iter_lines(url))) == 1
+    assert len(list(iter_lines(url, read_manifest(url).parts))) == 1
 
 
 def test_rows_are_read_as_they_are_asked_for(url):
