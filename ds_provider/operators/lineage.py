@@ -32,8 +32,8 @@ if TYPE_CHECKING:
 
     from ds_provider.tables.schemas import Table
     from ds_provider.warehouse.destinations import Destination
-    from ds_provider.warehouse.loading import Report
     from ds_provider.warehouse.readings import Readings
+    from ds_provider.warehouse.reports import Report
     from ds_provider.warehouse.store import Warehouse
 
 # an event is one message to whoever collects them, and few take more than a megabyte

@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk.types import Logger
 
-    from ds_provider.warehouse.loading import Fate, Policy, Report
     from ds_provider.warehouse.readings import Readings
+    from ds_provider.warehouse.reports import Fate, Policy, Report
     from ds_provider.warehouse.store import Warehouse
 
 # what these say does not go with a dossier
@@ -148,7 +148,7 @@ def policy_of(on_pending: str, on_deleted: str) -> Policy:
 
     :raises DSConfigurationError: naming the parameter that cannot work.
     """
-    from ds_provider.warehouse.loading import Policy
+    from ds_provider.warehouse.reports import Policy
 
     return Policy(on_pending=_fate(on_pending, "on_pending"), on_deleted=_fate(on_deleted, "on_deleted"))
 

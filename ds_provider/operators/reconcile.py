@@ -21,9 +21,9 @@ from ds_provider.operators.load import log_report, policy_of
 from ds_provider.operators.manifests import manifests_in
 
 if TYPE_CHECKING:
-    from ds_provider.warehouse.loading import Policy, Report
     from ds_provider.warehouse.readings import Readings
     from ds_provider.warehouse.reconciling import Sight
+    from ds_provider.warehouse.reports import Policy, Report
     from ds_provider.warehouse.store import Warehouse
     from ds_provider.warehouse.tombstones import Tombstone
 

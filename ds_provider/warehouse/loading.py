@@ -10,17 +10,16 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from itertools import chain
-from typing import Any, Literal
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from ds_provider.tables import building
 from ds_provider.tables.descriptors import describe
-from ds_provider.tables.drift import Drift, drift
+from ds_provider.tables.drift import drift
 from ds_provider.tables.flatten import erasers, flatten, read_heads
 from ds_provider.tables.schemas import (
     CHAMP_COLUMNS,
@@ -38,79 +37,25 @@ from ds_provider.tables.schemas import (
 )
 from ds_provider.tables.wide import relations, widen
 from ds_provider.warehouse.readings import Reading, Readings, instant
+from ds_provider.warehouse.reports import Policy, Report
 from ds_provider.warehouse.spool import Spool
 from ds_provider.warehouse.standing import Standing, rows_of
 from ds_provider.warehouse.store import Warehouse
-from ds_provider.warehouse.tombstones import DELETED, VANISHED, Graveyard, Tombstone
+from ds_provider.warehouse.tombstones import Graveyard, Tombstone
 from ds_provider.warehouse.unfinished import begin, mark_removed
 from ds_provider.warehouse.versions import Version
 
 log = logging.getLogger(__name__)
 
-Fate = Literal["flag", "erase"]
 Rows = tuple[Table, pa.Table]
 
 _BY_NAME = {table.name: table for table in TABLES}
 
 
-@dataclass(frozen=True)
-class Policy:
-    """What becomes of the rows of a dossier that is hidden or gone.
-
-    :param on_pending: ``flag`` keeps them and says so in ``dossiers.deletion_stage``; ``erase`` removes them, and a
-        dossier that is restored comes back with its next reading.
-    :param on_deleted: the same for a definitive deletion.
-    :param vanished_before: a dossier that no list of the service has shown since then is erased.
-    """
-
-    on_pending: Fate = "flag"
-    on_deleted: Fate = "erase"
-    vanished_before: datetime | None = None
-
-    def erases(self, stone: Tombstone) -> bool:
-        if stone.stage == VANISHED:
-            seen = instant(stone.read)
-            return self.vanished_before is not None and seen is not None and seen < self.vanished_before
-        return (self.on_deleted if stone.stage == DELETED else self.on_pending) == "erase"
-
-
-@dataclass
-class Report:
-    """What a load did.
-
-    :param rows: rows written, by table.
-    :param older: dossiers of which a later version was there already.
-    :param gone: dossiers that were not loaded since they are hidden or deleted by now.
-    :param erased: dossiers of which every row was removed.
-    :param restored: dossiers that had a tombstone and are shown again.
-    :param tombstones: those that are new or changed, by stage.
-    :param drift: how the forms changed, in revisions that were not known before.
-    """
-
-    rows: Counter[str] = field(default_factory=Counter)
-    older: int = 0
-    gone: int = 0
-    erased: int = 0
-    restored: int = 0
-    tombstones: Counter[str] = field(default_factory=Counter)
-    drift: list[Drift] = field(default_factory=list)
-
-    def told(self) -> str:
-        """In a line."""
-        counts = {"older": self.older, "gone": self.gone, "erased": self.erased, "restored": self.restored}
-        rows = ", ".join(f"{count} {name}" for name, count in self.rows.items() if count)
-        return f"rows: {rows or 'none'}; dossiers: {', '.join(f'{count} {name}' for name, count in counts.items())}"
-
-    def as_dict(self) -> dict[str, Any]:
-        """For XCom."""
-        counts = {"rows": dict(self.rows), "tombstones": dict(self.tombstones)}
-        return {**vars(self), **counts, "drift": [each.as_dict() for each in self.drift]}
-
-
 def load(
     warehouse: Warehouse,
     readings: Readings,
-    policy: Policy = Policy(),
+    policy: Policy,
     *,
     demarches: Sequence[dict[str, Any]] = (),
     vanished: Sequence[Tombstone] = (),

@@ -14,8 +14,9 @@ from hypothesis import strategies as st
 
 from ds_provider.tables.flatten import erasers
 from ds_provider.tables.schemas import CHAMP_ROWS
-from ds_provider.warehouse.loading import Policy, Report, load
+from ds_provider.warehouse.loading import load
 from ds_provider.warehouse.readings import Readings, microseconds
+from ds_provider.warehouse.reports import Policy, Report
 from ds_provider.warehouse.tombstones import VANISHED, Tombstone
 from tests.unit.tables.forms import demarche, descriptor, revision
 from tests.unit.warehouse.life import DEMARCHE, START, World, again, together

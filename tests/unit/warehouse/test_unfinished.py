@@ -13,6 +13,7 @@ from ds_provider.exceptions import DSWarehouseError
 from ds_provider.warehouse.destinations import duckdb_file
 from ds_provider.warehouse.loading import load
 from ds_provider.warehouse.readings import Readings
+from ds_provider.warehouse.reports import Policy
 from ds_provider.warehouse.store import Warehouse
 from tests.unit.warehouse.life import World
 from tests.unit.warehouse.quick import Killed
@@ -64,7 +65,7 @@ def deposited(*numbers: int) -> tuple[World, Readings]:
 def test_a_dataset_with_tables_of_others_is_refused_and_left_as_it_is(database: Database) -> None:
     database.run("CREATE TABLE messages (body TEXT)", "INSERT INTO messages VALUES ('theirs')")
     with pytest.raises(DSWarehouseError, match="tables of its own under the names messages: give dataset the name"):
-        load(database.warehouse, deposited(1)[1])
+        load(database.warehouse, deposited(1)[1], Policy())
     assert database.run("SELECT * FROM messages") == [("theirs",)]
 
 
@@ -72,16 +73,16 @@ def test_what_is_named_like_ours_and_is_not_stays(database: Database, monkeypatc
     database.run("CREATE TABLE demarche_suivi (dossier_number BIGINT)", "INSERT INTO demarche_suivi VALUES (1)")
     _, readings = deposited(1)
     with database.killed_after(1, monkeypatch):
-        load(database.warehouse, readings)
-    load(database.warehouse, readings)
+        load(database.warehouse, readings, Policy())
+    load(database.warehouse, readings, Policy())
     database.run(
         "CREATE TABLE demarche_13 (note TEXT)",
         "INSERT INTO demarche_13 VALUES ('theirs')",
         "CREATE VIEW demarche_14 AS SELECT * FROM demarche_12",
     )
     with database.killed_after(1, monkeypatch):
-        load(database.warehouse, readings)
-    load(database.warehouse, readings)
+        load(database.warehouse, readings, Policy())
+    load(database.warehouse, readings, Policy())
     assert database.run("SELECT * FROM demarche_suivi") == [(1,)]
     assert database.run("SELECT * FROM demarche_13") == [("theirs",)]
     assert len(database.run("SELECT * FROM demarche_14")) == 1
@@ -93,13 +94,13 @@ def test_the_next_load_clears_up_after_a_killed_one(
 ) -> None:
     world, readings = deposited(1)
     if not is_first:
-        load(database.warehouse, readings)
+        load(database.warehouse, readings, Policy())
     world.play("deposit", 2, 10)
     with database.killed_after(1, monkeypatch):
-        load(database.warehouse, world.read(10))
+        load(database.warehouse, world.read(10), Policy())
     assert (2,) in database.run("SELECT dossier_number FROM champs")
     del world.dossiers[2]
-    load(database.warehouse, world.read(10))
+    load(database.warehouse, world.read(10), Policy())
     for table in ("champs", "demarche_12"):
         assert database.run(f"SELECT dossier_number FROM {table}") == [(1,)]
     assert database.run("SELECT count(*) FROM loads WHERE generation = 'unfinished'") == [(0,)]
