@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import time
 from collections import Counter
 
 import pytest
@@ -14,6 +13,7 @@ from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.sandbox.faults import NAMES
+from tests.unit.api.pauses import cut_short
 from tests.unit.operators.service import Ti
 
 pytestmark = pytest.mark.integration
@@ -23,7 +23,7 @@ PASSING = sorted(set(NAMES) - {"poison", "slow", "complexity"})
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    cut_short(monkeypatch, "ds_provider.api.client", "time", lambda seconds: None)
     monkeypatch.setattr(retries, "RATE_LIMIT_LONGEST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr(Budget, "refused", lambda budget, seconds: None)
 

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 import pytest
 
 from ds_provider.api import retries
@@ -14,6 +12,7 @@ from ds_provider.api.sweeping import sweep
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.sandbox.faults import NAMES
+from tests.unit.api.pauses import cut_short
 
 pytestmark = pytest.mark.integration
 
@@ -25,7 +24,7 @@ CHANGING = ("pdf", "geojson")
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
+    cut_short(monkeypatch, "ds_provider.api.client", "time", lambda seconds: None)
     monkeypatch.setattr(retries, "RATE_LIMIT_LONGEST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr(Budget, "refused", lambda budget, seconds: None)
 

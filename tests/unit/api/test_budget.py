@@ -23,6 +23,7 @@ from ds_provider.api.budget import (
 )
 from ds_provider.exceptions import DSBudgetError
 from tests.unit.api.budgets import Clock, Memory, budget_in
+from tests.unit.api.pauses import cut_short
 
 TOKEN = "MDAwMDAwMDAtMDAwMDtTM2NyM3Q="
 MINUTE = 60.0
@@ -47,7 +48,7 @@ def spend(request, clock, monkeypatch) -> Callable[[Budget], None]:
     async def doze(seconds: float) -> None:
         clock.wait(seconds)
 
-    monkeypatch.setattr(asyncio, "sleep", doze)
+    cut_short(monkeypatch, "ds_provider.api.budget", "asyncio", doze)
     return Budget.spend if request.param == "thread" else spend_async
 
 

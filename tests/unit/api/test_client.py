@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import asyncio
 import gzip
 import json
 import logging
-import time
 import traceback
 from collections.abc import Callable
 from typing import Any
@@ -36,6 +34,7 @@ from ds_provider.exceptions import (
     DSTransportError,
 )
 from tests.unit.api.drivers import AGENT, TOKEN, URL, Async, Service, Sync, says
+from tests.unit.api.pauses import cut_short
 
 WHOLE = {"data": {"__typename": "Query"}}
 
@@ -53,8 +52,8 @@ def pauses(monkeypatch) -> list[float]:
     async def doze(seconds: float) -> None:
         made.append(seconds)
 
-    monkeypatch.setattr(time, "sleep", made.append)
-    monkeypatch.setattr(asyncio, "sleep", doze)
+    cut_short(monkeypatch, "ds_provider.api.client", "time", made.append)
+    cut_short(monkeypatch, "ds_provider.api.client", "asyncio", doze)
     return made
 
 

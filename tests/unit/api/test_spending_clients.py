@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from typing import Any, cast
 
 import httpx
@@ -14,6 +12,7 @@ from ds_provider.api.budget import Budget
 from ds_provider.api.messages import Request
 from ds_provider.exceptions import DSBudgetError
 from tests.unit.api.drivers import Async, Service, Sync, says
+from tests.unit.api.pauses import cut_short
 
 WHOLE = {"data": {"__typename": "Query"}}
 REFUSAL = says(
@@ -55,8 +54,8 @@ def _no_pauses(monkeypatch) -> None:
     async def doze(seconds: float) -> None:
         pass
 
-    monkeypatch.setattr(time, "sleep", lambda seconds: None)
-    monkeypatch.setattr(asyncio, "sleep", doze)
+    cut_short(monkeypatch, "ds_provider.api.client", "time", lambda seconds: None)
+    cut_short(monkeypatch, "ds_provider.api.client", "asyncio", doze)
 
 
 def run(driver: Any, service: Service, account: Account) -> None:
