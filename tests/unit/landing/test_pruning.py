@@ -82,9 +82,11 @@ def put(url: str, name: str, *numbers: int) -> None:
 class TestRewriting:
     def test_the_others_stay_as_they_were_sent_and_in_order(self, zone):
         url = published(zone, page(5, 1, 9, nom="Zoé\u2028"), page(3, 1, 7, nom="é\\n"))
-        before = [line for batch in iter_lines(url) for line in batch]
+        before = [line for batch in iter_lines(url, read_manifest(url).parts) for line in batch]
         assert rewrite_without(url, {1, 7, 100}) == 3
-        assert [line for batch in iter_lines(url) for line in batch] == [before[i] for i in (0, 2, 3)]
+        assert [line for batch in iter_lines(url, read_manifest(url).parts) for line in batch] == [
+            before[i] for i in (0, 2, 3)
+        ]
         assert rows_of(url) == [5, 9, 3]
 
     def test_the_manifest_says_the_same_but_for_what_is_counted(self, zone, one_page_a_part):
