@@ -34,7 +34,7 @@ from tests.unit.landing.pages import Kept, begun, culprit, finished, landed, pag
 from tests.unit.landing.storages import Killed, bucket_zone, make_faulty
 
 PLAIN = select_dossiers(7)
-WITH_TWO = gzip.compress(b'{"number":2}\n')
+WITH_TWO = gzip.compress(b'{"number":2}\n', mtime=0)
 LONG_AGO = "20200101T000000-0123abcd"
 
 
@@ -76,7 +76,7 @@ def stamp(age: timedelta) -> str:
 
 def put(url: str, name: str, *numbers: int) -> None:
     lines = b"".join(b'{"number":%d}\n' % number for number in numbers)
-    (folder_of(url) / name).write_bytes(gzip.compress(lines))
+    (folder_of(url) / name).write_bytes(gzip.compress(lines, mtime=0))
 
 
 class TestRewriting:
@@ -230,7 +230,9 @@ class TestWhatIsNotListed:
         assert names_beside(url) == read_manifest(url).files
 
     @pytest.mark.parametrize("name", [".{}-quarantine-2.json", "{}-00000.jsonl.gz"])
-    @pytest.mark.parametrize("content", [b'{"number":2}', gzip.compress(b"no JSON\n"), WITH_TWO[:12] + b"\xff" * 20])
+    @pytest.mark.parametrize(
+        "content", [b'{"number":2}', gzip.compress(b"no JSON\n", mtime=0), WITH_TWO[:12] + b"\xff" * 20]
+    )
     def test_one_that_nobody_can_read_goes(self, content, name, zone):
         url = published(zone, page(1))
         (folder_of(url) / name.format(stamp(timedelta(hours=1)))).write_bytes(content)
