@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ds_provider.exceptions import DSDestinationError
+from ds_provider.landing.storage import replace_file
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -100,6 +101,15 @@ def find_manifest(folder: ObjectStoragePath) -> Manifest | None:
         return _load(folder / MANIFEST)
     except (FileNotFoundError, msgspec.DecodeError):
         return None
+
+
+def replace_manifest(folder: ObjectStoragePath, manifest: Manifest, generation: str) -> None:
+    """Make a reading the one that readers see, in one step.
+
+    :param generation: of whoever writes it: no other may have the same file in the making.
+    """
+    content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
+    replace_file(folder / MANIFEST, content, folder / f".{generation}-{MANIFEST}")
 
 
 def _load(path: ObjectStoragePath) -> Manifest:

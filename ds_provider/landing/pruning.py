@@ -24,10 +24,10 @@ from isal import isal_zlib
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.checkpoint import RESUMABLE
 from ds_provider.landing.layout import new_generation
-from ds_provider.landing.manifest import MANIFEST, Manifest, Part, find_manifest, read_manifest
+from ds_provider.landing.manifest import MANIFEST, Manifest, Part, find_manifest, read_manifest, replace_manifest
 from ds_provider.landing.parts import PartWriter, write_part
 from ds_provider.landing.rows import gunzip, lines_of
-from ds_provider.landing.storage import names_in, replace_file
+from ds_provider.landing.storage import names_in
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -165,8 +165,7 @@ class _Rewriting:
             self._writer.abort()
             return self.before
         if after != self.before:
-            content = msgspec.json.format(msgspec.json.encode(after), indent=2)
-            replace_file(self.folder / MANIFEST, content, self.folder / f".{self._generation}-{MANIFEST}")
+            replace_manifest(self.folder, after, self._generation)
         return after
 
     def _write(self) -> Manifest:

@@ -17,11 +17,11 @@ from ds_provider.exceptions import DSDestinationError, DSError
 from ds_provider.landing.checkpoint import Bookmark, Checkpoint
 from ds_provider.landing.layout import fingerprint, folder_of, new_generation
 from ds_provider.landing.leftovers import remove_leftovers
-from ds_provider.landing.manifest import MANIFEST, Manifest, Part, find_manifest
+from ds_provider.landing.manifest import MANIFEST, Manifest, Part, find_manifest, replace_manifest
 from ds_provider.landing.parts import PartWriter, write_part
 from ds_provider.landing.quarantine import enlist, pending, resolve
 from ds_provider.landing.resuming import take_over
-from ds_provider.landing.storage import make_folder, names_in, replace_file
+from ds_provider.landing.storage import make_folder, names_in
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -109,7 +109,7 @@ class Landing:
             self._writer.close()
             self._check_parts()
             manifest = self._manifest()
-            self._replace_manifest(manifest)
+            replace_manifest(self.folder, manifest, self._generation)
         self._tidy(manifest)
         return manifest
 
@@ -239,10 +239,6 @@ class Landing:
             enlist(self._zone, self.selection, record, self._generation)
         path = self.folder / f"{self._generation}-quarantine.jsonl.gz"
         return write_part(path, [msgspec.json.encode(record) for record in self.quarantined])
-
-    def _replace_manifest(self, manifest: Manifest) -> None:
-        content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-        replace_file(self.folder / MANIFEST, content, self.folder / f".{self._generation}-{MANIFEST}")
 
     def _tidy(self, manifest: Manifest) -> None:
         """A leftover costs space or a request, not truth: it is not worth failing a reading that is published."""

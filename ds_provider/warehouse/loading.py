@@ -232,9 +232,6 @@ class _Load:
 
     def _flag(self) -> None:
         """Have each dossier say what its tombstone says."""
-        names = self._warehouse.table_names()
-        if {DOSSIERS.name, DELETED_DOSSIERS.name} - names:
-            return
         dossiers, stones = (self._warehouse.qualified(table.name) for table in (DOSSIERS, DELETED_DOSSIERS))
         columns = {"deletion_stage": "stage", "deletion_reason": "reason", "deletion_date": "date_supression"}
         said = ", ".join(
