@@ -24,7 +24,7 @@ import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
 
 from ds_provider.operators.extract import DSExtractDossiersOperator
-from ds_provider.operators.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_RETRY_POLICY
 
 
 @dag(

@@ -19,7 +19,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, dag, task
 
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
-from ds_provider.operators.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_RETRY_POLICY
 
 
 @dag(

@@ -23,7 +23,7 @@ from airflow.sdk import Asset, AssetWatcher, Param, dag
 
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.operators.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_RETRY_POLICY
 from ds_provider.triggers.dossiers import DSDossierEventTrigger
 
 # not a parameter of the run: the watcher is there before any run is

@@ -31,8 +31,8 @@ from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.prune import DSPruneLandingOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
-from ds_provider.operators.reread import DSRereadDossiersOperator
-from ds_provider.operators.retry_policy import DS_RETRY_POLICY
+from ds_provider.operators.refresh import DSRefreshDossiersOperator
+from ds_provider.retry_policy import DS_RETRY_POLICY
 
 WAREHOUSE = {"warehouse_conn_id": None}
 PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
@@ -72,7 +72,7 @@ def ds_warehouse_daily():
     extractions = [
         DSExtractDossiersOperator.partial(task_id="dossiers", window="updated", **LANDING, **PARTS),
         DSExtractDeletedDossiersOperator.partial(task_id="deletions", **LANDING),
-        DSRereadDossiersOperator.partial(task_id="reread", within=timedelta(days=28), **LANDING, **PARTS, **WAREHOUSE),
+        DSRefreshDossiersOperator.partial(task_id="reread", within=timedelta(days=28), **LANDING, **PARTS, **WAREHOUSE),
     ]
     extracted = [extraction.expand(groupe_instructeur_number=groupes.output) for extraction in extractions]
 

@@ -18,7 +18,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.operators.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_RETRY_POLICY
 
 WAREHOUSE = {"warehouse_conn_id": None}
 PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}

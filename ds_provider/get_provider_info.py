@@ -78,7 +78,7 @@ def get_provider_info() -> dict[str, Any]:
                 "python-modules": [
                     "ds_provider.operators.groupes",
                     "ds_provider.operators.extract",
-                    "ds_provider.operators.reread",
+                    "ds_provider.operators.refresh",
                     "ds_provider.operators.load",
                     "ds_provider.operators.reconcile",
                     "ds_provider.operators.prune",
@@ -94,10 +94,10 @@ def get_provider_info() -> dict[str, Any]:
             {
                 "schemes": ["ds"],
                 "handler": None,
-                "to_openlineage_converter": "ds_provider.operators.lineage.groupe_dataset",
+                "to_openlineage_converter": "ds_provider.openlineage.groupe_dataset",
             },
             {"schemes": ["ds-warehouse"], "handler": None},
         ],
-        "extra-links": ["ds_provider.operators.links.DSDemarcheLink", "ds_provider.operators.links.DSGroupesLink"],
+        "extra-links": ["ds_provider.links.DSDemarcheLink", "ds_provider.links.DSGroupesLink"],
         "cli": ["ds_provider.cli.get_ds_cli_commands"],
     }

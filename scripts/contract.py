@@ -7,17 +7,17 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ds_provider.api.idle import LARGEST_BATCH, question
-from ds_provider.api.probing import operation
-from ds_provider.api.rereading import LARGEST_BATCH as DOSSIERS_AT_ONCE
-from ds_provider.api.rereading import question as dossiers_question
-from ds_provider.api.survey import PROBES
+from ds_provider.api.paging.by_number import MAX_BATCH as DOSSIERS_AT_ONCE
+from ds_provider.api.paging.by_number import question as dossiers_question
+from ds_provider.api.paging.parallel.plan import PROBES
+from ds_provider.api.paging.parallel.probes import operation
+from ds_provider.api.polling.idle_groups import MAX_BATCH, question
 from ds_provider.sandbox import Sandbox
 
-DOCUMENTS = "ds_provider/api/documents"
+DOCUMENTS = "ds_provider/api/query/documents"
 # operations that no file holds, since their text depends on what is asked
 GENERATED = [
-    ("idle_groupes", question(LARGEST_BATCH)),
+    ("idle_groupes", question(MAX_BATCH)),
     ("rereading", dossiers_question(DOSSIERS_AT_ONCE)),
     *((f"survey_by_{column}", operation(column, PROBES)) for column in ("created", "updated")),
 ]

@@ -12,9 +12,9 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
-from ds_provider.api.budget import Budget, budget_key
-from ds_provider.api.budget_stores import Store, open_store
-from ds_provider.api.client import READ_TIMEOUT_SECONDS
+from ds_provider.api.budget.limiter import Budget, budget_key
+from ds_provider.api.budget.stores import Store, open_store
+from ds_provider.api.transport.client import READ_TIMEOUT_SECONDS
 from ds_provider.exceptions import DSConfigurationError
 
 DISTRIBUTION = "airflow-provider-demarches-simplifiees"
@@ -24,7 +24,7 @@ READ_TIMEOUT_BOUNDS_SECONDS = (60.0, 3600.0)
 # three quarters of what the public service allows a token, all its jobs taken together
 REQUESTS_PER_MINUTE = 300
 # the public service allows 400; other instances, and the sandbox, set their own limit
-MOST_REQUESTS_PER_MINUTE = 100_000
+MAX_REQUESTS_PER_MINUTE = 100_000
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
 # what an HTTP header can carry without a blank: anything else was pasted by mistake
@@ -122,10 +122,10 @@ def _requests_per_minute(connection: Connection) -> int:
         requests = float(given)
     except (TypeError, ValueError, OverflowError):
         requests = 0.0
-    if isinstance(given, bool) or not requests.is_integer() or not 1 <= requests <= MOST_REQUESTS_PER_MINUTE:
+    if isinstance(given, bool) or not requests.is_integer() or not 1 <= requests <= MAX_REQUESTS_PER_MINUTE:
         raise _refused(
             connection,
-            f"requests_per_minute must be a whole number between 1 and {MOST_REQUESTS_PER_MINUTE}; "
+            f"requests_per_minute must be a whole number between 1 and {MAX_REQUESTS_PER_MINUTE}; "
             "the public service allows a token 400, all its jobs taken together",
         )
     return int(requests)

@@ -10,10 +10,11 @@ import msgspec
 from airflow.sdk import BaseHook
 from airflow.sdk.log import amask_secret, mask_secret
 
-from ds_provider.api import lookups
-from ds_provider.api.client import AsyncDSClient, DSClient
-from ds_provider.api.messages import Request
-from ds_provider.api.parameters import (
+from ds_provider.api.paging.iterator import locate
+from ds_provider.api.paging.quarantine import Quarantined, quarantined_error
+from ds_provider.api.paging.reader import read
+from ds_provider.api.query import lookups
+from ds_provider.api.query.parameters import (
     explicit_window,
     parse_includes,
     parse_number,
@@ -22,10 +23,9 @@ from ds_provider.api.parameters import (
     select_dossiers,
     select_pending_deleted_dossiers,
 )
-from ds_provider.api.quarantine import Quarantined, cannot_be_read
-from ds_provider.api.reading import read
-from ds_provider.api.streams import Selection
-from ds_provider.api.walks import locate
+from ds_provider.api.query.selection import Selection
+from ds_provider.api.transport.client import AsyncDSClient, DSClient
+from ds_provider.api.transport.messages import Request
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.connection import client_settings, endpoint, secrets_in
 
@@ -235,4 +235,4 @@ class DSHook(BaseHook):
                 for row in page.rows:
                     yield msgspec.json.decode(row.raw)
         if unreadable:
-            raise locate(cannot_be_read(unreadable, "all others were given"), selection, None)
+            raise locate(quarantined_error(unreadable, "all others were given"), selection, None)

@@ -12,10 +12,16 @@ from airflow.sdk import BaseHook, Connection
 from airflow.sdk.log import mask_secret
 
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.warehouse.destinations import Destination, Fields, destination_of, duckdb_file, require_drivers
+from ds_provider.warehouse.database.destinations import (
+    Destination,
+    Fields,
+    destination_of,
+    duckdb_file,
+    require_drivers,
+)
 
 if TYPE_CHECKING:
-    from ds_provider.warehouse.store import Warehouse
+    from ds_provider.warehouse.database.store import Warehouse
 
 DATASET = "demarches_simplifiees"
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,39}")
@@ -48,7 +54,7 @@ class DSWarehouseHook(BaseHook):
         dataset = check_dataset(self.dataset)
         destination = self._destination()
         require_drivers(destination.kind)
-        from ds_provider.warehouse.store import Warehouse
+        from ds_provider.warehouse.database.store import Warehouse
 
         return Warehouse(destination, dataset, working_folder or _airflow_home() / f"ds_warehouse_{os.getuid()}")
 

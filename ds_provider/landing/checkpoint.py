@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
 
-from ds_provider.api.streams import Selection
+from ds_provider.api.query.selection import Selection
 from ds_provider.landing.layout import digest, fingerprint
 from ds_provider.landing.manifest import Manifest, Part
 
@@ -26,7 +26,7 @@ FORMAT = 1
 RESUMABLE = timedelta(days=1)
 
 
-class Checkpoint(Protocol):
+class CheckpointStore(Protocol):
     """A place for one small JSON value that outlives a try, until the task succeeds.
 
     Neither of these raises: a reading does not fail for it.
@@ -39,7 +39,7 @@ class Checkpoint(Protocol):
         """Keep a value in place of the last one; false where that fails."""
 
 
-class Progress(msgspec.Struct, frozen=True, kw_only=True):
+class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
     """What a checkpoint holds.
 
     :param made_by: a hash of what was asked, where it lands and how a checkpoint is written.
@@ -60,7 +60,7 @@ class Progress(msgspec.Struct, frozen=True, kw_only=True):
     read_started_at: Annotated[datetime, msgspec.Meta(tz=True)]
 
 
-class Bookmark:
+class Checkpointer:
     """Keeps the progress of one reading in a checkpoint, and finds that of an earlier try.
 
     :param checkpoint: none where there is no place for it: then nothing is kept or found.
@@ -68,14 +68,14 @@ class Bookmark:
     :param selection: what is being read.
     """
 
-    def __init__(self, checkpoint: Checkpoint | None, folder: ObjectStoragePath, selection: Selection) -> None:
+    def __init__(self, checkpoint: CheckpointStore | None, folder: ObjectStoragePath, selection: Selection) -> None:
         self._checkpoint = checkpoint
         self._folder = folder
         self._made_by = digest({"format": FORMAT, "folder": str(folder), "selection": fingerprint(selection)})
         #: whether this reading was saved once, and whether that worked
         self.tried = self.kept = False
 
-    def find(self, published: Manifest | None) -> Progress | None:
+    def find(self, published: Manifest | None) -> Checkpoint | None:
         """The progress that a reading may go on from; none where there is none, or none that fits.
 
         :param published: what readers see now.
@@ -84,7 +84,7 @@ class Bookmark:
         if value is None:
             return None
         try:
-            progress = msgspec.convert(value, Progress)
+            progress = msgspec.convert(value, Checkpoint)
             self._check(progress, published)
         except (msgspec.ValidationError, _MisfitError) as error:
             log.info("%s: the checkpoint of an earlier try is ignored: %s", self._folder, error)
@@ -92,13 +92,13 @@ class Bookmark:
         return _completed(progress, published)
 
     def save(self, **progress: Any) -> None:
-        """Keep the progress made so far, the arguments of :class:`Progress`."""
+        """Keep the progress made so far, the arguments of :class:`Checkpoint`."""
         self.tried = True
         if self._checkpoint:
-            value = msgspec.to_builtins(Progress(made_by=self._made_by, **progress))
+            value = msgspec.to_builtins(Checkpoint(made_by=self._made_by, **progress))
             self.kept = self._checkpoint.save(value) or self.kept
 
-    def _check(self, progress: Progress, published: Manifest | None) -> None:
+    def _check(self, progress: Checkpoint, published: Manifest | None) -> None:
         if progress.made_by != self._made_by:
             raise _MisfitError("it is of another query, window or destination")
         if progress.read_started_at < datetime.now(timezone.utc) - RESUMABLE:
@@ -111,7 +111,7 @@ class _MisfitError(Exception):
     """Why a checkpoint is not one to go on from."""
 
 
-def _completed(progress: Progress, published: Manifest | None) -> Progress:
+def _completed(progress: Checkpoint, published: Manifest | None) -> Checkpoint:
     """A try that published, and whose task was not over by then, landed all that its manifest lists."""
     if published is None or published.generation != progress.generation:
         return progress

@@ -14,9 +14,9 @@ from uuid import uuid4
 import msgspec
 import pendulum
 
-from ds_provider.api import documents
-from ds_provider.api.streams import Selection
-from ds_provider.api.windows import Window
+from ds_provider.api.query import documents
+from ds_provider.api.query.selection import Selection
+from ds_provider.api.query.windows import Window
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.landing.storage import make_folder
 
@@ -60,10 +60,10 @@ def _prove_writable(zone: ObjectStoragePath) -> None:
 
 def folder_of(zone: ObjectStoragePath, selection: Selection) -> ObjectStoragePath:
     """The folder in which a selection lands."""
-    return zone / f"groupe-{selection.groupe_instructeur_number}" / selection.stream.name / reading_name(selection)
+    return zone / f"groupe-{selection.groupe_instructeur_number}" / selection.stream.name / extract_name(selection)
 
 
-def reading_name(selection: Selection) -> str:
+def extract_name(selection: Selection) -> str:
     """The window and, where it differs, the way of reading: what tells readings of one group's stream apart."""
     window = "numbers" if selection.numbers else _window_name(selection.window)
     return "_".join(part for part in (window, variant_of(selection)) if part)

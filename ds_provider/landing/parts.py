@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
+from ds_provider.landing.gzip_members import Member, pack
 from ds_provider.landing.manifest import Part
-from ds_provider.landing.members import Member, pack
 from ds_provider.landing.storage import is_local
 
 if TYPE_CHECKING:

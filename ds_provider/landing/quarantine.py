@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING
 
 import msgspec
 
-from ds_provider.api.quarantine import Quarantined
-from ds_provider.api.streams import Selection
+from ds_provider.api.paging.quarantine import Quarantined
+from ds_provider.api.query.selection import Selection
 from ds_provider.landing.layout import folder_of, variant_of
 from ds_provider.landing.storage import make_folder, names_in, replace_file
 
@@ -34,7 +34,7 @@ def pending(zone: ObjectStoragePath, selection: Selection) -> list[int]:
     return sorted(int(entry.group(1)) for entry in entries if entry)
 
 
-def enlist(zone: ObjectStoragePath, selection: Selection, record: Quarantined, generation: str) -> None:
+def add(zone: ObjectStoragePath, selection: Selection, record: Quarantined, generation: str) -> None:
     """Remember a dossier that could not be read, and the reading that met it."""
     registry = _registry(zone, selection)
     make_folder(registry)

@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 from isal import igzip
 
-from ds_provider.api.quarantine import Quarantined
+from ds_provider.api.paging.quarantine import Quarantined
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import Part, read_manifest
 

@@ -10,15 +10,13 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 import pendulum
 from airflow.sdk import Asset, Context
 
-from ds_provider.api.parameters import explicit_window, is_absent, parse_groupes, parse_number, select_dossiers
-from ds_provider.api.streams import DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS
+from ds_provider.api.query.parameters import explicit_window, is_absent, parse_groupes, parse_number, select_dossiers
+from ds_provider.api.query.selection import DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.assets import deleted_dossiers_asset, dossiers_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.operators.extraction import Extractor, summary_of
-from ds_provider.operators.idle import IdleGroupes
-from ds_provider.operators.landing import Extraction, LandingOperator, Summary, deletions_of
-from ds_provider.operators.windows import (
+from ds_provider.operators._base import ExtractTask, LandingOperator, Summary, deletions_of
+from ds_provider.state.watermark import (
     RunColumn,
     Watermark,
     check_is_over,
@@ -27,14 +25,16 @@ from ds_provider.operators.windows import (
     run_window,
     watermark_of,
 )
+from ds_provider.sync.extract import GroupExtractor, summary_of
+from ds_provider.sync.idle import IdleGroupes
 
 if TYPE_CHECKING:
-    from ds_provider.api.streams import Selection
-    from ds_provider.api.windows import Window
+    from ds_provider.api.query.selection import Selection
+    from ds_provider.api.query.windows import Window
 
 LOOKBACK = timedelta(minutes=5)
 # the service's servers are few: what is gained beyond that is lost to others
-MOST_REQUESTS_AT_ONCE = 16
+MAX_REQUESTS_AT_ONCE = 16
 
 
 class DSExtractDossiersOperator(LandingOperator):
@@ -182,7 +182,7 @@ class DSExtractDossiersOperator(LandingOperator):
         idle = IdleGroupes()
         return self._extract(context, lambda number: self._extraction(number, explicit, context, idle), idle)
 
-    def _extraction(self, number: int, explicit: Window | None, context: Context, idle: IdleGroupes) -> Extraction:
+    def _extraction(self, number: int, explicit: Window | None, context: Context, idle: IdleGroupes) -> ExtractTask:
         plain = select_dossiers(
             number,
             state=self.state,
@@ -197,7 +197,7 @@ class DSExtractDossiersOperator(LandingOperator):
         selection = replace(plain, window=window)
         idle.consider(selection)
 
-        def extract(extractor: Extractor) -> Summary:
+        def extract(extractor: GroupExtractor) -> Summary:
             landing = idle.land(selection, extractor.zone) or extractor.land(selection)
             summary = extractor.told(summary_of(landing), landing)
             if watermark and landing.last_date:
@@ -210,7 +210,7 @@ class DSExtractDossiersOperator(LandingOperator):
         return dossiers_asset(number, service)
 
     def _requests_at_once(self) -> int:
-        return parse_number(self.concurrency, "concurrency", MOST_REQUESTS_AT_ONCE)
+        return parse_number(self.concurrency, "concurrency", MAX_REQUESTS_AT_ONCE)
 
     def _explicit_window(self) -> Window | None:
         window = explicit_window(
@@ -318,5 +318,5 @@ class DSExtractDeletedDossiersOperator(LandingOperator):
     def _asset(self, number: int, service: str) -> Asset:
         return deleted_dossiers_asset(number, service)
 
-    def _extraction(self, number: int) -> Extraction:
+    def _extraction(self, number: int) -> ExtractTask:
         return deletions_of(number, deleted_since=self.deleted_since, order=self.order, page_size=self.page_size)

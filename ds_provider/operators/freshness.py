@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context
 
-from ds_provider.api.parameters import is_absent, parse_groupes, unbatched
+from ds_provider.api.query.parameters import is_absent, parse_groupes, unbatched
 from ds_provider.exceptions import DSConfigurationError, DSStaleError
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
 

@@ -8,10 +8,10 @@ from typing import Any
 
 from airflow.sdk import BaseOperator, BaseOperatorLink, Context
 
-from ds_provider.api.parameters import is_absent, parse_flag, parse_number
+from ds_provider.api.query.parameters import is_absent, parse_flag, parse_number
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.operators.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.links import DSDemarcheLink, DSGroupesLink
 
 
 class DSListGroupesOperator(BaseOperator):

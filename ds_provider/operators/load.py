@@ -8,23 +8,23 @@ from typing import TYPE_CHECKING, Any, cast
 import pendulum
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
 
-from ds_provider.api.parameters import is_absent, parse_number
+from ds_provider import openlineage as lineage
+from ds_provider.api.query.parameters import is_absent, parse_number
+from ds_provider.asset_events import Change, advance_loaded_upto, declare, emit, is_plain, span
 from ds_provider.assets import TABLES, table_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
-from ds_provider.operators import lineage
-from ds_provider.operators.asset_events import Change, advance_loaded_upto, declare, emit, is_plain, span
-from ds_provider.operators.links import DSDemarcheLink
-from ds_provider.operators.manifests import manifests_in
+from ds_provider.links import DSDemarcheLink
+from ds_provider.sync.manifests import manifests_in
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
     from airflow.sdk.types import Logger
 
-    from ds_provider.warehouse.readings import Readings
-    from ds_provider.warehouse.reports import Fate, Policy, Report
-    from ds_provider.warehouse.store import Warehouse
+    from ds_provider.warehouse.database.store import Warehouse
+    from ds_provider.warehouse.extracts import LandedExtracts
+    from ds_provider.warehouse.load.report import DeletionAction, Policy, Report
 
 # what these say does not go with a dossier
 OF_NO_DOSSIER = ("groupes_instructeurs", "revisions", "champ_descriptors", "deleted_dossiers")
@@ -64,7 +64,7 @@ class DSLoadOperator(BaseOperator):
     ui_fgcolor = "#000091"
     operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(),)
 
-    loaded: tuple[Warehouse, Readings, Report] | None = None
+    loaded: tuple[Warehouse, LandedExtracts, Report] | None = None
 
     def __init__(
         self,
@@ -92,12 +92,12 @@ class DSLoadOperator(BaseOperator):
     def execute(self, context: Context) -> dict[str, Any]:
         warehouse = DSWarehouseHook(self._conn_id, self.dataset).warehouse()
         # what is in an optional extra is imported once the hook has told whether it is there
+        from ds_provider.warehouse.extracts import open_extracts
         from ds_provider.warehouse.freshness import freshness
-        from ds_provider.warehouse.loading import load
-        from ds_provider.warehouse.readings import read_all
+        from ds_provider.warehouse.load.loader import load
 
         policy = policy_of(self.on_pending, self.on_deleted)
-        readings = read_all(manifests_in(self.manifests))
+        readings = open_extracts(manifests_in(self.manifests))
         report = load(warehouse, readings, policy, demarches=self._demarches())
         self.loaded = warehouse, readings, report
         log_report(self.log, warehouse, report)
@@ -119,7 +119,7 @@ class DSLoadOperator(BaseOperator):
         """What was loaded, and into which tables."""
         return lineage.facets(lineage.loaded(*self.loaded)) if self.loaded else self.get_openlineage_facets_on_start()
 
-    def _changes(self, report: Report, readings: Readings) -> Iterator[tuple[Asset, Change]]:
+    def _changes(self, report: Report, readings: LandedExtracts) -> Iterator[tuple[Asset, Change]]:
         """What the load did to each table that others may wait for."""
         window = span(reading.manifest.window for reading in readings.dossiers)
         for name, rows in report.rows.items():
@@ -148,9 +148,11 @@ def policy_of(on_pending: str, on_deleted: str) -> Policy:
 
     :raises DSConfigurationError: naming the parameter that cannot work.
     """
-    from ds_provider.warehouse.reports import Policy
+    from ds_provider.warehouse.load.report import Policy
 
-    return Policy(on_pending=_fate(on_pending, "on_pending"), on_deleted=_fate(on_deleted, "on_deleted"))
+    return Policy(
+        on_pending=_deletion_action(on_pending, "on_pending"), on_deleted=_deletion_action(on_deleted, "on_deleted")
+    )
 
 
 def log_report(log: Logger, warehouse: Warehouse, report: Report) -> None:
@@ -158,7 +160,7 @@ def log_report(log: Logger, warehouse: Warehouse, report: Report) -> None:
     log.info("loaded into %s: %s", warehouse, report.told())
 
 
-def _fate(given: str, parameter: str) -> Fate:
+def _deletion_action(given: str, parameter: str) -> DeletionAction:
     if given not in ("flag", "erase"):
         raise DSConfigurationError(f"{parameter} must be 'flag' or 'erase': got {given!r}")
-    return cast("Fate", given)
+    return cast("DeletionAction", given)

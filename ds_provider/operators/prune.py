@@ -11,22 +11,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator, Context, ObjectStoragePath
 
-from ds_provider.api.parameters import is_absent
-from ds_provider.api.streams import DOSSIERS
+from ds_provider.api.query.parameters import is_absent
+from ds_provider.api.query.selection import DOSSIERS
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
 from ds_provider.landing.layout import open_destination
-from ds_provider.landing.pruning import (
+from ds_provider.landing.prune import (
     landed_manifests,
     remove_abandoned,
+    remove_extract,
     remove_from_quarantine,
-    remove_reading,
     rewrite_without,
 )
 
 if TYPE_CHECKING:
     from ds_provider.landing.manifest import Manifest
-    from ds_provider.warehouse.store import Warehouse
+    from ds_provider.warehouse.database.store import Warehouse
 
 
 class DSPruneLandingOperator(BaseOperator):
@@ -182,7 +182,7 @@ class _Pruning:
     def prune(self, url: str, manifest: Manifest) -> None:
         is_old = manifest.read_finished_at < self._horizon
         is_loaded = self._known.is_loaded(url, manifest)
-        if is_old and is_loaded and remove_reading(url, manifest.generation):
+        if is_old and is_loaded and remove_extract(url, manifest.generation):
             self.counts["removed"] += 1
             return
         if is_old and not is_loaded:

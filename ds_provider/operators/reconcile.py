@@ -9,22 +9,22 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink, Context
 
-from ds_provider.api.parameters import is_absent, parse_groupes, parse_includes, select_numbers, unbatched
-from ds_provider.api.sweeping import sweep
+from ds_provider import openlineage as lineage
+from ds_provider.api.paging.scan import scan
+from ds_provider.api.query.parameters import is_absent, parse_groupes, parse_includes, select_numbers, unbatched
 from ds_provider.exceptions import DSConfigurationError, DSError, DSGroupesFailedError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
-from ds_provider.operators import lineage
-from ds_provider.operators.extraction import Extractor, summary_of
-from ds_provider.operators.landing import Extraction, LandingOperator, Summary, deletions_of
+from ds_provider.operators._base import ExtractTask, LandingOperator, Summary, deletions_of
 from ds_provider.operators.load import log_report, policy_of
-from ds_provider.operators.manifests import manifests_in
+from ds_provider.sync.extract import GroupExtractor, summary_of
+from ds_provider.sync.manifests import manifests_in
 
 if TYPE_CHECKING:
-    from ds_provider.warehouse.readings import Readings
-    from ds_provider.warehouse.reconciling import Sight
-    from ds_provider.warehouse.reports import Policy, Report
-    from ds_provider.warehouse.store import Warehouse
+    from ds_provider.warehouse.database.store import Warehouse
+    from ds_provider.warehouse.differences import DossierState
+    from ds_provider.warehouse.extracts import LandedExtracts
+    from ds_provider.warehouse.load.report import Policy, Report
     from ds_provider.warehouse.tombstones import Tombstone
 
 # an expired dossier is in no list for two weeks, and for as long as the purge is behind
@@ -39,7 +39,7 @@ class DSReconcileOperator(LandingOperator):
     looked for among the deletions, and then by number, one in a request; a dossier that is found nowhere is flagged as
     vanished: it has expired and is not deleted yet, or it was of a test. If it comes back, so does its row.
 
-    Returns counts: ``groupes``, ``shown``, ``requests`` of the sweep, and dossiers by what was wrong: ``missing``,
+    Returns counts: ``groupes``, ``shown``, ``requests`` of the scan, and dossiers by what was wrong: ``missing``,
     ``moved``, ``stale``, ``restored`` (held as hidden, and shown), ``hidden`` (pending or deleted since), ``vanished``;
     and ``read``, how many were read again.
 
@@ -91,7 +91,7 @@ class DSReconcileOperator(LandingOperator):
     # it is about all groups, those of which it read anything or not
     operator_extra_links: Sequence[BaseOperatorLink] = ()
 
-    loaded: tuple[Warehouse, Readings, Report] | None = None
+    loaded: tuple[Warehouse, LandedExtracts, Report] | None = None
 
     def __init__(
         self,
@@ -143,9 +143,9 @@ class DSReconcileOperator(LandingOperator):
         conn_id = None if is_absent(self.warehouse_conn_id) else self.warehouse_conn_id
         warehouse = DSWarehouseHook(conn_id, self.dataset).warehouse()
         # what is in an optional extra is imported once the hook has told whether it is there
-        from ds_provider.warehouse.loading import load
-        from ds_provider.warehouse.readings import read_all
-        from ds_provider.warehouse.reconciling import compare, held_dossiers
+        from ds_provider.warehouse.differences import compare, held_dossiers
+        from ds_provider.warehouse.extracts import open_extracts
+        from ds_provider.warehouse.load.loader import load
 
         policy = self._policy()
         began = datetime.now(timezone.utc)
@@ -157,7 +157,7 @@ class DSReconcileOperator(LandingOperator):
         deletions, failure = self._try_to_land(
             context, {number: deletions_of(number) for number in groupes} if differences.absent else {}
         )
-        deleted = read_all(manifests_in(deletions)).deleted_numbers()
+        deleted = open_extracts(manifests_in(deletions)).deleted_numbers()
         # where a list could not be read, nothing says that a dossier is in none of them
         lost = set[int]() if failure else differences.absent - deleted
         gone, unreadable = set[int](), set[int]()
@@ -167,7 +167,7 @@ class DSReconcileOperator(LandingOperator):
 
         # what is loaded meanwhile was read later than that, and is there
         vanished = [_vanished(number, held[number], began) for number in sorted(lost & gone)]
-        readings = read_all(manifests_in([deletions, dossiers]))
+        readings = open_extracts(manifests_in([deletions, dossiers]))
         report = load(warehouse, readings, policy, vanished=vanished)
         self.loaded = warehouse, readings, report
         log_report(self.log, warehouse, report)
@@ -193,7 +193,7 @@ class DSReconcileOperator(LandingOperator):
         return super()._flow() + (lineage.loaded(*self.loaded) if self.loaded else lineage.Flow())
 
     def _try_to_land(
-        self, context: Context, extractions: dict[int, Extraction]
+        self, context: Context, extractions: dict[int, ExtractTask]
     ) -> tuple[list[Summary], DSError | None]:
         """What was landed, and what was wrong with the rest of it."""
         if not extractions:
@@ -210,24 +210,24 @@ class DSReconcileOperator(LandingOperator):
         vanished_before = datetime.now(timezone.utc) - kept
         return replace(policy_of(self.on_pending, self.on_deleted), vanished_before=vanished_before)
 
-    def _sweep(self, groupes: Iterable[int]) -> tuple[dict[int, Sight], int]:
+    def _sweep(self, groupes: Iterable[int]) -> tuple[dict[int, DossierState], int]:
         """All dossiers that the groups show. One that moves from one to another meanwhile is where it was seen last."""
-        from ds_provider.warehouse.reconciling import Sight
+        from ds_provider.warehouse.differences import DossierState
 
-        shown: dict[int, Sight] = {}
+        shown: dict[int, DossierState] = {}
         requests = 0
         with DSHook(self.ds_conn_id).client() as client:
             for groupe in groupes:
-                for page in client.iterate(sweep(groupe)):
+                for page in client.iterate(scan(groupe)):
                     requests += page.requests
                     for seen in page.dossiers:
-                        sight = Sight(groupe, seen.state, seen.date_derniere_modification)
+                        sight = DossierState(groupe, seen.state, seen.date_derniere_modification)
                         known = shown.get(seen.number)
                         if known is None or known.modified <= sight.modified:
                             shown[seen.number] = sight
         return shown, requests
 
-    def _rereadings(self, groupe_of: Mapping[int, int], gone: set[int], unreadable: set[int]) -> dict[int, Extraction]:
+    def _rereadings(self, groupe_of: Mapping[int, int], gone: set[int], unreadable: set[int]) -> dict[int, ExtractTask]:
         """What reads dossiers again, by group.
 
         :param gone: is given the numbers of those that are not to be had.
@@ -238,10 +238,10 @@ class DSReconcileOperator(LandingOperator):
             numbers.setdefault(groupe, []).append(number)
         return {groupe: self._rereading(groupe, of_groupe, gone, unreadable) for groupe, of_groupe in numbers.items()}
 
-    def _rereading(self, groupe: int, numbers: list[int], gone: set[int], unreadable: set[int]) -> Extraction:
+    def _rereading(self, groupe: int, numbers: list[int], gone: set[int], unreadable: set[int]) -> ExtractTask:
         selection = select_numbers(groupe, numbers, self._includes())
 
-        def extract(extractor: Extractor) -> Summary:
+        def extract(extractor: GroupExtractor) -> Summary:
             landing = extractor.land(selection)
             gone.update(landing.gone)
             unreadable.update(record.number for record in landing.quarantined)
@@ -250,8 +250,8 @@ class DSReconcileOperator(LandingOperator):
         return extract
 
 
-def _vanished(number: int, held: Sight, seen: datetime) -> Tombstone:
-    from ds_provider.warehouse.readings import microseconds
+def _vanished(number: int, held: DossierState, seen: datetime) -> Tombstone:
+    from ds_provider.warehouse.extracts import microseconds
     from ds_provider.warehouse.tombstones import VANISHED, Tombstone
 
     return Tombstone(number, held.groupe, held.state, None, None, VANISHED, microseconds(seen))

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from ds_provider.sandbox.server import Sandbox
+    from ds_provider.sandbox.http.server import Sandbox
 
 __all__ = ["Sandbox"]
 
@@ -17,6 +17,6 @@ __all__ = ["Sandbox"]
 def __getattr__(name: str) -> Any:
     if name != "Sandbox":
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    from ds_provider.sandbox.server import Sandbox
+    from ds_provider.sandbox.http.server import Sandbox
 
     return Sandbox

@@ -42,7 +42,7 @@ def main(argv: list[str] | None = None) -> None:
     add_arguments(parser)
     arguments = parser.parse_args(argv)
     try:
-        from ds_provider.sandbox.foreground import serve
+        from ds_provider.sandbox.http.serve import serve
     except ModuleNotFoundError as problem:
         if (problem.name or "").partition(".")[0] not in NEEDED:
             raise

@@ -7,12 +7,12 @@ from collections import deque
 from dataclasses import dataclass, field
 from typing import Any
 
-from ds_provider.sandbox.api import Api
-from ds_provider.sandbox.auth import Tokens
-from ds_provider.sandbox.clock import Clock
-from ds_provider.sandbox.faults import Faults
-from ds_provider.sandbox.limits import RateLimit
-from ds_provider.sandbox.world import World
+from ds_provider.sandbox.http.api import Api
+from ds_provider.sandbox.http.auth import Tokens
+from ds_provider.sandbox.http.faults import Faults
+from ds_provider.sandbox.http.limits import RateLimit
+from ds_provider.sandbox.world.clock import Clock
+from ds_provider.sandbox.world.world import World
 
 REMEMBERED = 10_000
 

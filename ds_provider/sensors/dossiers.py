@@ -12,30 +12,30 @@ import pendulum
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from ds_provider.api.memories import Mark, Memory, moment
-from ds_provider.api.parameters import is_absent, parse_groupes, parse_number, select_dossiers
-from ds_provider.api.streams import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
-from ds_provider.api.watching import (
+from ds_provider.api.polling.seen import RowVersion, SeenRows, moment
+from ds_provider.api.polling.watch import (
     DELETIONS_REACH_SECONDS,
-    MOST_NUMBERS,
+    MAX_NUMBERS,
     Finding,
-    List,
+    WatchedStream,
     baseline,
-    gravest,
-    survey,
+    most_severe,
+    poll,
 )
-from ds_provider.api.windows import Column, Window, parse_instant
+from ds_provider.api.query.parameters import is_absent, parse_groupes, parse_number, select_dossiers
+from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
+from ds_provider.api.query.windows import Column, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError, DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.sensors.memories import FailuresInARow, Told
-from ds_provider.triggers import events
-from ds_provider.triggers.dossiers import DSDeletedDossierTrigger, DSDossierTrigger
-from ds_provider.triggers.polls import (
+from ds_provider.state.seen import FailuresInARow, Told
+from ds_provider.triggers import _events as events
+from ds_provider.triggers._poll import (
+    MIN_POLL_INTERVAL_SECONDS,
     POLL_INTERVAL_SECONDS,
-    SHORTEST_POLL_INTERVAL_SECONDS,
     check_poll_interval,
     with_jitter,
 )
+from ds_provider.triggers.dossiers import DSDeletedDossierTrigger, DSDossierTrigger
 
 WATERMARK = "watermark"
 
@@ -66,7 +66,7 @@ class _GroupeSensor(BaseSensorOperator):
         try:
             watch = self._trigger(context).watch
             with DSHook(self.ds_conn_id).client() as client:
-                outcome = client.result(survey({self.task_id: watch}))[self.task_id].outcome
+                outcome = client.result(poll({self.task_id: watch}))[self.task_id].outcome
             if isinstance(outcome, DSError):
                 raise outcome
         except DSTransientError as error:
@@ -104,7 +104,7 @@ class _GroupeSensor(BaseSensorOperator):
 
     def _get_next_poke_interval(self, *args: Any, **kwargs: Any) -> float:
         seconds: float = super()._get_next_poke_interval(*args, **kwargs)
-        return with_jitter(max(seconds, SHORTEST_POLL_INTERVAL_SECONDS))
+        return with_jitter(max(seconds, MIN_POLL_INTERVAL_SECONDS))
 
     @contextmanager
     def _heeding_never_fail(self) -> Iterator[None]:
@@ -120,7 +120,7 @@ class _GroupeSensor(BaseSensorOperator):
         return parse_groupes(self.groupe_instructeur_number)[0]
 
     def _enough(self) -> int:
-        return parse_number(self.min_count, "min_count", MOST_NUMBERS)
+        return parse_number(self.min_count, "min_count", MAX_NUMBERS)
 
     def _trigger(self, context: Context) -> DSDossierTrigger | DSDeletedDossierTrigger:
         raise NotImplementedError
@@ -315,13 +315,13 @@ class DSDeletedDossierSensor(_GroupeSensor):
             memories=memories, min_count=min_count, poll_interval=self.poke_interval, ds_conn_id=self.ds_conn_id
         )
 
-    def _baseline(self, unknown: Sequence[Selection]) -> dict[Selection, Memory]:
-        reach = Memory(int(pendulum.now("UTC").timestamp()) - DELETIONS_REACH_SECONDS)
+    def _baseline(self, unknown: Sequence[Selection]) -> dict[Selection, SeenRows]:
+        reach = SeenRows(int(pendulum.now("UTC").timestamp()) - DELETIONS_REACH_SECONDS)
         with DSHook(self.ds_conn_id).client() as client:
-            told = client.result(baseline({one: List.remembered(one, "deleted", reach) for one in unknown}))
-        if error := gravest(memory for memory in told.values() if isinstance(memory, DSError)):
+            told = client.result(baseline({one: WatchedStream.remembered(one, "deleted", reach) for one in unknown}))
+        if error := most_severe(memory for memory in told.values() if isinstance(memory, DSError)):
             raise error
-        return {one: memory for one, memory in told.items() if isinstance(memory, Memory)}
+        return {one: memory for one, memory in told.items() if isinstance(memory, SeenRows)}
 
     def _tell(self, context: Context, finding: Finding) -> Value:
         told = Told(context, self.outlets)
@@ -329,7 +329,7 @@ class DSDeletedDossierSensor(_GroupeSensor):
         marks = {one: finding.marks(one.groupe_instructeur_number, one.stream.name) for one in lists}
         for one, fresh in marks.items():
             told.tell(one, fresh, finding.looked_at)
-        by_groupe: dict[int, list[Mark]] = {groupe: [] for groupe in finding.groupes}
+        by_groupe: dict[int, list[RowVersion]] = {groupe: [] for groupe in finding.groupes}
         stages = dict.fromkeys((PENDING_DELETED_DOSSIERS, DELETED_DOSSIERS), 0)
         for one, fresh in marks.items():
             by_groupe[one.groupe_instructeur_number] += fresh
@@ -348,13 +348,13 @@ def _lists(groupe: int) -> tuple[Selection, Selection]:
     return Selection(PENDING_DELETED_DOSSIERS, groupe), Selection(DELETED_DOSSIERS, groupe)
 
 
-def _counted(marks: dict[int, list[Mark]]) -> Value:
+def _counted(marks: dict[int, list[RowVersion]]) -> Value:
     """The groups, and their dossiers from the oldest to the newest."""
     every = sorted((date, number) for fresh in marks.values() for number, date in fresh)
     numbers = list(dict.fromkeys(number for _, number in reversed(every)))
     return {
         "groupes_instructeurs": sorted(marks),
-        "numbers": numbers[:MOST_NUMBERS][::-1],
+        "numbers": numbers[:MAX_NUMBERS][::-1],
         "count": len(numbers),
     }
 

@@ -11,7 +11,6 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ds_provider.tables import kinds
-from ds_provider.tables.grouping import Champ
 from ds_provider.tables.schemas import (
     ANNOTATIONS,
     CHAMP_DESCRIPTORS,
@@ -21,6 +20,7 @@ from ds_provider.tables.schemas import (
     REVISIONS,
     TEXT,
 )
+from ds_provider.tables.wide.grouping import Champ
 
 Row = dict[str, Any]
 

@@ -8,18 +8,28 @@ from typing import Any, cast
 
 from airflow.triggers.base import TriggerEvent
 
-from ds_provider.api.memories import Memory, moment
-from ds_provider.api.parameters import is_absent, parse_groupes, select_dossiers
-from ds_provider.api.streams import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
-from ds_provider.api.watching import Finding, List, Outcome, Seen, Watch, baseline, deletions, gravest, remember
-from ds_provider.api.windows import Column, Window, parse_instant
+from ds_provider.api.polling.seen import SeenRows, moment
+from ds_provider.api.polling.watch import (
+    Finding,
+    Outcome,
+    PollResult,
+    Watch,
+    WatchedStream,
+    baseline,
+    deletions,
+    most_severe,
+    remember,
+)
+from ds_provider.api.query.parameters import is_absent, parse_groupes, select_dossiers
+from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
+from ds_provider.api.query.windows import Column, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError, DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.layout import digest
-from ds_provider.triggers.events import failed, found
-from ds_provider.triggers.polls import POLL_INTERVAL_SECONDS, Look, WatchingTrigger
+from ds_provider.triggers._events import failed, found
+from ds_provider.triggers._poll import POLL_INTERVAL_SECONDS, Look, WatchingTrigger
 
-MOST_NUMBERS_IN_AN_EVENT = 100
+MAX_NUMBERS_IN_AN_EVENT = 100
 # Airflow writes an event to its database a second or two after it was given
 SETTLE_SECONDS = 5.0
 
@@ -81,15 +91,15 @@ class DSDossierTrigger(_WaitingTrigger):
     def watch(self) -> Watch:
         return self._watch
 
-    def _list(self, groupe: int) -> List:
+    def _list(self, groupe: int) -> WatchedStream:
         selection = select_dossiers(groupe, state=self.state)
         if self.column is None:
-            return List(selection)
+            return WatchedStream(selection)
         column = cast("Column", self.column)
         if memory := self.memories.get(str(groupe)):
-            return List.remembered(selection, column, Memory.from_json(memory))
+            return WatchedStream.remembered(selection, column, SeenRows.from_json(memory))
         window = Window(column, start=parse_instant(self.since, f"{column}_since"))
-        return List(select_dossiers(groupe, state=self.state, window=window))
+        return WatchedStream(select_dossiers(groupe, state=self.state, window=window))
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return f"{__name__}.DSDossierTrigger", {
@@ -130,10 +140,10 @@ class DSDeletedDossierTrigger(_WaitingTrigger):
     def watch(self) -> Watch:
         return self._watch
 
-    def _lists(self, groupe: str) -> list[List]:
+    def _lists(self, groupe: str) -> list[WatchedStream]:
         known = self.memories[groupe]
         streams = (PENDING_DELETED_DOSSIERS, DELETED_DOSSIERS)
-        return deletions(int(groupe), {stream.name: Memory.from_json(known.get(stream.name)) for stream in streams})
+        return deletions(int(groupe), {stream.name: SeenRows.from_json(known.get(stream.name)) for stream in streams})
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         return f"{__name__}.DSDeletedDossierTrigger", {
@@ -191,7 +201,7 @@ class DSDossierEventTrigger(WatchingTrigger):
         self._selections = {
             groupe: select_dossiers(groupe, state=self.state) for groupe in self.groupe_instructeur_number
         }
-        self._memories: dict[int, Memory] = {}
+        self._memories: dict[int, SeenRows] = {}
         self._lost: set[int] = set()
         self._resume()
 
@@ -219,14 +229,14 @@ class DSDossierEventTrigger(WatchingTrigger):
                     await asyncio.sleep(SETTLE_SECONDS)
                     await self._keep(finding.groupes)
 
-    async def _finding(self, seen: Seen) -> Finding | None:
+    async def _finding(self, seen: PollResult) -> Finding | None:
         """What the groups that answer brought.
 
         :raises DSError: if none answered too often in a row; the triggerer then starts the trigger again. What lasts
             is treated as what passes: raised at once, it would be asked for again at once.
         """
         errors = {**seen.errors, **await self._begin(besides=seen.errors)}
-        error = gravest(errors.values())
+        error = most_severe(errors.values())
         if error and len(errors) == len(self._selections):
             if self.is_enough(error):
                 raise error
@@ -245,7 +255,7 @@ class DSDossierEventTrigger(WatchingTrigger):
         if self.asset_state_store is not None:
             for groupe, selection in self._selections.items():
                 if kept := await self.asset_state_store.aget(self._key(selection)):
-                    self._memories[groupe] = Memory.from_json(kept)
+                    self._memories[groupe] = SeenRows.from_json(kept)
         self._resume()
 
     async def _begin(self, besides: Iterable[int]) -> dict[int, DSError]:
@@ -257,14 +267,14 @@ class DSDossierEventTrigger(WatchingTrigger):
         if not unknown:
             return {}
         told = await self._baseline(sorted(unknown))
-        begun = {groupe: memory for groupe, memory in told.items() if isinstance(memory, Memory)}
+        begun = {groupe: memory for groupe, memory in told.items() if isinstance(memory, SeenRows)}
         self._memories |= begun
         self._resume()
         await self._keep(begun)
         return {groupe: error for groupe, error in told.items() if isinstance(error, DSError)}
 
-    async def _baseline(self, groupes: Sequence[int]) -> Mapping[int, Memory | DSError]:
-        everything = {one: List.remembered(self._selections[one], self._column, Memory()) for one in groupes}
+    async def _baseline(self, groupes: Sequence[int]) -> Mapping[int, SeenRows | DSError]:
+        everything = {one: WatchedStream.remembered(self._selections[one], self._column, SeenRows()) for one in groupes}
         try:
             async with DSHook(self.ds_conn_id).async_client() as client:
                 return await client.result(baseline(everything))
@@ -283,7 +293,7 @@ class DSDossierEventTrigger(WatchingTrigger):
         known = self._memories
         self._watch = Watch(
             {
-                groupe: [List.remembered(one, self._column, known[groupe])] if groupe in known else []
+                groupe: [WatchedStream.remembered(one, self._column, known[groupe])] if groupe in known else []
                 for groupe, one in self._selections.items()
             }
         )
@@ -301,7 +311,7 @@ class DSDossierEventTrigger(WatchingTrigger):
 
     def _payload(self, finding: Finding) -> dict[str, Any]:
         marks = {one for groupe in finding.groupes for one in finding.marks(groupe, DOSSIERS.name)}
-        newest = sorted(marks, key=lambda one: one[1])[-MOST_NUMBERS_IN_AN_EVENT:]
+        newest = sorted(marks, key=lambda one: one[1])[-MAX_NUMBERS_IN_AN_EVENT:]
         return {
             "groupes_instructeurs": sorted(finding.groupes),
             "count": len({number for number, _ in marks}),

@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from ds_provider.api.streams import DOSSIERS
+from ds_provider.api.query.selection import DOSSIERS
 from ds_provider.tables.schemas import LOADS
-from ds_provider.warehouse.store import Warehouse
+from ds_provider.warehouse.database.store import Warehouse
 
 Stretch = tuple[datetime | None, datetime]
 

@@ -68,7 +68,7 @@ class Snapshot:
 
 
 @dataclass
-class Graveyard:
+class TombstoneSet:
     """The tombstones of a warehouse, and how they change.
 
     :param known: those that it holds.

@@ -7,7 +7,7 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
-from ds_provider.sandbox.faults import NAMES
+from ds_provider.sandbox.http.faults import NAMES
 from scripts.bench import scenarios, tables
 from scripts.bench.scenarios import Contender
 

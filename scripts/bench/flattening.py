@@ -20,10 +20,10 @@ from typing import Any
 
 from isal import igzip
 
-from ds_provider.api.client import DSClient
-from ds_provider.api.parameters import select_dossiers
-from ds_provider.api.reading import read
-from ds_provider.tables.flatten import flatten
+from ds_provider.api.paging.reader import read
+from ds_provider.api.query.parameters import select_dossiers
+from ds_provider.api.transport.client import DSClient
+from ds_provider.tables.rows.flatten import flatten
 from scripts.bench.processes import sandbox
 from scripts.bench.worker import cpu_seconds, peak_mb
 

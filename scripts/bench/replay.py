@@ -21,7 +21,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from ds_provider.sandbox.server import PATH, listen, url_of
+from ds_provider.sandbox.http.server import PATH, listen, url_of
 
 FREE = {"seconds": 0.0, "seconds_per_megabyte": 0.0}
 

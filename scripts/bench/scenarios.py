@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ds_provider.api import documents
+from ds_provider.api.query import documents
 from scripts.bench.jobs import Job, Outcome
 from scripts.bench.kept import digests
 from scripts.bench.processes import Service, Spent, call, replay, sandbox, worker

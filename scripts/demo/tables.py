@@ -11,8 +11,8 @@ from typing import Any
 import duckdb
 
 from ds_provider.hooks.warehouse import DATASET
-from ds_provider.warehouse.destinations import duckdb_file
-from ds_provider.warehouse.store import Warehouse
+from ds_provider.warehouse.database.destinations import duckdb_file
+from ds_provider.warehouse.database.store import Warehouse
 
 NAMES = """
     select table_name from information_schema.tables

@@ -9,8 +9,8 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Asset, BaseOperator, Context
 
+from ds_provider.asset_events import Change, advance_loaded_upto, declare, emit, loaded_upto
 from ds_provider.assets import dossiers_asset, table_asset
-from ds_provider.operators.asset_events import Change, advance_loaded_upto, declare, emit, loaded_upto
 
 pytestmark = pytest.mark.integration
 

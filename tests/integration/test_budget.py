@@ -19,9 +19,10 @@ from uuid import uuid4
 import pytest
 from pyrate_limiter import Rate, RateItem
 
-from ds_provider.api.budget import Budget
-from ds_provider.api.budget_stores import open_store
-from ds_provider.sandbox import Sandbox, limits
+from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.budget.stores import open_store
+from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.http import limits
 
 CHECKOUT = Path(__file__).parents[2]
 PROCESSES = 5
@@ -70,7 +71,7 @@ def key() -> str:
 
 
 def start(**wanted: Any) -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "tests.integration.spenders", json.dumps(wanted)]
+    command = [sys.executable, "-m", "tests.support.spenders", json.dumps(wanted)]
     return subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=CHECKOUT)
 
 

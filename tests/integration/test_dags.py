@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from ds_provider.api import retries
+from ds_provider.api.transport import retry as retries
 from ds_provider.landing.rows import iter_rows
 from tests.integration import test_on_new_dossiers, test_warehouse_dags
-from tests.integration.dag_files import DAGS, load, micros, midnight, shown
+from tests.support.dag_files import DAGS, load, micros, midnight, shown
 
 pytestmark = pytest.mark.integration
 

@@ -6,15 +6,15 @@ from collections import Counter
 
 import pytest
 
-from ds_provider.api import retries
-from ds_provider.api.budget import Budget
+from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.transport import retry as retries
 from ds_provider.exceptions import DSError, DSQuarantinedError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
-from ds_provider.sandbox.faults import NAMES
-from tests.unit.api.pauses import cut_short
-from tests.unit.operators.service import Ti
+from ds_provider.sandbox.http.faults import NAMES
+from tests.support.operator_service import Ti
+from tests.support.pauses import cut_short
 
 pytestmark = pytest.mark.integration
 
@@ -23,7 +23,7 @@ PASSING = sorted(set(NAMES) - {"poison", "slow", "complexity"})
 
 @pytest.fixture(autouse=True)
 def no_waiting(monkeypatch):
-    cut_short(monkeypatch, "ds_provider.api.client", "time", lambda seconds: None)
+    cut_short(monkeypatch, "ds_provider.api.transport.client", "time", lambda seconds: None)
     monkeypatch.setattr(retries, "RATE_LIMIT_LONGEST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr(Budget, "refused", lambda budget, seconds: None)
 

@@ -14,7 +14,7 @@ import pytest
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.sandbox import Sandbox
 from ds_provider.tables.schemas import DOSSIERS
-from tests.integration.emitting import DAG_ID
+from tests.support.emitting import DAG_ID
 
 pytestmark = pytest.mark.integration
 
@@ -40,7 +40,7 @@ def events(home: Path, sandbox: Sandbox) -> list[dict[str, Any]]:
         "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "60",
         "AIRFLOW_CONN_DS_DEFAULT": json.dumps(connection | {"extra": {"requests_per_minute": 100_000}}),
     }
-    command = [sys.executable, "-m", "tests.integration.emitting", str(sandbox.groupes[0]), (home / "zone").as_uri()]
+    command = [sys.executable, "-m", "tests.support.emitting", str(sandbox.groupes[0]), (home / "zone").as_uri()]
     done = subprocess.run(command, env=environment, cwd=CHECKOUT, capture_output=True, text=True, timeout=240)
     assert done.returncode == 0, done.stdout + done.stderr
     return [json.loads(line) for line in (home / "events.jsonl").read_text().splitlines()]

@@ -18,9 +18,9 @@ import pytest
 from ds_provider.hooks.warehouse import DATASET
 from ds_provider.landing.rows import iter_rows
 from ds_provider.sandbox import Sandbox
+from ds_provider.triggers import _poll as polls
 from ds_provider.triggers import dossiers as triggers
-from ds_provider.triggers import polls
-from tests.integration.dag_files import DAGS
+from tests.support.dag_files import DAGS
 
 pytestmark = pytest.mark.integration
 

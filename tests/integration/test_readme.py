@@ -12,7 +12,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.rows import iter_rows
-from tests.unit.operators.service import Store
+from tests.support.operator_service import Store
 
 pytestmark = pytest.mark.integration
 

@@ -16,9 +16,9 @@ import pytest
 from airflow.sdk import DAG, Asset
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.control import truth
+from ds_provider.sandbox.http.control import truth
 from ds_provider.sensors.dossiers import DSDeletedDossierSensor, DSDossierSensor
-from ds_provider.triggers import polls
+from ds_provider.triggers import _poll as polls
 
 pytestmark = pytest.mark.integration
 
@@ -35,8 +35,8 @@ MODES = {
 @pytest.fixture(autouse=True)
 def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Half a minute would be long."""
-    monkeypatch.setattr(polls, "SHORTEST_POLL_INTERVAL_SECONDS", 0.2)
-    monkeypatch.setattr("ds_provider.sensors.dossiers.SHORTEST_POLL_INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr(polls, "MIN_POLL_INTERVAL_SECONDS", 0.2)
+    monkeypatch.setattr("ds_provider.sensors.dossiers.MIN_POLL_INTERVAL_SECONDS", 0.2)
 
 
 @pytest.fixture

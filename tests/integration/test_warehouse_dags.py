@@ -11,12 +11,12 @@ from typing import Any
 import duckdb
 import pytest
 
-from ds_provider.api import retries
+from ds_provider.api.transport import retry as retries
 from ds_provider.hooks.warehouse import DATASET
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.control import truth
+from ds_provider.sandbox.http.control import truth
 from scripts.demo.drift import drift
-from tests.integration.dag_files import load, midnight, shown
+from tests.support.dag_files import load, midnight, shown
 
 pytestmark = pytest.mark.integration
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 
-from ds_provider.api import retries
-from ds_provider.api.budget import Budget
+from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.transport import retry as retries
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.sandbox import Sandbox
-from tests.integration.life import START, Team, Truth, held, landed_texts, run, texts_in, tombstones
-from tests.unit.api.pauses import cut_short
+from tests.support.life import START, Team, Truth, held, landed_texts, run, texts_in, tombstones
+from tests.support.pauses import cut_short
 
 pytestmark = pytest.mark.integration
 
@@ -29,7 +29,7 @@ DAYS = 40
 
 @pytest.fixture
 def no_waiting(monkeypatch: pytest.MonkeyPatch) -> None:
-    cut_short(monkeypatch, "ds_provider.api.client", "time", lambda seconds: None)
+    cut_short(monkeypatch, "ds_provider.api.transport.client", "time", lambda seconds: None)
     monkeypatch.setattr(retries, "RATE_LIMIT_LONGEST_WAIT_SECONDS", 0.0)
     monkeypatch.setattr(Budget, "refused", lambda budget, seconds: None)
 

@@ -15,10 +15,10 @@ import pytest
 
 from ds_provider.exceptions import DSWarehouseError
 from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIERS, TABLES
-from ds_provider.warehouse.destinations import Destination, Fields, destination_of
-from ds_provider.warehouse.store import Warehouse
-from tests.unit.warehouse.rows import batch, rows_of
-from tests.unit.warehouse.store_cases import StoreCases
+from ds_provider.warehouse.database.destinations import Destination, Fields, destination_of
+from ds_provider.warehouse.database.store import Warehouse
+from tests.support.store_cases import StoreCases
+from tests.support.warehouse_rows import batch, rows_of
 
 CHECKOUT = Path(__file__).parents[2]
 PASSWORD = "p@ss/w:rd"

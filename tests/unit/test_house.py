@@ -12,19 +12,26 @@ PACKAGE = Path(__file__).parents[2] / "ds_provider"
 MODULES = sorted(PACKAGE.rglob("*.py"))
 
 BELOW_AIRFLOW = {"warehouse", "landing", "tables", "api", "exceptions"}
+BELOW_HOOKS = {"sync", "state", "assets"} | BELOW_AIRFLOW
 MAY_IMPORT = {
     "__init__": set[str](),
     "get_provider_info": set[str](),
     "exceptions": set[str](),
+    "retry_policy": {"exceptions"},
     "api": {"exceptions"},
     "landing": {"api", "exceptions"},
     "tables": {"api", "exceptions"},
     "warehouse": {"tables", "landing", "api", "exceptions"},
+    "sync": BELOW_AIRFLOW | {"state"},
+    "state": {"landing", "api", "exceptions", "triggers"},
     "assets": {"exceptions"},
+    "asset_events": {"state", "assets", "api", "exceptions"},
+    "openlineage": BELOW_AIRFLOW,
     "hooks": BELOW_AIRFLOW,
-    "triggers": {"hooks", "assets"} | BELOW_AIRFLOW,
-    "operators": {"hooks", "triggers", "assets"} | BELOW_AIRFLOW,
-    "sensors": {"hooks", "triggers", "operators", "assets"} | BELOW_AIRFLOW,
+    "links": {"hooks", "landing", "api", "exceptions"},
+    "triggers": {"hooks"} | BELOW_HOOKS,
+    "operators": {"hooks", "asset_events", "links", "openlineage"} | BELOW_HOOKS,
+    "sensors": {"hooks", "triggers"} | BELOW_HOOKS,
     "sandbox": set[str](),
     "cli": {"sandbox"},
 }

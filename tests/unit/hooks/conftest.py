@@ -7,7 +7,7 @@ from http.server import ThreadingHTTPServer
 
 import pytest
 
-from tests.unit.hooks.service import TOKEN, Service
+from tests.support.hook_service import TOKEN, Service
 
 
 @pytest.fixture
@@ -30,4 +30,4 @@ def service(monkeypatch) -> Iterator[Service]:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch) -> None:
-    monkeypatch.setattr("ds_provider.api.client.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("ds_provider.api.transport.client.time.sleep", lambda seconds: None)

@@ -14,7 +14,7 @@ from airflow.sdk import Connection
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.api.budget import Budget
+from ds_provider.api.budget.limiter import Budget
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.connection import client_settings, endpoint, secrets_in, user_agent
 from ds_provider.hooks.ds import DSHook

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
 
-from ds_provider.api import lookups
+from ds_provider.api.query import lookups
 from ds_provider.exceptions import (
     DSConfigurationError,
     DSError,
@@ -22,7 +22,7 @@ from ds_provider.exceptions import (
     DSUnauthorizedError,
 )
 from ds_provider.hooks.ds import DSHook
-from tests.unit.hooks.service import TOKEN, refused
+from tests.support.hook_service import TOKEN, refused
 
 
 def test_a_connection_that_works_is_told(service):

@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from airflow.sdk.log import redact
 
-from ds_provider.api import lookups
-from ds_provider.api.budget import Budget
+from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.query import lookups
 from ds_provider.exceptions import DSBudgetError
 from ds_provider.hooks.ds import DSHook
-from tests.unit.hooks.service import TOKEN
+from tests.support.hook_service import TOKEN
 
 WHOLE = {"data": {"__typename": "Query"}}
 
@@ -77,7 +77,7 @@ def test_a_test_of_the_connection_tells_that_the_budget_cannot_be_kept(service, 
 
 
 def test_without_its_budget_a_task_asks_nothing(service, store, monkeypatch):
-    monkeypatch.setattr("ds_provider.api.budget.STORE_PATIENCE_SECONDS", 0.0)
+    monkeypatch.setattr("ds_provider.api.budget.limiter.STORE_PATIENCE_SECONDS", 0.0)
     store.mkdir()
     with pytest.raises(DSBudgetError):
         DSHook().run("{ a }")

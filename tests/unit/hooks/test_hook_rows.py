@@ -8,7 +8,7 @@ import pytest
 
 from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
 from ds_provider.hooks.ds import DSHook
-from tests.unit.hooks.service import refused
+from tests.support.hook_service import refused
 
 DATES = {"dateDepot": "2026-11-01T08:00:00+01:00", "dateDerniereModification": "2026-11-02T08:00:00+01:00"}
 

@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from ds_provider.landing import parts
-from tests.unit.landing.pages import zone_at
+from tests.support.landing_pages import zone_at
 
 
 @pytest.fixture

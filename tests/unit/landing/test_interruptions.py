@@ -6,13 +6,13 @@ import threading
 
 import pytest
 
-from ds_provider.api.pages import Page
-from ds_provider.api.parameters import select_deleted_dossiers, select_dossiers
+from ds_provider.api.paging.pages import Page
+from ds_provider.api.query.parameters import select_deleted_dossiers, select_dossiers
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import find_manifest
-from ds_provider.landing.writing import Landing
-from tests.unit.landing.pages import START, landed, page, rows_of, whole_parts, zone_at
-from tests.unit.landing.storages import Killed, bucket_zone, make_faulty
+from ds_provider.landing.writer import LandingWriter
+from tests.support.landing_pages import START, landed, page, rows_of, whole_parts, zone_at
+from tests.support.storages import Killed, bucket_zone, make_faulty
 
 
 def url_in(zone) -> str:
@@ -62,7 +62,7 @@ def test_what_a_killed_run_left_does_not_disturb_the_next(zone, monkeypatch, one
 def test_an_object_store_is_never_left_with_half_a_manifest():
     zone, bucket = bucket_zone("killed")
     first = landed(zone, page(1, 2))
-    landing = Landing(zone, select_dossiers(7))
+    landing = LandingWriter(zone, select_dossiers(7))
     landing.add(page(3))
     landing._writer.close()
     # a task that is told to end raises wherever it is, and closes what it had open on its way out
@@ -130,7 +130,7 @@ ERRORS = [OSError(28, "No space left on device"), RuntimeError("of the storage's
 def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     zone = zone_at(tmp_path)
-    landing = Landing(zone, select_deleted_dossiers(7))
+    landing = LandingWriter(zone, select_deleted_dossiers(7))
     faults.arm(at, error)
     with pytest.raises(DSDestinationError, match=str(error.args[-1])) as caught:
         add_and_publish(landing, page(1, 2, dateSupression=START.isoformat()))
@@ -138,7 +138,7 @@ def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, m
     assert "\n" not in str(caught.value)
 
 
-def add_and_publish(landing: Landing, one: Page) -> None:
+def add_and_publish(landing: LandingWriter, one: Page) -> None:
     for at in range(2):
         landing.add(Page(one.rows[at : at + 1], 1, None))
     landing.publish()
@@ -147,13 +147,13 @@ def add_and_publish(landing: Landing, one: Page) -> None:
 def test_a_folder_that_cannot_be_made_is_the_same_error(zone):
     (zone / "groupe-7").write_bytes(b"a file where the group's folder should be")
     with pytest.raises(DSDestinationError) as caught:
-        Landing(zone, select_dossiers(7))
+        LandingWriter(zone, select_dossiers(7))
     assert caught.value.groupe_instructeur_number == 7
 
 
 def test_a_reading_of_which_a_page_failed_to_land_is_not_published(zone, monkeypatch):
     faults = make_faulty(monkeypatch)
-    landing = Landing(zone, select_dossiers(7))
+    landing = LandingWriter(zone, select_dossiers(7))
     landing.add(page(1))
     faults.arm(0, OSError("no space left"))
     with pytest.raises(DSDestinationError, match="no space left"):

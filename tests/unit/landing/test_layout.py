@@ -11,9 +11,9 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.api.parameters import select_deleted_dossiers, select_dossiers, select_pending_deleted_dossiers
-from ds_provider.api.streams import DOSSIER_STATES, Selection
-from ds_provider.api.windows import Window
+from ds_provider.api.query.parameters import select_deleted_dossiers, select_dossiers, select_pending_deleted_dossiers
+from ds_provider.api.query.selection import DOSSIER_STATES, Selection
+from ds_provider.api.query.windows import Window
 from ds_provider.landing.layout import fingerprint, folder_of, new_generation
 
 ZONE = ObjectStoragePath("file:///zone")

@@ -9,10 +9,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.landing import parts as parts_module
-from ds_provider.landing.members import whole_members
+from ds_provider.landing.gzip_members import whole_members
 from ds_provider.landing.parts import PartWriter
-from tests.unit.landing.pages import assert_whole, zone_at
-from tests.unit.landing.storages import bucket_zone, make_faulty
+from tests.support.landing_pages import assert_whole, zone_at
+from tests.support.storages import bucket_zone, make_faulty
 
 lines = st.binary(max_size=40).map(lambda raw: raw.replace(b"\n", b" ").replace(b"\r", b" "))
 pages_of_lines = st.lists(st.lists(lines, max_size=5), max_size=12)

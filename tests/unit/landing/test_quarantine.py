@@ -6,20 +6,20 @@ import json
 
 import pytest
 
-from ds_provider.api.parameters import explicit_window, select_deleted_dossiers, select_dossiers
+from ds_provider.api.query.parameters import explicit_window, select_deleted_dossiers, select_dossiers
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import find_manifest, read_manifest
 from ds_provider.landing.quarantine import pending, resolve
 from ds_provider.landing.rows import iter_rows, read_quarantine
-from ds_provider.landing.writing import Landing
-from tests.unit.landing.pages import Kept, begun, culprit, landed, page, rows_of, whole_parts, zone_at
-from tests.unit.landing.storages import Killed, bucket_zone, make_faulty
+from ds_provider.landing.writer import LandingWriter
+from tests.support.landing_pages import Kept, begun, culprit, landed, page, rows_of, whole_parts, zone_at
+from tests.support.storages import Killed, bucket_zone, make_faulty
 
 PLAIN = select_dossiers(7)
 WINDOW = explicit_window(created_since="2026-11-01T00:00:00Z")
 
 
-def published(zone, *culprits: int, rows=(1,), **asked) -> Landing:
+def published(zone, *culprits: int, rows=(1,), **asked) -> LandingWriter:
     landing = begun(zone, None, page(*rows), **asked)
     for number in culprits:
         landing.quarantine(culprit(number))
@@ -89,7 +89,7 @@ class TestTheNextRun:
         assert pending(zone, PLAIN) == []
         published(zone, 30, 4)
         assert pending(zone, PLAIN) == [4, 30]
-        assert Landing(zone, PLAIN).pending == {4, 30}
+        assert LandingWriter(zone, PLAIN).pending == {4, 30}
 
     def test_knows_them_whatever_its_window_and_direction(self, zone):
         published(zone, 4, window=WINDOW)

@@ -13,7 +13,7 @@ from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing import parts as parts_module
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_lines, iter_rows
-from tests.unit.landing.pages import landed, page, zone_at
+from tests.support.landing_pages import landed, page, zone_at
 
 
 @pytest.fixture

@@ -15,13 +15,13 @@ from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.prune import DSPruneLandingOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
-from ds_provider.operators.reread import DSRereadDossiersOperator
+from ds_provider.operators.refresh import DSRefreshDossiersOperator
 
 ALL = (
     DSListGroupesOperator,
     DSExtractDossiersOperator,
     DSExtractDeletedDossiersOperator,
-    DSRereadDossiersOperator,
+    DSRefreshDossiersOperator,
     DSLoadOperator,
     DSReconcileOperator,
     DSPruneLandingOperator,
@@ -31,7 +31,7 @@ REQUIRED = {
     DSListGroupesOperator: {"demarche_number": 12},
     DSExtractDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
     DSExtractDeletedDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
-    DSRereadDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
+    DSRefreshDossiersOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
     DSLoadOperator: {"manifests": ["file:///zone/manifest.json"]},
     DSReconcileOperator: {"groupe_instructeur_number": 7, "destination": "file:///zone"},
     DSPruneLandingOperator: {"destination": "file:///zone", "retention": timedelta(days=30)},

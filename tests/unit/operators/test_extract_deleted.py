@@ -11,7 +11,7 @@ from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator
-from tests.unit.operators.service import START, connection_of, dossiers, unauthorized
+from tests.support.operator_service import START, connection_of, dossiers, unauthorized
 
 SINCE = (START + timedelta(seconds=3)).isoformat()
 

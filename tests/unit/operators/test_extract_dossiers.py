@@ -9,14 +9,14 @@ from pathlib import Path
 import msgspec
 import pytest
 
-from ds_provider.api.messages import NoReply
+from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError, DSTransportError, DSUnauthorizedError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
-from tests.unit.api.flows import reply
-from tests.unit.api.model import Connection
-from tests.unit.operators.service import START, dossiers, from_the_second_page, unauthorized
+from tests.support.connection_model import Connection
+from tests.support.flows import reply
+from tests.support.operator_service import START, dossiers, from_the_second_page, unauthorized
 
 
 def operator(destination, groupe=7, **asked):
@@ -129,7 +129,7 @@ def test_a_single_group_raises_its_own_error_with_where_it_was(service, destinat
 
 
 @pytest.mark.parametrize(
-    "failure", [unauthorized(), NoReply("dropped", sent=True), reply(status=502, body=b"<html>")], ids=repr
+    "failure", [unauthorized(), TransportFailure("dropped", sent=True), reply(status=502, body=b"<html>")], ids=repr
 )
 def test_a_reading_that_fails_midway_publishes_nothing(failure, service, destination):
     service.holds(7, *dossiers(*range(1, 6)))
@@ -144,7 +144,7 @@ def test_an_earlier_landing_outlives_a_reading_that_fails(service, destination):
     first = operator(destination, page_size=2).execute({})
     manifest = read_manifest(first["manifest"])
     service.holds(7, *dossiers(*range(1, 10)))
-    service.fails(7, from_the_second_page(NoReply("dropped", sent=True)))
+    service.fails(7, from_the_second_page(TransportFailure("dropped", sent=True)))
     with pytest.raises(DSTransportError):
         operator(destination, page_size=2).execute({})
     assert read_manifest(first["manifest"]) == manifest
@@ -162,7 +162,7 @@ def test_a_second_run_replaces_the_first(service, destination):
 
 def test_a_fault_that_passes_is_waited_for(service, destination):
     service.holds(7, *dossiers(1, 2, 3))
-    faults = iter([reply(status=502, body=b"<html>"), NoReply("dropped", sent=True)])
+    faults = iter([reply(status=502, body=b"<html>"), TransportFailure("dropped", sent=True)])
     service.fails(7, lambda request: next(faults, None))
     summary = operator(destination).execute({})
     assert numbers(summary) == [1, 2, 3]

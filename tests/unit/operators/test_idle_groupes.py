@@ -7,18 +7,18 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from airflow.sdk import Asset
 
-from ds_provider.api.parameters import select_dossiers
-from ds_provider.api.quarantine import Quarantined
-from ds_provider.api.windows import Window
+from ds_provider.api.paging.quarantine import Quarantined
+from ds_provider.api.query.parameters import select_dossiers
+from ds_provider.api.query.windows import Window
 from ds_provider.exceptions import DSDestinationError, DSGroupesFailedError, DSNotFoundError, DSTokenExpiredError
 from ds_provider.landing.layout import open_destination
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows
-from ds_provider.landing.writing import Landing
+from ds_provider.landing.writer import LandingWriter
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from tests.unit.api.combined import is_combined
-from tests.unit.api.flows import reply
-from tests.unit.operators.service import START, Store, Ti, dossiers, unauthorized
+from tests.support.combined_answers import is_combined
+from tests.support.flows import reply
+from tests.support.operator_service import START, Store, Ti, dossiers, unauthorized
 from tests.unit.operators.test_run_windows import DUE, at_instant, run
 
 ASSET = Asset("ds://groupe/7")
@@ -181,7 +181,7 @@ def test_a_group_with_rows_of_another_revision_only_is_read_and_one_without_rows
 def test_an_idle_group_of_which_a_dossier_could_not_be_read_is_read(service, destination):
     window = Window("updated", at_instant(0), at_instant(3600))
     selection = select_dossiers(1, window=window)
-    earlier = Landing(open_destination(destination), selection)
+    earlier = LandingWriter(open_destination(destination), selection)
     earlier.quarantine(Quarantined(number=5, message="the service failed"))
     earlier.publish()
     operator(destination, [1, 2]).execute({"ti": Ti()})

@@ -12,7 +12,7 @@ from ds_provider.exceptions import DSGroupesFailedError, DSGroupesRefusedError, 
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.sandbox import Sandbox
-from tests.unit.operators.service import Ti
+from tests.support.operator_service import Ti
 
 NOW = datetime(2026, 11, 24, 12, tzinfo=timezone.utc)
 UNKNOWN = 1
@@ -28,7 +28,7 @@ def served():
 def sandbox(served, monkeypatch):
     connection = {"conn_type": "ds", "password": served.token, "host": served.url}
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(connection))
-    monkeypatch.setattr("ds_provider.api.client.time.sleep", lambda seconds: None)
+    monkeypatch.setattr("ds_provider.api.transport.client.time.sleep", lambda seconds: None)
     served.requests.clear()
     yield served
     served.faults.clear()

@@ -15,9 +15,9 @@ from ds_provider.landing.manifest import read_manifest
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.tables.schemas import DOSSIERS
-from tests.unit.operators.service import START
-from tests.unit.operators.warehouse import PERSON, context
-from tests.unit.warehouse.rows import rows_of
+from tests.support.operator_service import START
+from tests.support.operator_warehouse import PERSON, context
+from tests.support.warehouse_rows import rows_of
 
 EIGHTS = list(range(800, 810))
 SEVENS = list(range(700, 710))
@@ -187,7 +187,7 @@ def test_a_warehouse_that_cannot_be_is_named(given, told, monkeypatch, destinati
 
 
 def test_what_is_not_installed_is_named_in_a_line(monkeypatch, destination):
-    monkeypatch.setattr("ds_provider.warehouse.destinations._is_installed", lambda module: module != "dlt")
+    monkeypatch.setattr("ds_provider.warehouse.database.destinations._is_installed", lambda module: module != "dlt")
     with pytest.raises(DSConfigurationError, match=r"pip install '.*\[warehouse\]'") as caught:
         load(f"{destination}/nowhere/manifest.json")
     assert "\n" not in str(caught.value)

@@ -8,7 +8,7 @@ import pytest
 
 from ds_provider.exceptions import DSError, DSGroupesFailedError
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from tests.unit.operators.service import START, Store, Ti, dossiers, from_the_second_page, unauthorized
+from tests.support.operator_service import START, Store, Ti, dossiers, from_the_second_page, unauthorized
 
 PERSON = "Zinedine.Quelquun@example.org"
 

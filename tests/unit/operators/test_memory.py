@@ -8,11 +8,11 @@ import tracemalloc
 
 import httpx
 
-from ds_provider.api.client import DSClient
-from ds_provider.api.parameters import select_dossiers
+from ds_provider.api.query.parameters import select_dossiers
+from ds_provider.api.transport.client import DSClient
 from ds_provider.landing.layout import open_destination
-from ds_provider.operators.checkpoints import TaskCheckpoints
-from ds_provider.operators.extraction import Extractor
+from ds_provider.state.checkpoints import TaskCheckpoints
+from ds_provider.sync.extract import GroupExtractor
 
 # each dossier's number is kept, so that none is given twice, and copied now and then
 BYTES_OF_A_NUMBER = 50
@@ -40,7 +40,7 @@ def peak(pages: int, zone: str) -> int:
     log = logging.getLogger("test")
     with DSClient("http://test/", "token", user_agent="test", transport=serve(pages)) as client:
         tracemalloc.start()
-        extractor = Extractor(client, open_destination(zone), log, TaskCheckpoints({}, log))
+        extractor = GroupExtractor(client, open_destination(zone), log, TaskCheckpoints({}, log))
         landing = extractor.land(select_dossiers(7))
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()

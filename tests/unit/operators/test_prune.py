@@ -11,14 +11,14 @@ import pyarrow as pa
 import pytest
 from airflow.sdk import ObjectStoragePath
 
-from ds_provider.api.parameters import select_deleted_dossiers, select_dossiers
+from ds_provider.api.query.parameters import select_deleted_dossiers, select_dossiers
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError, DSWarehouseError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.quarantine import pending
-from ds_provider.landing.writing import Landing
+from ds_provider.landing.writer import LandingWriter
 from ds_provider.operators.prune import DSPruneLandingOperator, place_of
 from ds_provider.tables.schemas import DELETED_DOSSIERS, DOSSIERS, LOADS
-from tests.unit.landing.pages import START, begun, culprit, landed, page, rows_of, zone_at
+from tests.support.landing_pages import START, begun, culprit, landed, page, rows_of, zone_at
 
 MONTH = timedelta(days=30)
 NOTHING = {"removed": 0, "rewritten": 0, "kept": 0, "not_loaded": 0, "dossiers_removed": 0}
@@ -77,14 +77,14 @@ def lines(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
 
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Readings made from here on were made two months ago, as their manifests say."""
+    """LandedExtracts made from here on were made two months ago, as their manifests say."""
 
     class Then(datetime):
         @classmethod
         def now(cls, tz: Any = None) -> datetime:
             return datetime.now(tz) - 2 * MONTH
 
-    monkeypatch.setattr("ds_provider.landing.writing.datetime", Then)
+    monkeypatch.setattr("ds_provider.landing.writer.datetime", Then)
 
 
 def prune(zone: ObjectStoragePath, **asked: Any) -> dict[str, int]:
@@ -97,7 +97,7 @@ def url_of(zone: ObjectStoragePath, *numbers: int, **asked: Any) -> str:
 
 
 def deletions(zone: ObjectStoragePath, number: int) -> str:
-    landing = Landing(zone, select_deleted_dossiers(7))
+    landing = LandingWriter(zone, select_deleted_dossiers(7))
     landing.add(page(number, dateSupression=START.isoformat()))
     landing.publish()
     return landing.manifest_url

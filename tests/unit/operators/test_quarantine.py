@@ -6,14 +6,14 @@ import json
 
 import pytest
 
-from ds_provider.api.messages import Exchange, Request
+from ds_provider.api.transport.messages import Exchange, Request
 from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError, DSQuarantinedError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows, read_quarantine
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from tests.unit.api.flows import reply
-from tests.unit.api.model import Connection
-from tests.unit.operators.service import CONNECTIONS, Store, Ti, dossiers
+from tests.support.connection_model import Connection
+from tests.support.flows import reply
+from tests.support.operator_service import CONNECTIONS, Store, Ti, dossiers
 
 
 def poison(service, groupe: int, *numbers: int) -> None:

@@ -11,11 +11,11 @@ from ds_provider.exceptions import DSConfigurationError, DSError, DSGroupesFaile
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
-from tests.unit.api.flows import reply
-from tests.unit.api.numbered import is_by_numbers
-from tests.unit.operators.service import START, from_the_second_page, unauthorized
-from tests.unit.operators.warehouse import GROUPES, PERSON, context
-from tests.unit.warehouse.quick import Killed
+from tests.support.flows import reply
+from tests.support.numbered_dossiers import is_by_numbers
+from tests.support.operator_service import START, from_the_second_page, unauthorized
+from tests.support.operator_warehouse import GROUPES, PERSON, context
+from tests.support.quick_warehouse import Killed
 
 NOTHING = dict.fromkeys(("missing", "moved", "stale", "restored", "hidden", "vanished", "read"), 0)
 TABLES = {"dossiers": "number", "champs": "dossier_number", "demarche_12": "dossier_number"}

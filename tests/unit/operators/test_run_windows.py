@@ -15,8 +15,8 @@ from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
-from ds_provider.operators.windows import Watermark
-from tests.unit.operators.service import START, Store, dossiers, from_the_second_page, unauthorized
+from ds_provider.state.watermark import Watermark
+from tests.support.operator_service import START, Store, dossiers, from_the_second_page, unauthorized
 
 ASSET = Asset("ds://groupe/7")
 KEY = "ds-updated-until-7"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from ds_provider.api.messages import NoReply
+from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import (
     DSAccessError,
     DSConfigurationError,
@@ -20,8 +20,8 @@ from ds_provider.exceptions import (
 )
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from tests.unit.api.flows import reply
-from tests.unit.operators.service import Ti, dossiers, unauthorized
+from tests.support.flows import reply
+from tests.support.operator_service import Ti, dossiers, unauthorized
 
 
 @pytest.fixture
@@ -54,7 +54,7 @@ def test_a_list_of_one_is_a_list(three, destination):
 
 def test_groups_that_fail_are_named_and_the_others_land(three, destination):
     three.fails(1, lambda request: unauthorized("not_found", "GroupeInstructeurWithNumber not found"))
-    three.fails(3, lambda request: NoReply("connection lost", sent=True))
+    three.fails(3, lambda request: TransportFailure("connection lost", sent=True))
     with pytest.raises(DSGroupesFailedError) as caught:
         operator(destination, [1, 2, 3]).execute({"ti": Ti()})
     assert {groupe: type(error) for groupe, error in caught.value.failures.items()} == {

@@ -16,7 +16,7 @@ import httpx
 import pytest
 
 from ds_provider.sandbox.__main__ import main
-from tests.unit.sandbox.client import HTTP
+from tests.support.sandbox_client import HTTP
 
 CHECKOUT = Path(__file__).parents[3]
 CHECK = CHECKOUT.parent / "shared" / "contract" / "check.py"

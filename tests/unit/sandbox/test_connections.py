@@ -11,9 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.clock import DAY, iso_second, micros, moment
-from ds_provider.sandbox.connections import Entry, Key, paginate, read_cursor, write_cursor
-from tests.unit.sandbox.client import LISTS, NOW, Client, page_query
+from ds_provider.sandbox.graphql.connections import Entry, Key, paginate, read_cursor, write_cursor
+from ds_provider.sandbox.world.clock import DAY, iso_second, micros, moment
+from tests.support.sandbox_client import LISTS, NOW, Client, page_query
 
 # few instants, so that ties within one microsecond are common
 keys = st.lists(st.integers(0, 4), max_size=40).map(

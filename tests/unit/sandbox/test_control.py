@@ -7,7 +7,7 @@ from collections.abc import Iterator
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from tests.unit.sandbox.client import NOW, Client
+from tests.support.sandbox_client import NOW, Client
 
 
 @pytest.fixture

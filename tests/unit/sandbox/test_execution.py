@@ -9,14 +9,14 @@ import pytest
 from graphql import execute_sync, get_named_type, parse
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.clock import iso_second
-from ds_provider.sandbox.context import Context
-from ds_provider.sandbox.document import read_document
-from ds_provider.sandbox.execution import Compiler, Run
-from ds_provider.sandbox.resolvers import RESOLVERS, type_of
-from ds_provider.sandbox.schema import schema
-from tests.unit.sandbox.client import page_query
-from tests.unit.sandbox.documents import FULL_PAGE
+from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.document import read_document
+from ds_provider.sandbox.graphql.execution import Compiler, Run
+from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
+from ds_provider.sandbox.graphql.schema import schema
+from ds_provider.sandbox.world.clock import iso_second
+from tests.support.sandbox_client import page_query
+from tests.support.sandbox_documents import FULL_PAGE
 
 NESTED = """
 query nested($number: Int!, $yes: Boolean!, $no: Boolean!) {

@@ -10,10 +10,11 @@ from typing import Any
 import httpx
 import pytest
 
-from ds_provider.sandbox import Sandbox, app
-from ds_provider.sandbox.faults import NAMES, Fault, Faults
-from tests.unit.sandbox.client import HTTP, Client, page_query
-from tests.unit.sandbox.documents import FULL_PAGE
+from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.http import app
+from ds_provider.sandbox.http.faults import NAMES, Fault, Faults
+from tests.support.sandbox_client import HTTP, Client, page_query
+from tests.support.sandbox_documents import FULL_PAGE
 
 NUMBERS = page_query("dossiers")
 

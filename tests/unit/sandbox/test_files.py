@@ -11,10 +11,10 @@ import httpx
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.clock import MINUTE
-from ds_provider.sandbox.files import Attachment, scan_result, shown
-from tests.unit.sandbox.client import HTTP, NOW, Client
-from tests.unit.sandbox.documents import FILE
+from ds_provider.sandbox.world.clock import MINUTE
+from ds_provider.sandbox.world.files import Attachment, scan_result, shown
+from tests.support.sandbox_client import HTTP, NOW, Client
+from tests.support.sandbox_documents import FILE
 
 FIELDS = f"number pdf {FILE} champs {{ ... on PieceJustificativeChamp {{ files {FILE} }} }}"
 

@@ -7,9 +7,9 @@ from typing import NamedTuple
 
 import pytest
 
-from ds_provider.sandbox.clock import DAY, HOUR, micros, next_paris
-from ds_provider.sandbox.world import World
-from tests.unit.sandbox.client import NOW
+from ds_provider.sandbox.world.clock import DAY, HOUR, micros, next_paris
+from ds_provider.sandbox.world.world import World
+from tests.support.sandbox_client import NOW
 
 START = micros(NOW)
 DAYS = 70

@@ -6,14 +6,15 @@ from types import SimpleNamespace
 
 import pytest
 
-from ds_provider.sandbox import Sandbox, limits
-from ds_provider.sandbox.complexity import Cost
-from ds_provider.sandbox.document import read_document
-from ds_provider.sandbox.execution import Compiler
-from ds_provider.sandbox.limits import RateLimit
-from ds_provider.sandbox.resolvers import RESOLVERS, type_of
-from tests.unit.sandbox.client import NOW, Client, page_query
-from tests.unit.sandbox.documents import FULL_PAGE
+from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.graphql.complexity import Cost
+from ds_provider.sandbox.graphql.document import read_document
+from ds_provider.sandbox.graphql.execution import Compiler
+from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
+from ds_provider.sandbox.http import limits
+from ds_provider.sandbox.http.limits import RateLimit
+from tests.support.sandbox_client import NOW, Client, page_query
+from tests.support.sandbox_documents import FULL_PAGE
 
 
 def cost_of(query: str, **variables: object) -> int:

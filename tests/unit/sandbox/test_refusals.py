@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from tests.unit.sandbox.client import HTTP, Client, page_query
+from tests.support.sandbox_client import HTTP, Client, page_query
 
 TYPENAME = "{ __typename }"
 DEMARCHE = "query($n: Int!) { demarche(number: $n) { title } }"

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.ids import read_id, typed_id
-from ds_provider.sandbox.schema import schema
-from tests.unit.sandbox.client import HTTP, NOW, Client, page_query
-from tests.unit.sandbox.documents import FULL_PAGE
+from ds_provider.sandbox.graphql.schema import schema
+from ds_provider.sandbox.world.ids import read_id, typed_id
+from tests.support.sandbox_client import HTTP, NOW, Client, page_query
+from tests.support.sandbox_documents import FULL_PAGE
 
 Row = dict[str, Any]
 

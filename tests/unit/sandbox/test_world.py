@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.clock import DAY, Clock, micros
-from ds_provider.sandbox.control import truth
+from ds_provider.sandbox.http.control import truth
 from ds_provider.sandbox.state import State
-from ds_provider.sandbox.world import World
-from tests.unit.sandbox.client import NOW
+from ds_provider.sandbox.world.clock import DAY, Clock, micros
+from ds_provider.sandbox.world.world import World
+from tests.support.sandbox_client import NOW
 from tests.unit.sandbox.test_life import look
 
 START = micros(NOW)

@@ -4,15 +4,15 @@ from typing import Any
 
 import pytest
 
-from tests.unit.sensors.waits import MODES, Wait
-from tests.unit.triggers.service import Service
+from tests.support.trigger_service import Service
+from tests.support.waits import MODES, Wait
 
 
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service()
     monkeypatch.setattr("ds_provider.sensors.dossiers.DSHook", service.hook)
-    monkeypatch.setattr("ds_provider.triggers.polls.DSHook", service.hook)
+    monkeypatch.setattr("ds_provider.triggers._poll.DSHook", service.hook)
     return service
 
 

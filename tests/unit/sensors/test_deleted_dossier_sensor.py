@@ -6,12 +6,12 @@ from typing import Any
 
 import pytest
 
-from ds_provider.api.messages import NoReply
+from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.sensors.dossiers import DSDeletedDossierSensor
-from tests.unit.api.combined import refused
-from tests.unit.api.lists import DELETED, PENDING, START, row
-from tests.unit.sensors.waits import Assets, Task, asset
+from tests.support.combined_answers import refused
+from tests.support.lists import DELETED, PENDING, START, row
+from tests.support.waits import Assets, Task, asset
 
 DAY = 86_400
 # the lists' days are counted from START; the sensor reckons with the clock on the wall
@@ -21,7 +21,7 @@ TODAY = 30
 @pytest.fixture(autouse=True)
 def _today(monkeypatch: pytest.MonkeyPatch) -> None:
     now = START.timestamp() + TODAY * DAY
-    monkeypatch.setattr("ds_provider.api.watching.time.time", lambda: now)
+    monkeypatch.setattr("ds_provider.api.polling.watch.time.time", lambda: now)
 
 
 def sensor(wait: Any, **more: Any) -> DSDeletedDossierSensor:
@@ -106,7 +106,7 @@ def test_what_was_told_stays_told_after_a_long_pause(wait, service, monkeypatch)
     service.holds(1, *(row(n, n * DAY) for n in range(1, 30)), stream=DELETED)
     wait.run(sensor(wait, **told), Task(assets))
     year = START.timestamp() + 400 * DAY
-    monkeypatch.setattr("ds_provider.api.watching.time.time", lambda: year)
+    monkeypatch.setattr("ds_provider.api.polling.watch.time.time", lambda: year)
     service.holds(1, row(800, 31 * DAY), stream=DELETED)
     assert wait.run(sensor(wait, **told), Task(assets))["numbers"] == [800], "dated long ago, but after the last look"
 
@@ -118,7 +118,7 @@ def test_a_group_that_is_gone_is_an_error_from_the_first_look_on(wait, service):
 
 
 def test_a_first_look_that_fails_is_tried_again(wait, service):
-    failures = [NoReply("dropped", sent=True)] * 5
+    failures = [TransportFailure("dropped", sent=True)] * 5
     service.failure = lambda request: failures.pop() if failures else None
     wait.change = lambda look: service.holds(1, row(60, 6 * DAY), stream=PENDING) if look == 7 else None
     assert wait.run(sensor(wait))["numbers"] == [60]

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException, TaskDeferralTimeout, TaskDeferred
 
-from ds_provider.api.messages import NoReply
+from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import (
     DSConfigurationError,
     DSNotFoundError,
@@ -19,11 +19,11 @@ from ds_provider.exceptions import (
 )
 from ds_provider.hooks.ds import DSHook
 from ds_provider.sensors.dossiers import DSDeletedDossierSensor, DSDossierSensor
-from ds_provider.triggers.polls import FAILURES_IN_A_ROW
-from tests.unit.api.combined import refused
-from tests.unit.api.flows import reply
-from tests.unit.api.lists import row
-from tests.unit.sensors.waits import Assets, Task, asset
+from ds_provider.triggers._poll import FAILURES_IN_A_ROW
+from tests.support.combined_answers import refused
+from tests.support.flows import reply
+from tests.support.lists import row
+from tests.support.waits import Assets, Task, asset
 
 SINCE = "2026-11-01T09:00:00+01:00"
 EXPIRED = reply({"errors": [{"message": "Token expired"}]}, status=401)
@@ -114,7 +114,7 @@ def test_what_lasts_ends_the_wait_at_once_and_is_no_skip(wait, service, answer, 
 
 def test_what_passes_does_not_end_the_wait(wait, service):
     def change(look: int) -> None:
-        service.failure = lambda request: NoReply("dropped", sent=True) if look % 3 else None
+        service.failure = lambda request: TransportFailure("dropped", sent=True) if look % 3 else None
         if look == 30:
             service.holds(1, row(5, 60))
 
@@ -124,7 +124,7 @@ def test_what_passes_does_not_end_the_wait(wait, service):
 
 
 def test_what_goes_on_failing_does(wait, service):
-    service.failure = lambda request: NoReply("dropped", sent=True)
+    service.failure = lambda request: TransportFailure("dropped", sent=True)
     with pytest.raises(DSTransportError):
         wait.run(sensor(wait))
     assert FAILURES_IN_A_ROW <= len(service.requests) <= FAILURES_IN_A_ROW + 1
@@ -134,7 +134,7 @@ def test_the_next_try_may_take_as_many_failures(wait, service):
     task = Task()
     for _ in range(2):
         service.requests.clear()
-        service.failure = lambda request: NoReply("dropped", sent=True)
+        service.failure = lambda request: TransportFailure("dropped", sent=True)
         with pytest.raises(DSTransportError):
             wait.run(sensor(wait), task)
         assert len(service.requests) >= FAILURES_IN_A_ROW
@@ -170,7 +170,7 @@ class TestDeferral:
         assert kwargs["since"] == "2026-11-01T08:00:00+00:00"
 
     def test_a_failure_that_passes_is_no_reason_not_to_wait(self, service):
-        service.failure = lambda request: NoReply("dropped", sent=True)
+        service.failure = lambda request: TransportFailure("dropped", sent=True)
         self.deferred(service)
 
     @pytest.mark.parametrize(("soft_fail", "kind"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)])

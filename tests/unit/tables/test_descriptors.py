@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.schemas import CHAMP_DESCRIPTORS, GROUPES_INSTRUCTEURS, REVISIONS
-from tests.unit.tables.forms import DEMARCHE, READ_AT, demarche, descriptor, revision
+from tests.support.forms import DEMARCHE, READ_AT, demarche, descriptor, revision
 
 
 def test_the_tables_are_those_of_the_schemas():

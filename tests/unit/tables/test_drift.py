@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.drift import Change, Drift, drift
 from ds_provider.tables.schemas import CHAMP_DESCRIPTORS
-from tests.unit.tables.forms import DEMARCHE, READ_AT, demarche, descriptor, revision
+from tests.support.forms import DEMARCHE, READ_AT, demarche, descriptor, revision
 
 
 def between(*revisions: dict[str, Any]) -> list[Drift]:

@@ -10,7 +10,9 @@ import pytest
 from ds_provider.tables.kinds import KINDS, REPETITION, WITHOUT_VALUE, champ_type, has_value, kind_of
 from ds_provider.tables.schemas import CHAMP_ROWS
 
-SCHEMA = (Path(__file__).parents[3] / "ds_provider" / "sandbox" / "schema.graphql").read_text(encoding="utf-8")
+SCHEMA = (Path(__file__).parents[3] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(
+    encoding="utf-8"
+)
 CHAMPS = set(re.findall(r"^type (\w+) implements Champ ", SCHEMA, re.MULTILINE))
 DESCRIPTORS = set(re.findall(r"^type (\w+) implements ChampDescriptor ", SCHEMA, re.MULTILINE))
 

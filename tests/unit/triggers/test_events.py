@@ -11,14 +11,14 @@ from typing import Any
 import pytest
 from airflow.sdk.serde import deserialize, serialize
 
-from ds_provider.api.messages import NoReply
+from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError, DSTransportError, DSUnauthorizedError
-from ds_provider.triggers import polls
+from ds_provider.triggers import _poll as polls
 from ds_provider.triggers.dossiers import SETTLE_SECONDS, DSDossierEventTrigger
-from tests.unit.api.combined import refused
-from tests.unit.api.flows import reply
-from tests.unit.api.lists import row
-from tests.unit.triggers.service import Service
+from tests.support.combined_answers import refused
+from tests.support.flows import reply
+from tests.support.lists import row
+from tests.support.trigger_service import Service
 
 
 class Store:
@@ -161,12 +161,12 @@ def test_one_that_is_killed_right_after_an_event_gives_it_again_rather_than_not_
         return dict(watcher.store.kept)
 
     seen: list[dict[str, str]] = []
-    settle = clock._sleep
+    send_with_retry = clock._sleep
 
     async def sleep(seconds: float) -> None:
         if seconds == SETTLE_SECONDS:
             seen.append(kept_when_told())
-        await settle(seconds)
+        await send_with_retry(seconds)
 
     clock.slept.clear()
     import ds_provider.triggers.dossiers as module
@@ -202,7 +202,7 @@ def test_it_lives_through_what_passes(watcher, service):
     failures = {5, 6, 7}
 
     def change(look: int) -> None:
-        service.failure = lambda request: NoReply("dropped", sent=True) if look in failures else None
+        service.failure = lambda request: TransportFailure("dropped", sent=True) if look in failures else None
         if look == 6:
             service.holds(1, row(2, 100))
 
@@ -210,7 +210,8 @@ def test_it_lives_through_what_passes(watcher, service):
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"), [(NoReply("dropped", sent=True), DSTransportError), (refused("not_found"), DSNotFoundError)]
+    ("answer", "kind"),
+    [(TransportFailure("dropped", sent=True), DSTransportError), (refused("not_found"), DSNotFoundError)],
 )
 def test_it_gives_up_after_many_failures_in_a_row_and_not_at_once_since_it_is_started_again(
     watcher, service, answer, kind

@@ -10,8 +10,8 @@ import pytest
 from airflow.sdk.serde import deserialize, serialize
 from airflow.triggers.shared_stream import SharedStreamManager
 
-from ds_provider.api.memories import Memory
-from ds_provider.api.messages import NoReply
+from ds_provider.api.polling.seen import SeenRows
+from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import (
     DSConfigurationError,
     DSError,
@@ -19,14 +19,15 @@ from ds_provider.exceptions import (
     DSTokenExpiredError,
     DSTransportError,
 )
-from ds_provider.triggers import events, polls
+from ds_provider.triggers import _events as events
+from ds_provider.triggers import _poll as polls
 from ds_provider.triggers.dossiers import DSDeletedDossierTrigger, DSDossierTrigger
-from tests.unit.api.combined import refused
-from tests.unit.api.flows import reply
-from tests.unit.api.lists import DELETED, PENDING, row
+from tests.support.combined_answers import refused
+from tests.support.flows import reply
+from tests.support.lists import DELETED, PENDING, row
 
 SINCE = "2026-11-01T08:00:00+00:00"
-NOTHING = {stream.name: Memory().to_json() for stream in (PENDING, DELETED)}
+NOTHING = {stream.name: SeenRows().to_json() for stream in (PENDING, DELETED)}
 
 
 def dossier_trigger(*groupes: int, **more: Any) -> DSDossierTrigger:
@@ -39,7 +40,7 @@ def deleted_trigger(*groupes: int, **more: Any) -> DSDeletedDossierTrigger:
 
 TRIGGERS = [
     dossier_trigger(1, 2, min_count=3, state="accepte", poll_interval=90.0, ds_conn_id="other"),
-    dossier_trigger(1, memories={"1": Memory(5, frozenset({(7, 9)})).to_json()}),
+    dossier_trigger(1, memories={"1": SeenRows(5, frozenset({(7, 9)})).to_json()}),
     dossier_trigger(1, column=None, since=None),
     deleted_trigger(1, 2, min_count=4, ds_conn_id="other"),
 ]
@@ -108,7 +109,7 @@ def test_what_lasts_ends_the_wait_at_once_and_is_raised_by_the_task_as_it_was(se
 
 
 def test_what_passes_does_not_end_the_wait(service, clock):
-    failures = [NoReply("dropped", sent=True)] * (polls.FAILURES_IN_A_ROW - 1)
+    failures = [TransportFailure("dropped", sent=True)] * (polls.FAILURES_IN_A_ROW - 1)
     service.failure = lambda request: failures.pop() if failures else None
     service.holds(1, row(7, 60))
     (payload,) = run(dossier_trigger(1))
@@ -116,7 +117,7 @@ def test_what_passes_does_not_end_the_wait(service, clock):
 
 
 def test_failures_are_counted_in_a_row(service, clock):
-    answers = ([NoReply("dropped", sent=True)] * (polls.FAILURES_IN_A_ROW - 1) + [None]) * 3
+    answers = ([TransportFailure("dropped", sent=True)] * (polls.FAILURES_IN_A_ROW - 1) + [None]) * 3
     clock.at_pause[len(answers) + 1] = lambda: service.holds(1, row(7, 60))
     service.failure = lambda request: answers.pop(0) if answers else None
     (payload,) = run(dossier_trigger(1))
@@ -124,7 +125,7 @@ def test_failures_are_counted_in_a_row(service, clock):
 
 
 def test_what_goes_on_failing_ends_the_wait(service, clock):
-    service.failure = lambda request: NoReply("dropped", sent=True)
+    service.failure = lambda request: TransportFailure("dropped", sent=True)
     (payload,) = run(dossier_trigger(1))
     with pytest.raises(DSTransportError):
         events.read(payload)

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.warehouse.tombstones import DELETED, PENDING, SECOND, VANISHED, Graveyard, Snapshot, Tombstone
+from ds_provider.warehouse.tombstones import DELETED, PENDING, SECOND, VANISHED, Snapshot, Tombstone, TombstoneSet
 from ds_provider.warehouse.versions import Version
 
 N, G = 100, 7
@@ -28,8 +28,8 @@ def snapshot(*stones: Tombstone, read: int = 20, groupe: int = G) -> Snapshot:
     return Snapshot(groupe, read * SECOND, {one.number: one for one in stones})
 
 
-def graveyard(*stones: Tombstone) -> Graveyard:
-    return Graveyard({one.number: one for one in stones})
+def graveyard(*stones: Tombstone) -> TombstoneSet:
+    return TombstoneSet({one.number: one for one in stones})
 
 
 NOTHING: Mapping[int, Version] = {}
@@ -208,7 +208,7 @@ def test_the_same_lists_again_change_nothing(
         Snapshot(groupe, 20 * SECOND, {one.number: one for one in hidden if one.groupe == groupe}) for groupe in (1, 2)
     ]
 
-    def take_in(yard: Graveyard) -> dict[int, Tombstone]:
+    def take_in(yard: TombstoneSet) -> dict[int, Tombstone]:
         yard.bury(buried)
         yard.hide(snapshots, shown)
         yard.show(shown)
@@ -218,7 +218,7 @@ def test_the_same_lists_again_change_nothing(
     after = take_in(first)
     assert {one.number for one in buried} <= after.keys()
     assert not first.lifted & after.keys()
-    again = Graveyard(after)
+    again = TombstoneSet(after)
     assert {number: one.stage for number, one in take_in(again).items()} == {
         number: one.stage for number, one in after.items()
     }

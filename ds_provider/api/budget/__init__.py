@@ -1,0 +1,1 @@
+"""One budget of requests for a token, counted where all its tasks reach it."""

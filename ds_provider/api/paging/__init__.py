@@ -1,0 +1,1 @@
+"""A selection's rows, page by page."""

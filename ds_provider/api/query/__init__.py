@@ -1,0 +1,1 @@
+"""What is asked: windows, selections, and the GraphQL operations they become."""

@@ -1,0 +1,238 @@
+"""What a person writes in a DAG, and what a template makes of it, becomes a selection or one clear error.
+
+Every parameter is checked before anything is asked of the service. Templates render to text, so ``"12"``, ``"true"``
+and ``""`` mean what they look like.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import replace
+from typing import Any, cast
+
+from ds_provider.api.query.selection import (
+    DELETED_DOSSIERS,
+    DOSSIERS,
+    MAX_PAGE,
+    PENDING_DELETED_DOSSIERS,
+    Includes,
+    Order,
+    Selection,
+)
+from ds_provider.api.query.windows import Window, parse_instant
+from ds_provider.exceptions import DSConfigurationError
+
+# the API's Int: a larger number is refused with an error that does not name it
+MAX_NUMBER = 2**31 - 1
+
+_DIGITS = re.compile(r"\s*0*([0-9]+)\s*", re.ASCII)
+
+_TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
+
+
+def is_absent(value: object) -> bool:
+    """Whether nothing was given: a template whose value is missing renders to ``""`` or ``"None"``."""
+    return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
+
+
+def parse_number(value: object, parameter: str, largest: int = MAX_NUMBER) -> int:
+    """A number of the API, from an integer or its text.
+
+    :raises DSConfigurationError: if it is none.
+    """
+    if isinstance(value, int) and not isinstance(value, bool):
+        number = value
+    elif isinstance(value, str) and (digits := _DIGITS.fullmatch(value)):
+        # a longer text is out of range too, and Python refuses to turn thousands of digits into a number
+        number = int(digits.group(1)[:12])
+    else:
+        raise DSConfigurationError(f"{parameter} must be a number such as 12345: got {value!r}")
+    if not 0 < number <= largest:
+        raise DSConfigurationError(f"{parameter} must be between 1 and {largest}: got {value!r:.40}")
+    return number
+
+
+def parse_groupes(value: object) -> tuple[list[int], bool]:
+    """One or more group numbers, and whether a list was given: a number, a list of them, or the text of either.
+
+    :raises DSConfigurationError: if one is no number, or none is given.
+    """
+    if isinstance(value, str) and value.strip().startswith("["):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            raise DSConfigurationError(
+                f"groupe_instructeur_number must be a number or a list of numbers such as [12, 13]: got {value!r}"
+            ) from None
+    several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
+    items: list[object] = list(cast("Iterable[object]", value)) if several else [value]
+    if not items:
+        raise DSConfigurationError("groupe_instructeur_number is an empty list: give at least one group number")
+    # twice the same group in one list is read once
+    numbers = dict.fromkeys(parse_number(item, "groupe_instructeur_number") for item in items)
+    return list(numbers), several
+
+
+def unbatched(groupes: object) -> object:
+    """The groups of a fan-out in batches, in one list; anything else as it is."""
+    if isinstance(groupes, str) or not isinstance(groupes, Iterable):
+        return groupes
+    return [number for batch in groupes for number in (batch if isinstance(batch, list | tuple) else [batch])]
+
+
+def parse_flag(value: object, parameter: str) -> bool | None:
+    """A boolean, from itself or its text; none from nothing.
+
+    :raises DSConfigurationError: if it is neither.
+    """
+    if isinstance(value, bool) or value is None:
+        return value
+    text = str(value).strip().lower()
+    if text in (*_TRUE, *_FALSE):
+        return text in _TRUE
+    if is_absent(value):
+        return None
+    raise DSConfigurationError(f"{parameter} must be true or false: got {value!r}")
+
+
+def explicit_window(
+    *,
+    created_since: object = None,
+    created_until: object = None,
+    updated_since: object = None,
+    updated_until: object = None,
+) -> Window | None:
+    """The window that explicit bounds say, on one column; none without any.
+
+    :raises DSConfigurationError: if a bound is not an instant, the window is empty, or both columns are bounded: the
+        server ignores ``createdSince`` once ``updatedSince`` is given.
+    """
+    created = parse_instant(created_since, "created_since"), parse_instant(created_until, "created_until")
+    updated = parse_instant(updated_since, "updated_since"), parse_instant(updated_until, "updated_until")
+    if any(created) and any(updated):
+        raise DSConfigurationError(
+            "created_since/created_until cannot be combined with updated_since/updated_until, since the service "
+            "ignores the first then: give the bounds of one of them"
+        )
+    if any(created):
+        return Window("created", *created)
+    return Window("updated", *updated) if any(updated) else None
+
+
+def select_dossiers(
+    groupe_instructeur_number: object,
+    *,
+    window: Window | None = None,
+    state: object = None,
+    archived: object = None,
+    revision: object = None,
+    order: object = None,
+    page_size: object = None,
+    after: object = None,
+    includes: dict[str, object] | None = None,
+) -> Selection:
+    """The selection of a group's dossiers that these parameters mean.
+
+    :raises DSConfigurationError: naming the first parameter that cannot work.
+    """
+    return Selection(
+        DOSSIERS,
+        parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
+        window=window,
+        state=_text(state, "state"),
+        archived=parse_flag(archived, "archived"),
+        revision=_text(revision, "revision"),
+        includes=parse_includes(includes or {}),
+        after=_text(after, "after"),
+        **_walk(order, page_size),
+    )
+
+
+def select_numbers(
+    groupe_instructeur_number: object, numbers: Iterable[int], includes: dict[str, object] | None = None
+) -> Selection:
+    """The selection of these dossiers, by their numbers.
+
+    :param groupe_instructeur_number: the group in which they were seen last.
+    :param numbers: at least one.
+    :raises DSConfigurationError: naming the first parameter that cannot work.
+    """
+    # sorted, so that the same dossiers are the same selection
+    chosen = tuple(sorted({parse_number(number, "numbers") for number in numbers}))
+    if not chosen:
+        raise DSConfigurationError("numbers is empty: give at least one dossier's")
+    return replace(select_dossiers(groupe_instructeur_number, includes=includes), numbers=chosen)
+
+
+def select_deleted_dossiers(
+    groupe_instructeur_number: object,
+    *,
+    deleted_since: object = None,
+    order: object = None,
+    page_size: object = None,
+    after: object = None,
+) -> Selection:
+    """The selection of a group's definitive deletions that these parameters mean.
+
+    :raises DSConfigurationError: naming the first parameter that cannot work.
+    """
+    since = parse_instant(deleted_since, "deleted_since")
+    return Selection(
+        DELETED_DOSSIERS,
+        parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
+        window=Window("deleted", start=since) if since else None,
+        after=_text(after, "after"),
+        **_walk(order, page_size),
+    )
+
+
+def select_pending_deleted_dossiers(
+    groupe_instructeur_number: object, *, order: object = None, page_size: object = None, after: object = None
+) -> Selection:
+    """The selection of a group's pending deletions: always all of them, since they are a snapshot and no log.
+
+    :raises DSConfigurationError: naming the first parameter that cannot work.
+    """
+    return Selection(
+        PENDING_DELETED_DOSSIERS,
+        parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
+        after=_text(after, "after"),
+        **_walk(order, page_size),
+    )
+
+
+def parts_of(parameters: Mapping[str, object]) -> dict[str, object]:
+    """The parts of a dossier that ``include_…`` parameters name.
+
+    :raises DSConfigurationError: if one is of another name.
+    """
+    for name in parameters:
+        if not name.startswith("include_"):
+            raise DSConfigurationError(f"there is no parameter {name!r}")
+    return {name.removeprefix("include_"): value for name, value in parameters.items()}
+
+
+def parse_includes(given: dict[str, object]) -> Includes:
+    """The parts of a dossier to read, by ``include_…`` parameter; what is not given keeps the API's default."""
+    known = vars(Includes())
+    if unknown := sorted(set(given) - set(known)):
+        parts = ", ".join(f"include_{name}" for name in known)
+        raise DSConfigurationError(f"there is no parameter include_{unknown[0]}: the parts of a dossier are {parts}")
+    flags = {name: parse_flag(value, f"include_{name}") for name, value in given.items()}
+    return Includes(**{name: flag for name, flag in flags.items() if flag is not None})
+
+
+def _walk(order: object, page_size: object) -> dict[str, Any]:
+    size = MAX_PAGE if is_absent(page_size) else parse_number(page_size, "page_size", MAX_PAGE)
+    direction = cast("Order", "ASC" if is_absent(order) else str(order).strip().upper())
+    return {"order": direction, "page_size": size}
+
+
+def _text(value: object, parameter: str) -> str | None:
+    if is_absent(value):
+        return None
+    if not isinstance(value, str):
+        raise DSConfigurationError(f"{parameter} must be a text: got {value!r}")
+    return value.strip()

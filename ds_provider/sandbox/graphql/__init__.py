@@ -1,0 +1,1 @@
+"""The API's schema, executed over the world."""

@@ -1,0 +1,163 @@
+"""The démarche and its form as the API describes them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any, NamedTuple, cast
+
+from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.execution import Resolver
+from ds_provider.sandbox.graphql.projection import descriptor_type
+from ds_provider.sandbox.world import french
+from ds_provider.sandbox.world.clock import DAY
+from ds_provider.sandbox.world.demarche import Demarche
+from ds_provider.sandbox.world.files import PDF, Attachment
+from ds_provider.sandbox.world.form import LINKED, REVISIONS, Field, fields
+from ds_provider.sandbox.world.french import JSON
+from ds_provider.sandbox.world.ids import dice, typed_id
+from ds_provider.sandbox.world.lifecycle import CONSERVATION
+
+Arguments = dict[str, Any]
+CODED = {"departements": french.DEPARTEMENTS, "regions": french.REGIONS, "pays": french.PAYS}
+
+
+class Revision(NamedTuple):
+    demarche: Demarche
+    number: int
+
+
+@lru_cache(maxsize=4_096)
+def profile(kind: str, email: str) -> JSON:
+    return {"id": typed_id(kind, dice(kind, email).randrange(10_000, 99_999)), "email": email}
+
+
+def descriptors(revision: int, *, private: bool) -> list[JSON]:
+    return [describe(field, revision) for field in fields(revision, private=private)]
+
+
+def describe(field: Field, revision: int) -> JSON:
+    """One champ of the form; the fields of every descriptor type, of which each takes its own."""
+    children = [describe(child, revision) for child in field.children if child.on(revision)]
+    return {
+        "__typename": descriptor_type(field.kind),
+        "id": typed_id("Champ", field.stable_id),
+        "label": field.label,
+        "description": None if field.stable_id % 3 else f"Aide à la saisie : {field.label.lower()}.",
+        "required": field.required,
+        "level": field.level,
+        "options": _options(field),
+        "otherOption": field.kind == "drop_down_list",
+        "collapsibleExplanationEnabled": True,
+        "collapsibleExplanationText": "Reportez-vous à la notice.",
+        "champDescriptors": children,
+    }
+
+
+def _options(field: Field) -> list[Any]:
+    if field.kind in CODED:
+        return [{"code": code, "name": name} for code, name in CODED[field.kind]]
+    if field.kind == "linked_drop_down_list":
+        return [option for first, seconds in LINKED.items() for option in (f"--{first}--", *seconds)]
+    return list(field.options)
+
+
+def file_template(descriptor: JSON, context: Context, _: Arguments) -> JSON | None:
+    at = context.world.demarche.created_at
+    return context.file(Attachment(f"template/{descriptor['id']}", "modèle.pdf", PDF, at))
+
+
+def service(demarche: Demarche) -> JSON:
+    return {
+        "id": typed_id("Service", demarche.number),
+        "nom": "Service des aides agricoles",
+        "organisme": "Direction fictive des territoires",
+        "siret": french.siret(dice("service", demarche.number)),
+        "typeOrganisme": "service_deconcentre_de_l_etat",
+    }
+
+
+def label(demarche: Demarche, i: int) -> JSON:
+    name, color = demarche.labels[i]
+    return {"id": typed_id("Label", demarche.number * 10 + i), "name": name, "color": color}
+
+
+def labels(demarche: Demarche, context: Context, _: Arguments) -> list[JSON]:
+    return [label(demarche, i) for i in range(len(demarche.labels))]
+
+
+def published_revision(demarche: Demarche, context: Context, _: Arguments) -> Revision:
+    return Revision(demarche, demarche.revision)
+
+
+def draft_revision(demarche: Demarche, context: Context, _: Arguments) -> Revision:
+    """The revision in the making: the next one to be published, or a copy of the last."""
+    return Revision(demarche, demarche.revision + 1)
+
+
+def revisions(demarche: Demarche, context: Context, _: Arguments) -> list[Revision]:
+    return [Revision(demarche, i) for i in range(len(demarche.published) + 1)]
+
+
+def revision_created(revision: Revision, context: Context, _: Arguments) -> int:
+    demarche, number = revision
+    return demarche.created_at if number == 0 else demarche.published[number - 1]
+
+
+def revision_published(revision: Revision, context: Context, _: Arguments) -> int | None:
+    demarche, number = revision
+    return demarche.published[number] if number < len(demarche.published) else None
+
+
+def _form(private: bool) -> Resolver:
+    def resolve(revision: Revision, context: Context, _: Arguments) -> list[JSON]:
+        return descriptors(min(revision[1], REVISIONS - 1), private=private)
+
+    return resolve
+
+
+def _common(type_name: str, demarche_of: Callable[[Any], Demarche]) -> dict[str, Resolver]:
+    constants = {"state": "publiee", "declarative": None, "dateDepublication": None, "dateFermeture": None}
+    return {
+        **{f"{type_name}.{name}": _constant(value) for name, value in constants.items()},
+        f"{type_name}.id": lambda found, *_: typed_id("Procedure", demarche_of(found).number),
+        f"{type_name}.number": lambda found, *_: demarche_of(found).number,
+        f"{type_name}.title": lambda found, *_: demarche_of(found).title,
+        f"{type_name}.description": _constant("Une démarche fictive, pour essayer.\nRien n'en est vrai."),
+        f"{type_name}.dateCreation": lambda found, *_: demarche_of(found).created_at,
+        f"{type_name}.datePublication": lambda found, *_: demarche_of(found).published[0],
+        f"{type_name}.dateDerniereModification": lambda found, *_: demarche_of(found).published[-1],
+        f"{type_name}.service": lambda found, *_: service(demarche_of(found)),
+    }
+
+
+def _constant(value: Any) -> Resolver:
+    return lambda source, context, arguments: value
+
+
+NOT_GIVEN = ("cadreJuridiqueURL", "deliberation", "dpoURL", "logo", "notice", "noticeURL", "siteWebURL")
+
+DESCRIPTOR_RESOLVERS: dict[str, Resolver] = {
+    **_common("Demarche", lambda found: cast(Demarche, found)),
+    **_common("DemarcheDescriptor", lambda found: cast(Revision, found).demarche),
+    **{f"DemarcheDescriptor.{name}": _constant(None) for name in NOT_GIVEN},
+    "Demarche.activeRevision": published_revision,
+    "Demarche.publishedRevision": published_revision,
+    "Demarche.draftRevision": draft_revision,
+    "Demarche.revisions": revisions,
+    "Demarche.labels": labels,
+    "Demarche.administrateurs": lambda *_: [profile("Administrateur", "administrateur@sandbox.invalid")],
+    "Demarche.chorusConfiguration": _constant(None),
+    "DemarcheDescriptor.revision": lambda found, *_: found,
+    "DemarcheDescriptor.demarcheURL": lambda found, context, _: f"{context.root}/commencer/aide-agricole",
+    "DemarcheDescriptor.dureeConservationDossiers": _constant(CONSERVATION // (30 * DAY)),
+    "DemarcheDescriptor.opendata": _constant(True),
+    "DemarcheDescriptor.tags": _constant(["agriculture", "installation"]),
+    "DemarcheDescriptor.zones": _constant(["Ministère fictif"]),
+    "Revision.id": lambda revision, *_: revision[0].revision_id(revision[1]),
+    "Revision.dateCreation": revision_created,
+    "Revision.datePublication": revision_published,
+    "Revision.champDescriptors": _form(private=False),
+    "Revision.annotationDescriptors": _form(private=True),
+    "PieceJustificativeChampDescriptor.fileTemplate": file_template,
+}

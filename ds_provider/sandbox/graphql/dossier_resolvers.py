@@ -1,0 +1,199 @@
+"""The fields of a dossier, and of what hangs on it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.descriptors import Revision, label, profile
+from ds_provider.sandbox.graphql.execution import Resolver
+from ds_provider.sandbox.http.answers import ServerError
+from ds_provider.sandbox.world import files
+from ds_provider.sandbox.world.dossier import Avis, Dossier, Message, Traitement
+from ds_provider.sandbox.world.files import PDF, Attachment
+from ds_provider.sandbox.world.french import JSON
+from ds_provider.sandbox.world.ids import read_id, typed_id
+
+Arguments = dict[str, Any]
+
+
+def champs(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    return _champs(dossier, context, arguments, private=False)
+
+
+def private_champs(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    return _champs(dossier, context, arguments, private=True)
+
+
+def _champs(dossier: Dossier, context: Context, arguments: Arguments, *, private: bool) -> list[JSON]:
+    """With an id, the champs of that descriptor, whether or not a condition hides them."""
+    asked = arguments.get("id")
+    found = context.content.champs(dossier, private=private, every=asked is not None)
+    return found if asked is None else [champ for champ in found if champ["champDescriptorId"] == asked]
+
+
+def _having_id(rows: list[Any], kind: str, arguments: Arguments) -> list[Any]:
+    asked = arguments.get("id")
+    return rows if asked is None else [row for row in rows if str(row.number) == read_id(asked, kind)]
+
+
+def messages(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    chosen = _having_id(dossier.messages, "Commentaire", arguments)
+    return [_message(message, context) for message in sorted(chosen, key=lambda m: m.at)]
+
+
+def _message(message: Message, context: Context) -> JSON:
+    attached = [files.draw(f"message/{message.number}/{i}", message.at) for i in range(message.files)]
+    correction = message.correction and {"reason": message.correction, "dateResolution": message.resolved_at}
+    return {
+        "id": typed_id("Commentaire", message.number),
+        "email": message.email,
+        "body": message.body,
+        "createdAt": message.at,
+        "discardedAt": message.discarded_at,
+        "attachments": context.shown(attached),
+        "correction": correction,
+    }
+
+
+def avis(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    return [_avis(one) for one in _having_id(dossier.avis, "Avis", arguments)]
+
+
+def _avis(one: Avis) -> JSON:
+    return {
+        "id": typed_id("Avis", one.number),
+        "question": one.question,
+        "questionLabel": one.question_label,
+        "questionAnswer": one.question_answer,
+        "reponse": one.answer,
+        "dateQuestion": one.at,
+        "dateReponse": one.answered_at,
+        "claimant": profile("Instructeur", one.claimant),
+        "expert": profile("Expert", one.expert),
+        "attachments": [],
+    }
+
+
+def traitements(dossier: Dossier, context: Context, _: Arguments) -> list[JSON]:
+    return [_traitement(one, dossier, context) for one in dossier.traitements]
+
+
+def _traitement(one: Traitement, dossier: Dossier, context: Context) -> JSON:
+    return {
+        "id": typed_id("Traitement", one.number),
+        "event": one.event,
+        "dateTraitement": one.at,
+        "emailAgentTraitant": one.agent,
+        "motivation": one.motivation,
+        "revision": Revision(context.world.demarche_of(dossier.groupe), one.revision),
+    }
+
+
+def labels(dossier: Dossier, context: Context, _: Arguments) -> list[JSON]:
+    demarche = context.world.demarche_of(dossier.groupe)
+    return [label(demarche, i) for i in sorted(dossier.labels)]
+
+
+def form(dossier: Dossier, context: Context, _: Arguments) -> Revision:
+    """The démarche, as of the dossier's own revision."""
+    return Revision(context.world.demarche_of(dossier.groupe), dossier.revision)
+
+
+def usager(dossier: Dossier, context: Context, _: Arguments) -> JSON:
+    if dossier.usager is None:
+        return {"id": "<deleted>", "email": context.world.usager_email(dossier)}
+    return profile("User", context.world.usager_email(dossier))
+
+
+def connection_usager(dossier: Dossier, context: Context, _: Arguments) -> str:
+    if dossier.usager is None:
+        return "deleted"
+    return "france_connect" if dossier.usager % 3 == 0 else "password"
+
+
+def demandeur(dossier: Dossier, context: Context, _: Arguments) -> JSON:
+    if dossier.number in context.poisoned:
+        raise ServerError(f"dossier {dossier.number}")
+    return context.content.demandeur(dossier)
+
+
+def mandataire(part: int) -> Resolver:
+    def resolve(dossier: Dossier, context: Context, _: Arguments) -> str | None:
+        found = context.content.mandataire(dossier)
+        return None if found is None else found[part]
+
+    return resolve
+
+
+def attestation(dossier: Dossier, context: Context, _: Arguments) -> JSON | None:
+    if dossier.attestation_at is None:
+        return None
+    key = f"attestation/{dossier.number}/{dossier.attestation_at}"
+    return context.file(Attachment(key, "attestation.pdf", PDF, dossier.attestation_at))
+
+
+def motivation_attachment(dossier: Dossier, context: Context, _: Arguments) -> JSON | None:
+    if not dossier.termine or dossier.processed_at is None or dossier.number % 5:
+        return None
+    key = f"motivation/{dossier.number}/{dossier.processed_at}"
+    return context.file(Attachment(key, "courrier de décision.pdf", PDF, dossier.processed_at))
+
+
+def pseudo_file(name: str, content_type: str) -> Resolver:
+    def resolve(dossier: Dossier, context: Context, _: Arguments) -> JSON:
+        filename = f"dossier-{dossier.number}.{name}"
+        return context.file(Attachment(f"{name}/{dossier.number}", filename, content_type, context.now, True))
+
+    return resolve
+
+
+def correction_waiting(dossier: Dossier, context: Context, _: Arguments) -> int | None:
+    waiting = [m.at for m in dossier.messages if m.correction and m.resolved_at is None]
+    return max(waiting, default=None)
+
+
+def expiration(dossier: Dossier, context: Context, _: Arguments) -> int | None:
+    return None if dossier.state == "en_instruction" else dossier.expired_at
+
+
+def attribute(name: str) -> Resolver:
+    return lambda dossier, context, arguments: getattr(dossier, name)
+
+
+ATTRIBUTES = {
+    "id": "id", "number": "number", "state": "state", "archived": "archived", "motivation": "motivation",
+    "groupeInstructeur": "groupe", "dateDepot": "depose_at", "datePassageEnConstruction": "en_construction_at",
+    "datePassageEnInstruction": "en_instruction_at", "dateTraitement": "processed_at",
+    "dateDerniereModification": "updated_at", "dateSuppressionParUsager": "hidden_by_user_at",
+    "dateSuppressionParAdministration": "hidden_by_administration_at",
+}  # fmt: skip
+
+DOSSIER_RESOLVERS: dict[str, Resolver] = {
+    **{f"Dossier.{name}": attribute(column) for name, column in ATTRIBUTES.items()},
+    "Dossier.dateDerniereModificationChamps": lambda d, *_: d.last_champ_updated_at or d.created_at,
+    "Dossier.dateDerniereModificationAnnotations": lambda d, *_: d.last_champ_private_updated_at or d.created_at,
+    "Dossier.dateExpiration": expiration,
+    "Dossier.dateDerniereCorrectionEnAttente": correction_waiting,
+    "Dossier.datePrevisionnelleDecisionSVASVR": lambda *_: None,
+    "Dossier.dateTraitementSVASVR": lambda *_: None,
+    "Dossier.prefilled": lambda d, *_: d.number % 11 == 0,
+    "Dossier.deposeParUnTiers": lambda d, context, _: context.content.mandataire(d) is not None,
+    "Dossier.nomMandataire": mandataire(0),
+    "Dossier.prenomMandataire": mandataire(1),
+    "Dossier.connectionUsager": connection_usager,
+    "Dossier.usager": usager,
+    "Dossier.demandeur": demandeur,
+    "Dossier.demarche": form,
+    "Dossier.instructeurs": lambda d, *_: [profile("Instructeur", email) for email in d.followers],
+    "Dossier.champs": champs,
+    "Dossier.annotations": private_champs,
+    "Dossier.messages": messages,
+    "Dossier.avis": avis,
+    "Dossier.traitements": traitements,
+    "Dossier.labels": labels,
+    "Dossier.attestation": attestation,
+    "Dossier.motivationAttachment": motivation_attachment,
+    "Dossier.pdf": pseudo_file("pdf", PDF),
+    "Dossier.geojson": pseudo_file("geojson", "application/json"),
+}

@@ -1,0 +1,53 @@
+"""Which GraphQL type a champ is: it depends on the fragments of the client's document.
+
+A type that no fragment of the document names is sent as a plainer one.
+"""
+
+from __future__ import annotations
+
+from ds_provider.sandbox.world.french import JSON
+
+INTROSPECTION = "IntrospectionQuery"
+
+CHAMP_TYPES = {
+    "address": "AddressChamp", "carte": "CarteChamp", "checkbox": "CheckboxChamp", "civilite": "CiviliteChamp",
+    "communes": "CommuneChamp", "date": "DateChamp", "datetime": "DatetimeChamp",
+    "decimal_number": "DecimalNumberChamp", "departements": "DepartementChamp",
+    "dossier_link": "DossierLinkChamp", "drop_down_list": "DropDownListChamp",
+    "engagement_juridique": "EngagementJuridiqueChamp", "epci": "EpciChamp", "explication": "ExplicationChamp",
+    "header_section": "HeaderSectionChamp", "integer_number": "IntegerNumberChamp",
+    "linked_drop_down_list": "LinkedDropDownListChamp",
+    "multiple_drop_down_list": "MultipleDropDownListChamp", "pays": "PaysChamp",
+    "piece_justificative": "PieceJustificativeChamp", "regions": "RegionChamp", "repetition": "RepetitionChamp",
+    "rna": "RNAChamp", "rnf": "RNFChamp", "siret": "SiretChamp", "titre_identite": "TitreIdentiteChamp",
+    "yes_no": "YesNoChamp",
+}  # fmt: skip
+PLAINER = {
+    "AddressChamp": "TextChamp", "CommuneChamp": "TextChamp", "DepartementChamp": "TextChamp",
+    "RegionChamp": "TextChamp", "PaysChamp": "TextChamp", "HeaderSectionChamp": "TextChamp",
+    "ExplicationChamp": "TextChamp", "DropDownListChamp": "TextChamp", "YesNoChamp": "CheckboxChamp",
+    "DatetimeChamp": "DateChamp", "TitreIdentiteChamp": "PieceJustificativeChamp",
+}  # fmt: skip
+DESCRIPTORS = {
+    "annuaire_education": "AnnuaireEducation", "cojo": "COJO", "communes": "Commune",
+    "departements": "Departement", "regions": "Region", "rna": "RNA", "rnf": "RNF",
+}  # fmt: skip
+
+
+def champ_type(kind: str, named_types: frozenset[str]) -> str:
+    """The type of a champ of this kind, in a document whose fragments name these types."""
+    exact = CHAMP_TYPES.get(kind, "TextChamp")
+    return exact if exact in named_types else PLAINER.get(exact, exact)
+
+
+def demandeur_type(demandeur: JSON, named_types: frozenset[str]) -> str:
+    """The type of a demandeur; an incomplete company without its fragment fails as a complete one."""
+    exact = str(demandeur["__typename"])
+    if exact == "PersonneMoraleIncomplete" and exact not in named_types:
+        return "PersonneMorale"
+    return exact
+
+
+def descriptor_type(kind: str) -> str:
+    camel = "".join(word.capitalize() for word in kind.split("_"))
+    return DESCRIPTORS.get(kind, camel) + "ChampDescriptor"

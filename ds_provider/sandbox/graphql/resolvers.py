@@ -1,0 +1,200 @@
+"""How each field of the schema is read from the world; a field not named here is read from a dict."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ds_provider.sandbox.graphql.champ_resolvers import CHAMP_RESOLVERS, columns
+from ds_provider.sandbox.graphql.connections import Entry, paginate, write_cursor
+from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.descriptors import DESCRIPTOR_RESOLVERS, Revision, profile
+from ds_provider.sandbox.graphql.dossier_resolvers import DOSSIER_RESOLVERS
+from ds_provider.sandbox.graphql.execution import Resolver, Run
+from ds_provider.sandbox.graphql.listings import Scope
+from ds_provider.sandbox.graphql.projection import CHAMP_TYPES, champ_type, demandeur_type
+from ds_provider.sandbox.http.answers import ServerError, hidden, not_found
+from ds_provider.sandbox.world.demarche import Demarche
+from ds_provider.sandbox.world.dossier import DeletedRow, Dossier, Groupe
+from ds_provider.sandbox.world.form import REVISIONS
+from ds_provider.sandbox.world.french import JSON
+from ds_provider.sandbox.world.ids import read_id, typed_id
+
+Arguments = dict[str, Any]
+
+
+def demarche(_: Any, context: Context, arguments: Arguments) -> Demarche:
+    found = _find_demarche(context, arguments["number"])
+    if found is None:
+        raise not_found("Demarche")
+    if found.closed_to_token or not context.entitled:
+        raise hidden("Demarche")
+    return found
+
+
+def groupe_instructeur(_: Any, context: Context, arguments: Arguments) -> Groupe:
+    found = context.world.groupe(arguments["number"])
+    if found is None:
+        raise not_found("GroupeInstructeurWithDossiers")
+    if context.world.demarche_of(found).closed_to_token or not context.entitled:
+        raise hidden("GroupeInstructeurWithDossiers")
+    return found
+
+
+def dossier(_: Any, context: Context, arguments: Arguments) -> Dossier:
+    found = context.world.dossier(arguments["number"])
+    if found is None:
+        raise not_found("Dossier")
+    if context.world.demarche_of(found.groupe).closed_to_token or not context.entitled:
+        raise hidden("Dossier")
+    return found
+
+
+def demarche_descriptor(_: Any, context: Context, arguments: Arguments) -> Revision:
+    """Anyone may read the form of a published démarche."""
+    asked = arguments["demarche"]
+    key = read_id(asked["id"], "Procedure") if asked.get("id") else asked.get("number")
+    found = _find_demarche(context, int(key)) if key is not None else None
+    if found is None:
+        raise not_found("DemarcheDescriptor")
+    return Revision(found, found.revision)
+
+
+def _find_demarche(context: Context, number: int) -> Demarche | None:
+    both = (context.world.demarche, context.world.other)
+    return next((found for found in both if found.number == number), None)
+
+
+def dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
+    entries = context.populations.dossiers(scope, arguments)
+    wanted = _revisions(scope, arguments)
+    if wanted is not None:
+        entries = [entry for entry in entries if entry.row.revision in wanted]
+    return _connection(entries, arguments)
+
+
+def _revisions(scope: Scope, arguments: Arguments) -> range | None:
+    """Which revisions are asked for; under a group the server does not survive the question."""
+    asked = {name: arguments[name] for name in ("revision", "minRevision", "maxRevision") if name in arguments}
+    if not asked:
+        return None
+    if isinstance(scope, Groupe):
+        raise ServerError("find_revision of a group")
+    found = {name: _find_revision(scope, key) for name, key in asked.items()}
+    low = found.get("revision", found.get("minRevision", 0))
+    return range(low, found.get("revision", found.get("maxRevision", REVISIONS)) + 1)
+
+
+def _find_revision(scope: Demarche, asked: str) -> int:
+    for revision in range(len(scope.published)):
+        if scope.revision_id(revision) == asked:
+            return revision
+    raise not_found("Revision")
+
+
+def pending_deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
+    return _connection(context.populations.pending(scope, arguments), arguments)
+
+
+def deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
+    return _connection(context.populations.deleted(scope, arguments), arguments)
+
+
+def _connection(entries: Sequence[Entry], arguments: Arguments) -> JSON:
+    page = paginate(entries, arguments)
+    rows = page.entries
+    info = {
+        "hasNextPage": page.has_next,
+        "hasPreviousPage": page.has_previous,
+        "startCursor": write_cursor(rows[0].key) if rows else None,
+        "endCursor": write_cursor(rows[-1].key) if rows else None,
+    }
+    return {"entries": page.entries, "pageInfo": info}
+
+
+def nodes(connection: JSON, context: Context, _: Arguments) -> list[Any]:
+    return [entry.row for entry in connection["entries"]]
+
+
+def edges(connection: JSON, context: Context, _: Arguments) -> list[JSON]:
+    return [{"cursor": write_cursor(entry.key), "node": entry.row} for entry in connection["entries"]]
+
+
+def groupe_instructeurs(found: Demarche, context: Context, arguments: Arguments) -> list[Groupe]:
+    if "closed" in arguments:
+        raise ServerError("closed")
+    return sorted(found.groupes, key=lambda groupe: groupe.label)
+
+
+def deleted_id(row: Dossier | DeletedRow, context: Context, _: Arguments) -> str:
+    return typed_id("DeletedDossier", row.number if isinstance(row, Dossier) else row.row)
+
+
+def deleted_at(row: Dossier | DeletedRow, context: Context, _: Arguments) -> int | None:
+    if isinstance(row, DeletedRow):
+        return row.deleted_at
+    return row.hidden_by_administration_at or row.hidden_by_user_at
+
+
+def deleted_reason(row: Dossier | DeletedRow, context: Context, _: Arguments) -> str | None:
+    return row.hidden_by_reason if isinstance(row, Dossier) else row.reason
+
+
+def instructeurs(groupe: Groupe, context: Context, _: Arguments) -> list[JSON]:
+    return [profile("Instructeur", email) for email in groupe.instructeurs]
+
+
+def attribute(name: str) -> Resolver:
+    return lambda source, context, arguments: getattr(source, name)
+
+
+def type_of(value: Any, run: Run) -> str:
+    """Which object type a value of an interface is."""
+    named = run.context.named_types
+    if "kind" in value:
+        return champ_type(value["kind"], named)
+    if str(value["__typename"]).startswith("Personne"):
+        return demandeur_type(value, named)
+    return str(value["__typename"])
+
+
+def _group_resolvers(type_name: str) -> dict[str, Resolver]:
+    return {
+        f"{type_name}.id": lambda groupe, *_: typed_id("GroupeInstructeur", groupe.number),
+        f"{type_name}.instructeurs": instructeurs,
+        **{f"{type_name}.{name}": attribute(name) for name in ("number", "label", "closed")},
+    }
+
+
+def _list_resolvers(type_name: str) -> dict[str, Resolver]:
+    return {
+        f"{type_name}.dossiers": dossiers,
+        f"{type_name}.pendingDeletedDossiers": pending_deleted_dossiers,
+        f"{type_name}.deletedDossiers": deleted_dossiers,
+    }
+
+
+RESOLVERS: dict[str, Callable[..., Any]] = {
+    "Query.demarche": demarche,
+    "Query.groupeInstructeur": groupe_instructeur,
+    "Query.dossier": dossier,
+    "Query.demarcheDescriptor": demarche_descriptor,
+    "DossierConnection.nodes": nodes,
+    "DossierConnection.edges": edges,
+    "DeletedDossierConnection.nodes": nodes,
+    "DeletedDossierConnection.edges": edges,
+    "DeletedDossier.id": deleted_id,
+    "DeletedDossier.number": attribute("number"),
+    "DeletedDossier.state": attribute("state"),
+    "DeletedDossier.reason": deleted_reason,
+    "DeletedDossier.dateSupression": deleted_at,
+    "Demarche.groupeInstructeurs": groupe_instructeurs,
+    **_group_resolvers("GroupeInstructeur"),
+    **_group_resolvers("GroupeInstructeurWithDossiers"),
+    **_list_resolvers("GroupeInstructeurWithDossiers"),
+    **_list_resolvers("Demarche"),
+    **DOSSIER_RESOLVERS,
+    **CHAMP_RESOLVERS,
+    **{f"{name}.columns": columns for name in (*CHAMP_TYPES.values(), "TextChamp")},
+    **DESCRIPTOR_RESOLVERS,
+}

@@ -1,0 +1,1 @@
+"""The sandbox's endpoint: tokens, limits, faults."""

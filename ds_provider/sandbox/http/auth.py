@@ -1,0 +1,78 @@
+"""Tokens, and what the API says to those it does not let in."""
+
+from __future__ import annotations
+
+import uuid
+from base64 import urlsafe_b64encode
+from dataclasses import dataclass
+from ipaddress import ip_address, ip_network
+
+from ds_provider.sandbox.http.answers import refusal
+from ds_provider.sandbox.world.clock import DAY, next_paris
+from ds_provider.sandbox.world.ids import dice
+
+ELSEWHERE = "192.0.2.0/24"  # kept for documentation: no client calls from there
+
+
+@dataclass(frozen=True)
+class Token:
+    """:ivar network: where it may be used from, anywhere if None
+    :ivar expires_at: midnight of the last day of its life, in microseconds; for ever if None
+    :ivar entitled: whether it has a right on the démarche
+    """
+
+    value: str
+    network: str | None = None
+    expires_at: int | None = None
+    entitled: bool = True
+
+
+class Tokens:
+    """The sandbox's tokens, the same for the same seed: none of them opens anything else.
+
+    :param origin: the world's first instant, before which the expired one ended
+    """
+
+    def __init__(self, seed: int, origin: int) -> None:
+        self.main = Token(_draw(seed, "main"))
+        self.expired = Token(_draw(seed, "expired"), expires_at=origin - 10 * DAY)
+        self.ip_locked = Token(_draw(seed, "ip_locked"), network=ELSEWHERE)
+        self.without_rights = Token(_draw(seed, "without_rights"), entitled=False)
+
+    def named(self) -> dict[str, str]:
+        """Each token's value by its name."""
+        return {name: token.value for name, token in vars(self).items()}
+
+    def admit(self, authorization: str | None, address: str, now: int) -> Token:
+        """The token of a request's `Authorization` header.
+
+        :param address: the caller's IP
+        :param now: microseconds
+        :raises RefusalError: with HTTP 403 or 401, in the API's words
+        """
+        value = read_header(authorization)
+        known = (self.main, self.expired, self.ip_locked, self.without_rights)
+        token = next((token for token in known if token.value == value), None)
+        if token is None:
+            raise refusal(403, "Without a token, only persisted queries are allowed", "forbidden")
+        if token.network and ip_address(address) not in ip_network(token.network):
+            where = f"{address}/{ip_address(address).max_prefixlen}"
+            told = f"Request issued from a forbidden network. Add {where} to your allowed adresses in your /profil"
+            raise refusal(403, told, "forbidden")
+        if token.expires_at is not None and now >= next_paris(token.expires_at + 1, 0):
+            raise refusal(401, "Token expired", "unauthorized")
+        return token
+
+
+def read_header(authorization: str | None) -> str | None:
+    """The token in ``Bearer x``, ``Bearer token=x`` or ``Token token=x``."""
+    scheme, _, rest = (authorization or "").partition(" ")
+    if scheme not in ("Bearer", "Token"):
+        return None
+    return rest.strip().removeprefix("token=").strip('"') or None
+
+
+def _draw(seed: int, name: str) -> str:
+    rng = dice("token", seed, name)
+    secret = "".join(rng.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=24))
+    return urlsafe_b64encode(f"{uuid.UUID(int=rng.getrandbits(128), version=4)};{secret}".encode()).decode()

@@ -1,0 +1,1 @@
+"""The world that the sandbox shows: a démarche, its dossiers and their lives."""

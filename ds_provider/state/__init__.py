@@ -1,0 +1,1 @@
+"""Airflow's stores: watermarks, checkpoints, and the rows that sensors have seen."""

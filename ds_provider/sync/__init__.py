@@ -1,0 +1,1 @@
+"""The jobs that operators run, without any of Airflow's classes."""

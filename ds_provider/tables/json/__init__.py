@@ -1,0 +1,1 @@
+"""A dossier's JSON, decoded leniently."""

@@ -1,0 +1,1 @@
+"""A dossier as typed rows, a table for each kind."""

@@ -1,0 +1,1 @@
+"""The wide tables: a column for each champ, whose name stays."""

@@ -1,0 +1,50 @@
+"""What a trigger tells its task, and how the task reads it. Nothing is taken on trust."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from ds_provider import exceptions
+from ds_provider.api.polling.watch import Finding
+from ds_provider.exceptions import FACTS, DSConfigurationError, DSError
+
+FOUND, FAILED = "found", "failed"
+
+Payload = dict[str, Any]
+
+
+def found(finding: Finding) -> Payload:
+    """The wait is over."""
+    return {"status": FOUND, "finding": finding.to_json()}
+
+
+def failed(error: DSError) -> Payload:
+    """The wait has ended without a finding: the error as its task is to raise it."""
+    facts = {name: value for name in FACTS if (value := getattr(error, name)) is not None}
+    return {"status": FAILED, "error": {"kind": type(error).__name__, "message": error.message, "facts": facts}}
+
+
+def read(event: Any) -> Finding:
+    """The finding that an event holds.
+
+    :raises DSError: the one with which the wait ended.
+    :raises DSConfigurationError: if it is no event of this provider's triggers.
+    """
+    match event:
+        case {"status": "found", "finding": finding}:
+            return Finding.from_json(finding)
+        case {"status": "failed", "error": {"kind": str(kind), "message": str(message), "facts": dict(facts)}}:
+            raise _error(kind, message, facts)
+    raise DSConfigurationError(
+        f"the task was resumed without an event of this provider's triggers: got {type(event).__name__}"
+    )
+
+
+def _error(kind: str, message: str, facts: dict[str, Any]) -> DSError:
+    named = getattr(exceptions, kind, None)
+    if not (isinstance(named, type) and issubclass(named, DSError)):
+        named = DSError
+    error = named(message)
+    for name in FACTS:
+        setattr(error, name, facts.get(name))
+    return error

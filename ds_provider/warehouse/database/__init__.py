@@ -1,0 +1,1 @@
+"""One dataset of one database, and dlt kept to itself."""

@@ -1,0 +1,100 @@
+"""A service that shows the newest rows of many lists in one request, and reads that request as a server does."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta, timezone
+from typing import Any
+
+from graphql import OperationDefinitionNode, parse
+
+from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Stream
+from ds_provider.api.transport.messages import Exchange, Request
+from tests.support.combined_answers import arguments_of, body_of, fields_of
+from tests.support.connection_model import FIELDS, Stored
+from tests.support.flows import reply
+from tests.support.group import _Keyset
+
+START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
+PENDING, DELETED = PENDING_DELETED_DOSSIERS, DELETED_DOSSIERS
+
+Failure = Callable[[Request], Exchange | None]
+
+
+def at(seconds: float) -> datetime:
+    return START + timedelta(seconds=seconds)
+
+
+def row(number: int, seconds: float) -> Stored:
+    return Stored(number, at(seconds))
+
+
+@dataclass
+class Part:
+    """What a request asks of one list."""
+
+    alias: str
+    connection: str
+    arguments: dict[str, Any]
+
+    @property
+    def groupe(self) -> int:
+        return int(self.arguments["number"])
+
+
+def parts_of(request: Request) -> Iterator[Part]:
+    given = json.loads(request.body)["variables"]
+    definitions = parse(request.query).definitions
+    operation = next(one for one in definitions if isinstance(one, OperationDefinitionNode))
+    for root in fields_of(operation):
+        (connection,) = fields_of(root)
+        assert root.alias is not None
+        yield Part(
+            root.alias.value,
+            connection.name.value,
+            {**arguments_of(root, given), **arguments_of(connection, given)},
+        )
+
+
+@dataclass
+class Lists:
+    """Rows by group and list, and what goes wrong.
+
+    :ivar fails: the answer of a group, as if it was asked alone.
+    :ivar failure: asked first, for the request as a whole.
+    """
+
+    rows: dict[tuple[int, str], list[Stored]] = field(default_factory=dict)
+    fails: dict[int, Exchange] = field(default_factory=dict)
+    failure: Failure = lambda request: None
+    requests: list[Request] = field(default_factory=list)
+
+    def holds(self, groupe: int, *rows: Stored, stream: Stream = DOSSIERS) -> None:
+        self.rows.setdefault((groupe, stream.connection), []).extend(rows)
+
+    def __call__(self, request: Request) -> Exchange:
+        self.requests.append(request)
+        if failure := self.failure(request):
+            return failure
+        data: dict[str, Any] = {}
+        errors: list[dict[str, Any]] = []
+        for part in parts_of(request):
+            exchange = self.fails.get(part.groupe) or self._page(part)
+            body = body_of(exchange)
+            if body is None:
+                return exchange
+            errors += [error | {"path": [part.alias, *error.get("path", [])[1:]]} for error in body.get("errors", [])]
+            if body["data"] is None:
+                return reply({"data": None, "errors": errors})
+            data[part.alias] = body["data"]["groupeInstructeur"]
+        return reply({"data": data, "errors": errors} if errors else {"data": data})
+
+    def _page(self, part: Part) -> Exchange:
+        shown = self.rows.get((part.groupe, part.connection), [])
+        return _Keyset(shown, part.connection)(Request("", part.arguments))
+
+
+def node(number: int, date: datetime) -> dict[str, Any]:
+    return {"number": number, **dict.fromkeys(FIELDS.values(), date.isoformat())}

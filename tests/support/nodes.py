@@ -1,0 +1,77 @@
+"""Dossiers as the API sends them, built by hand, and what they are as tables."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timezone
+from typing import Any
+
+from ds_provider.tables.rows.flatten import flatten
+
+READ_AT = datetime(2026, 11, 25, 3, 0, tzinfo=timezone.utc)
+
+JSON = dict[str, Any]
+Rows = dict[str, list[JSON]]
+
+
+def dossier(number: int = 1, **fields: Any) -> JSON:
+    """A dossier of which no part was read."""
+    return {
+        "__typename": "Dossier",
+        "id": f"Dossier-{number}",
+        "number": number,
+        "dateDerniereModification": "2026-11-23T02:59:59+01:00",
+        **fields,
+    }
+
+
+def champ(typename: str, string_value: str | None = "", **fields: Any) -> JSON:
+    return {
+        "__typename": typename,
+        "id": "Champ-1",
+        "champDescriptorId": "Descriptor-1",
+        "label": "Libellé",
+        "stringValue": string_value,
+        "updatedAt": "2026-08-27T07:38:05+02:00",
+        "prefilled": False,
+        **fields,
+    }
+
+
+def file(filename: str = "devis n°12.pdf") -> JSON:
+    return {
+        "url": "https://stockage.example/devis.pdf?signature=abc",
+        "filename": filename,
+        "contentType": "application/pdf",
+        "checksum": "VeKGQtyycZT+nSKY288CTA==",
+        "byteSizeBigInt": "5000000000",
+        "createdAt": "2026-08-27T07:38:05+02:00",
+        "virusScanResult": "safe",
+    }
+
+
+def line(node: Any) -> bytes:
+    return json.dumps(node, ensure_ascii=False).encode()
+
+
+def rows_of(*nodes: JSON) -> Rows:
+    """Dossiers as rows by table, those that only erase included."""
+    return rows_of_lines(*map(line, nodes))
+
+
+def rows_of_lines(*lines: bytes) -> Rows:
+    return {name: table.to_pylist() for name, table in flatten(lines, READ_AT).items()}
+
+
+def champ_row(node: JSON) -> JSON:
+    """The one row of a champ."""
+    (row,) = rows_of(dossier(champs=[node]))["champs"]
+    return row
+
+
+def values_of(row: JSON) -> JSON:
+    """A champ's typed values, those that it has."""
+    return {
+        name: value for name, value in row.items() if name.endswith("_value") and name != "string_value"
+        if value is not None
+    }  # fmt: skip

@@ -1,0 +1,53 @@
+"""One process of several threads that spend a budget as fast as they may, and print when each request went out.
+
+Its one argument: ``{"store": URL, "key": "a", "requests": 50, "period": 3, "threads": 4, "each": 10}``;
+with ``api``, ``token`` and ``demarche`` each request goes to a service.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import time
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.budget.stores import open_store
+from ds_provider.api.query import lookups
+from ds_provider.api.transport.client import DSClient
+
+
+def spend(budget: Budget, count: int, threads: int) -> list[float]:
+    def one(_: int) -> float:
+        budget.spend()
+        return time.time()
+
+    with ThreadPoolExecutor(threads) as pool:
+        return list(pool.map(one, range(count)))
+
+
+def ask(budget: Budget, wanted: dict[str, Any], count: int, threads: int) -> list[float]:
+    with (
+        DSClient(wanted["api"], wanted["token"], user_agent="tests", budget=budget) as client,
+        ThreadPoolExecutor(threads) as pool,
+    ):
+
+        def one(_: int) -> float:
+            client.result(lookups.groupes(wanted["demarche"]))
+            return time.time()
+
+        return list(pool.map(one, range(count)))
+
+
+def main() -> None:
+    wanted = json.loads(sys.argv[1])
+    budget = Budget(open_store(wanted["store"]), wanted["key"], wanted["requests"], period=wanted["period"])
+    count, threads = wanted["each"] * wanted["threads"], wanted["threads"]
+    times = ask(budget, wanted, count, threads) if "api" in wanted else spend(budget, count, threads)
+    budget.close()
+    print(json.dumps(times))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,102 @@
+"""The three ways to wait, each played as Airflow does, and a task's stores."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from airflow.sdk import Asset
+from airflow.sdk.exceptions import AirflowRescheduleException, TaskDeferred
+from airflow.sdk.serde import deserialize, serialize
+
+from tests.support.operator_service import Store
+from tests.support.trigger_service import Service
+
+MODES = ("poke", "reschedule", "deferrable")
+
+
+class Assets(dict[str, Store]):
+    """The state stores of assets, by the assets' names."""
+
+    def __getitem__(self, asset: Any) -> Store:
+        return self.setdefault(asset.name, Store())
+
+
+class Task:
+    """One task instance: its stores outlive its tries.
+
+    :param assets: outlive the task.
+    """
+
+    def __init__(self, assets: Assets | None = None) -> None:
+        self.store = Store()
+        self.assets = Assets() if assets is None else assets
+
+    @property
+    def context(self) -> Any:
+        ti = SimpleNamespace(get_first_reschedule_date=lambda context: None)
+        return {"task_state_store": self.store, "asset_state_store": self.assets, "ti": ti}
+
+
+class Wait:
+    """Runs sensors, and lets the world change between their looks.
+
+    :param change: called after each look, with the count of looks.
+    """
+
+    def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
+        self.service = service
+        self.mode = mode
+        self.change: Callable[[int], None] = lambda look: None
+        self.looks = 0
+        self.pauses: list[float] = []
+        self._patch(monkeypatch)
+
+    @property
+    def options(self) -> dict[str, Any]:
+        return {"deferrable": True} if self.mode == "deferrable" else {"mode": self.mode, "deferrable": False}
+
+    def run(self, sensor: Any, task: Task | None = None) -> Any:
+        """What the task returns."""
+        task = task or Task()
+        self.looks = 0
+        while True:
+            try:
+                return sensor.execute(task.context)
+            except AirflowRescheduleException:
+                self._pause(sensor._get_next_poke_interval(0, lambda: 0, 1))
+            except TaskDeferred as deferred:
+                return self._resume(sensor, deferred, task)
+
+    def _resume(self, sensor: Any, deferred: TaskDeferred, task: Task) -> Any:
+        _, kwargs = deferred.trigger.serialize()
+        stored = deserialize(json.loads(json.dumps(serialize(kwargs))))
+        trigger = type(deferred.trigger)(**stored)
+
+        event = asyncio.run(asyncio.wait_for(anext(trigger.run()), 60))
+        payload = json.loads(json.dumps(event.payload))
+        return getattr(sensor, deferred.method_name)(task.context, payload)
+
+    def _pause(self, seconds: float) -> None:
+        self.pauses.append(seconds)
+        self.looks += 1
+        if self.looks > 500:
+            raise TimeoutError
+        self.change(self.looks)
+
+    def _patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        async def sleep(seconds: float) -> None:
+            self._pause(seconds)
+            await asyncio.sleep(0)
+
+        monkeypatch.setattr("ds_provider.triggers._poll.asyncio", SimpleNamespace(sleep=sleep))
+        monkeypatch.setattr("airflow.sdk.bases.sensor.time", SimpleNamespace(sleep=self._pause, monotonic=lambda: 0.0))
+        monkeypatch.setattr("ds_provider.sensors.dossiers.time", SimpleNamespace(sleep=self._pause))
+
+
+def asset(name: str = "told") -> Asset:
+    return Asset(name)

@@ -1,0 +1,29 @@
+"""What was put in is in, and nothing else, however many there are."""
+
+from __future__ import annotations
+
+from unittest import mock
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ds_provider.api.paging import number_set as numbers
+from ds_provider.api.paging.number_set import NumberSet
+
+LARGEST = 2**31 - 1
+
+
+@given(st.lists(st.integers(0, LARGEST)), st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
+def test_it_holds_what_a_set_would(large, small, others):
+    with mock.patch.object(numbers, "FRESH", 3):
+        held = NumberSet(large)
+        held.update(small)
+    expected = {*large, *small}
+    assert all(number in held for number in expected)
+    assert [number in held for number in others] == [number in expected for number in others]
+
+
+def test_many_are_held_in_little_memory():
+    held = NumberSet(range(0, 300_000, 3))
+    assert sum(run.itemsize * len(run) for run in held._runs) + 100 * len(held._fresh) < 1_000_000
+    assert (299_997 in held, 299_998 in held, 0 in held, 1 in held) == (True, False, True, False)

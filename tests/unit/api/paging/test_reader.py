@@ -1,0 +1,361 @@
+"""Every row of a window, once, in order, with no more requests than pages and one."""
+
+from __future__ import annotations
+
+import json
+from datetime import datetime, timedelta, timezone
+
+import msgspec
+import pendulum
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ds_provider.api.paging.reader import read
+from ds_provider.api.query.parameters import select_deleted_dossiers, select_dossiers
+from ds_provider.api.query.windows import Window
+from ds_provider.api.transport.messages import Request, Response, TransportFailure
+from ds_provider.exceptions import (
+    DSIncompletePageError,
+    DSMalformedAnswerError,
+    DSServerError,
+    DSTimeoutError,
+    DSUnauthorizedError,
+)
+from tests.support.connection_model import Connection, Stored
+from tests.support.flows import Drive, reply
+
+START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
+
+# few distinct moments, so that ties in one microsecond and in one second are common
+moments = st.integers(0, 12).map(lambda n: START + timedelta(microseconds=250_000 * n + (n % 3)))
+worlds = st.lists(moments, max_size=30).map(lambda dates: [Stored(i + 1, date) for i, date in enumerate(dates)])
+bounds = st.one_of(st.none(), moments.map(pendulum.instance))
+
+
+def numbers(drive: Drive) -> list[int]:
+    return [row.head.number for page in drive.given for row in page.rows]
+
+
+@given(
+    worlds, bounds, bounds, st.integers(1, 7), st.sampled_from(["ASC", "DESC"]), st.sampled_from(["created", "updated"])
+)
+def test_a_window_is_read_to_the_row(world, start, end, page_size, order, column):
+    if start and end and start >= end:
+        start, end = end, start + timedelta(seconds=9)
+    window = Window(column, start, end) if start or end else None
+    selection = select_dossiers(7, window=window, order=order, page_size=page_size)
+
+    drive = Drive(read(selection), Connection(world))
+
+    inside = [row for row in world if (start is None or row.date >= start) and (end is None or row.date < end)]
+    expected = [row.number for row in sorted(inside, key=lambda row: row.key)]
+    assert drive.error is None
+    assert numbers(drive) == (expected if order == "ASC" else expected[::-1])
+    fraction = bool(end and end.microsecond and order == "ASC")
+    assert len(drive.requests) <= max(1, -(-len(expected) // page_size)) + 1 + fraction
+    assert sum(page.requests for page in drive.given) == len(drive.requests)
+
+
+@given(worlds, st.integers(1, 7), st.integers(0, 40))
+def test_reading_goes_on_behind_a_cursor(world, page_size, at):
+    ordered = sorted(world, key=lambda row: row.key)
+    at = min(at, len(ordered) - 1)
+    if at < 0:
+        return
+    for order, expected in (("ASC", ordered[at + 1 :]), ("DESC", ordered[:at][::-1])):
+        selection = select_dossiers(7, order=order, page_size=page_size, after=ordered[at].cursor)
+        drive = Drive(read(selection), Connection(world))
+        assert numbers(drive) == [row.number for row in expected]
+
+
+def world_of(count: int) -> list[Stored]:
+    return [Stored(n, START + timedelta(seconds=n)) for n in range(1, count + 1)]
+
+
+class Failing:
+    """A connection whose chosen requests fail, by their position from 1 on."""
+
+    def __init__(self, world, failures):
+        self.connection = Connection(world)
+        self.failures = failures
+        self.asked = 0
+
+    def __call__(self, request: Request):
+        self.asked += 1
+        failure = self.failures.get(self.asked)
+        return failure(self.connection(request)) if failure else self.connection(request)
+
+
+def null_node(whole: Response) -> Response:
+    body = json.loads(whole.body)
+    body["data"]["groupeInstructeur"]["dossiers"]["nodes"][0] = None
+    return reply(body)
+
+
+def timeout_with_data(whole: Response) -> Response:
+    body = json.loads(whole.body)
+    body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["champs"] = None
+    body["errors"] = [
+        {"message": "Timeout on Dossier.champs", "extensions": {"code": "timeout"}},
+        {"message": "Timeout on Dossier.avis"},
+    ]
+    return reply(body)
+
+
+def cut(whole: Response) -> Response:
+    return Response(200, whole.headers, whole.body[: len(whole.body) // 2])
+
+
+def leads_nowhere(whole: Response) -> Response:
+    body = json.loads(whole.body)
+    body["data"]["groupeInstructeur"]["dossiers"]["pageInfo"].update(hasNextPage=True, endCursor=None)
+    return reply(body)
+
+
+def emptied(whole: Response) -> Response:
+    body = json.loads(whole.body)
+    content = body["data"]["groupeInstructeur"]["dossiers"]
+    content["nodes"] = []
+    content["pageInfo"]["hasNextPage"] = True
+    return reply(body)
+
+
+def twice(whole: Response) -> Response:
+    body = json.loads(whole.body)
+    nodes = body["data"]["groupeInstructeur"]["dossiers"]["nodes"]
+    nodes[1:2] = nodes[:1]
+    return reply(body)
+
+
+def of_another_group(whole: Response) -> Response:
+    body = json.loads(whole.body)
+    body["data"]["groupeInstructeur"]["dossiers"]["nodes"][0]["groupeInstructeur"] = {"number": 9}
+    return reply(body)
+
+
+FAULTS = {
+    "a dossier twice": twice,
+    "a dossier of another group": of_another_group,
+    "emptied, with a cursor": emptied,
+    "null node": null_node,
+    "timeout with data": timeout_with_data,
+    "cut body": cut,
+    "leads nowhere": leads_nowhere,
+    "dropped": lambda whole: TransportFailure("dropped", sent=True),
+    "bad gateway": lambda whole: reply(status=502, body=b"<html>"),
+    "internal error": lambda whole: reply(
+        {"errors": [{"message": "x", "extensions": {"code": "internal_server_error", "exception_id": "e1"}}]},
+        status=500,
+    ),
+    "null group": lambda whole: reply({"data": {"groupeInstructeur": None}}),
+    "null connection": lambda whole: reply({"data": {"groupeInstructeur": {"dossiers": None}}}),
+    "null nodes": lambda whole: reply(
+        {
+            "data": {
+                "groupeInstructeur": {
+                    "dossiers": {
+                        "nodes": None,
+                        "pageInfo": {
+                            "hasNextPage": False,
+                            "hasPreviousPage": False,
+                            "startCursor": None,
+                            "endCursor": None,
+                        },
+                    }
+                }
+            }
+        }
+    ),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_that_passes_costs_requests_and_no_rows(fault):
+    world = world_of(25)
+    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world, {2: fault, 3: fault}))
+    assert drive.error is None
+    assert numbers(drive) == [row.number for row in world]
+    assert len(drive.requests) <= 3 + 2 + 6, "two failures, and the failed page in parts"
+
+
+@pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
+def test_a_fault_that_stays_is_an_error_that_says_where(fault):
+    every = dict.fromkeys(range(2, 100), fault)
+    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), every))
+    assert drive.error is not None
+    assert drive.error.groupe_instructeur_number == 7
+    assert drive.error.stream == "dossiers"
+    assert drive.error.cursor == world_of(25)[9].cursor
+    assert numbers(drive) == list(range(1, 11)), "only the page before the fault was given"
+
+
+def test_an_internal_error_keeps_the_reference_that_support_asks_for():
+    every = dict.fromkeys(range(1, 100), FAULTS["internal error"])
+    drive = Drive(read(select_dossiers(7)), Failing(world_of(5), every))
+    assert isinstance(drive.error, DSServerError)
+    assert drive.error.exception_id == "e1"
+    assert "e1" in str(drive.error)
+
+
+def test_a_service_too_slow_for_large_pages_is_read_with_smaller_ones():
+    connection = Connection(world_of(60))
+
+    def slow(request: Request) -> Response:
+        if request.variables["first"] > 12:
+            return reply(
+                {"data": None, "errors": [{"message": "Timeout on Query.x", "extensions": {"code": "timeout"}}]}
+            )
+        return connection(request)
+
+    drive = Drive(read(select_dossiers(7, page_size=40)), slow)
+    assert drive.error is None
+    assert numbers(drive) == list(range(1, 61))
+
+
+def test_a_page_that_costs_too_much_is_halved_at_once():
+    connection = Connection(world_of(60))
+
+    def dear(request: Request) -> Response:
+        if request.variables["first"] > 12:
+            return reply({"errors": [{"message": "Query has complexity of 9, which exceeds max complexity of 8"}]})
+        return connection(request)
+
+    drive = Drive(read(select_dossiers(7, page_size=40)), dear)
+    assert drive.error is None
+    assert numbers(drive) == list(range(1, 61))
+    assert drive.pauses == []
+
+
+def test_a_timeout_that_no_page_size_avoids_is_told():
+    drive = Drive(
+        read(select_dossiers(7)),
+        lambda request: reply({"data": None, "errors": [{"message": "Timeout on Query.groupeInstructeur"}]}),
+    )
+    assert isinstance(drive.error, DSTimeoutError)
+
+
+def test_access_that_is_lost_on_the_way_is_told_at_once():
+    lost = {"data": None, "errors": [{"message": "hidden due to permissions", "extensions": {"code": "unauthorized"}}]}
+    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), {2: lambda whole: reply(lost)}))
+    assert isinstance(drive.error, DSUnauthorizedError)
+    assert drive.pauses == []
+
+
+def test_a_link_to_a_foreign_dossier_does_not_spoil_the_page():
+    def foreign(whole: Response) -> Response:
+        body = json.loads(whole.body)
+        path = ["groupeInstructeur", "dossiers", "nodes", 3, "champs", 5, "dossier"]
+        body["errors"] = [{"message": "hidden", "path": path, "extensions": {"code": "unauthorized"}}]
+        return reply(body)
+
+    drive = Drive(read(select_dossiers(7)), Failing(world_of(25), {1: foreign}))
+    assert drive.error is None
+    assert numbers(drive) == list(range(1, 26))
+
+
+def test_a_row_spread_over_lines_lands_on_one():
+    def pretty(whole: Response) -> Response:
+        return Response(200, whole.headers, json.dumps(json.loads(whole.body), indent=2).encode())
+
+    drive = Drive(read(select_dossiers(7)), Failing(world_of(3), {1: pretty}))
+    rows = [row.raw for page in drive.given for row in page.rows]
+    assert len(rows) == 3
+    assert not any(b"\n" in raw for raw in rows)
+    assert [msgspec.json.decode(raw)["number"] for raw in rows] == [1, 2, 3]
+
+
+def test_a_row_without_its_date_is_not_let_through_a_window():
+    def dateless(whole: Response) -> Response:
+        body = json.loads(whole.body)
+        body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["dateDepot"] = None
+        return reply(body)
+
+    window = Window("created", end=pendulum.instance(START + timedelta(hours=1)))
+    every = dict.fromkeys(range(1, 100), dateless)
+    drive = Drive(read(select_dossiers(7, window=window)), Failing(world_of(5), every))
+    assert isinstance(drive.error, DSMalformedAnswerError)
+
+
+def test_only_the_wanted_revision_is_kept_and_all_pages_are_read():
+    connection = Connection(world_of(25))
+
+    def revised(request: Request) -> Response:
+        body = json.loads(connection(request).body)
+        for node in body["data"]["groupeInstructeur"]["dossiers"]["nodes"]:
+            node["demarche"] = {"revision": {"id": "odd" if node["number"] % 2 else "even"}}
+        return reply(body)
+
+    drive = Drive(read(select_dossiers(7, page_size=10, revision="odd")), revised)
+    assert numbers(drive) == list(range(1, 26, 2))
+    assert all("revision" not in json.loads(request.body)["variables"] for request in drive.requests)
+
+
+def test_deletions_are_asked_from_their_date_on():
+    world = world_of(25)
+    since = (START + timedelta(seconds=11)).isoformat()
+    selection = select_deleted_dossiers(7, deleted_since=since, page_size=10)
+    drive = Drive(read(selection), Connection(world, "deletedDossiers"))
+    assert numbers(drive) == list(range(11, 26))
+
+
+def test_an_empty_group_is_one_request_and_one_empty_page():
+    drive = Drive(read(select_dossiers(7)), Connection([]))
+    assert len(drive.requests) == 1
+    assert [page.rows for page in drive.given] == [[]]
+    assert drive.error is None
+
+
+def test_a_null_node_is_never_given_to_the_reader():
+    drive = Drive(read(select_dossiers(7)), lambda request: null_node(Connection(world_of(3))(request)))
+    assert isinstance(drive.error, DSIncompletePageError)
+    assert drive.given == []
+
+
+def test_a_dossier_that_moves_up_past_the_walk_down_is_read_all_the_same():
+    world = world_of(25)
+    connection = Connection(world)
+
+    def changing(request: Request) -> Response:
+        whole = connection(request)
+        if request.variables.get("before"):
+            moved = Stored(3, START + timedelta(minutes=5))
+            connection.rows = sorted([row for row in connection.rows if row.number != 3] + [moved], key=lambda r: r.key)
+        return whole
+
+    window = Window("updated", start=pendulum.instance(START))
+    drive = Drive(read(select_dossiers(7, window=window, order="DESC", page_size=10)), changing)
+    assert drive.error is None
+    assert set(numbers(drive)) == set(range(1, 26))
+
+
+def test_a_page_that_goes_back_is_not_given():
+    pages = {2: lambda whole: Connection(world_of(25))(Request("", {"first": 10})), 3: None}
+    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), pages))
+    assert drive.error is None
+    assert numbers(drive) == list(range(1, 26))
+    assert len(drive.pauses) == 1
+
+
+@pytest.mark.parametrize("order", ["ASC", "DESC"])
+@pytest.mark.parametrize("column", ["created", "updated"])
+def test_the_server_is_asked_to_sort_by_the_date_of_the_window(column, order):
+    window = Window(column, end=pendulum.instance(START + timedelta(seconds=5)))
+    drive = Drive(read(select_dossiers(7, window=window, order=order)), Connection(world_of(9)))
+    sorts = {"updatedSince" in request.variables for request in drive.requests}
+    assert sorts == {column == "updated"}
+    assert sorted(numbers(drive)) == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("end", [None, START + timedelta(minutes=1)], ids=["open", "bounded"])
+def test_a_row_that_changes_between_its_sorting_and_its_showing_ends_no_walk(end):
+    def changed(whole: Response) -> Response:
+        body = json.loads(whole.body)
+        later = (START + timedelta(days=9)).isoformat()
+        body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["dateDerniereModification"] = later
+        return reply(body)
+
+    window = Window("updated", pendulum.instance(START), pendulum.instance(end) if end else None)
+    drive = Drive(read(select_dossiers(7, window=window, page_size=10)), Failing(world_of(25), {1: changed}))
+    assert drive.error is None
+    assert set(numbers(drive)) >= set(range(1, 26)) - {10}

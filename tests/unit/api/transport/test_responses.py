@@ -1,0 +1,246 @@
+"""Each answer of the service ends in its own error, with the facts that a person needs."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import msgspec
+import pytest
+
+from ds_provider.api.transport.messages import Response, TransportFailure
+from ds_provider.api.transport.responses import Body, read_answer
+from ds_provider.exceptions import (
+    DSComplexityError,
+    DSEndpointError,
+    DSIncompletePageError,
+    DSMaintenanceError,
+    DSMalformedAnswerError,
+    DSNetworkForbiddenError,
+    DSNotFoundError,
+    DSRequestError,
+    DSServerError,
+    DSTimeoutError,
+    DSTokenError,
+    DSTokenExpiredError,
+    DSTokenUnknownError,
+    DSTransportError,
+    DSUnauthorizedError,
+)
+from tests.support.flows import reply
+
+decoder = msgspec.json.Decoder(Body[dict[str, Any]])
+
+HTML = b"<!DOCTYPE html><html><body><h1>Erreur</h1></body></html>"
+OUT_OF_TIME = "Timeout on Dossier.champs"
+TOO_DEAR = "Query has complexity of 94000, which exceeds max complexity of 60000"
+NETWORK = "Request issued from a forbidden network. Add 203.0.113.7/32 to your allowed adresses in your /profil"
+NETWORK_V6 = "Request issued from a forbidden network. Add 2001:db8::7/128 to your allowed adresses in your /profil"
+NO_TOKEN = "Without a token, only persisted queries are allowed"
+CLOSED = "Le site est actuellement en maintenance. Il sera de nouveau disponible dans quelques minutes."
+
+
+def failed(*errors: dict[str, Any], status: int = 200, **data: Any) -> Response:
+    return reply({"errors": list(errors), **data}, status=status, content_type="application/json; charset=utf-8")
+
+
+def error(message: str, code: str | None = None, **facts: Any) -> dict[str, Any]:
+    extensions = {"code": code, **facts} if code or facts else None
+    return {"message": message, **({"extensions": extensions} if extensions else {})}
+
+
+def html(status: int) -> Response:
+    return reply(status=status, body=HTML, content_type="text/html; charset=utf-8")
+
+
+def outcome(exchange: Response | TransportFailure) -> Any:
+    """The error that an answer ends in."""
+    with pytest.raises(Exception) as caught:  # noqa: PT011
+        read_answer(exchange, decoder)
+    return caught.value
+
+
+ACCESS = {
+    "expired": (failed(error("Token expired", "unauthorized"), status=401, data=None), DSTokenExpiredError),
+    "unknown token": (failed(error(NO_TOKEN, "forbidden"), status=403, data=None), DSTokenUnknownError),
+    "forbidden network": (failed(error(NETWORK, "forbidden"), status=403, data=None), DSNetworkForbiddenError),
+    "another refusal": (failed(error("Not today", "forbidden"), status=403, data=None), DSTokenError),
+    "refused by a proxy": (html(403), DSTokenError),
+    "refused without a word": (reply(status=401, body=b""), DSTokenError),
+    "no right on the démarche": (
+        failed(error("An object of type Demarche was hidden due to permissions", "unauthorized"), data=None),
+        DSUnauthorizedError,
+    ),
+    "unknown group": (
+        failed(error("GroupeInstructeurWithDossiers not found", "not_found"), data=None),
+        DSNotFoundError,
+    ),
+    "forbidden without a status": (failed(error("Forbidden", "forbidden"), data=None), DSTokenError),
+    "token of an old version": (failed(error("Deprecated", "deprecated_token"), data=None), DSTokenError),
+}
+
+REQUEST = {
+    "exclusive arguments": (
+        failed(error('Arguments "first" and "last" are exclusive', "bad_request"), data=None),
+        DSRequestError,
+    ),
+    "validation": (
+        failed(error("Field 'champz' doesn't exist on type 'Dossier'", "undefinedField")),
+        DSRequestError,
+    ),
+    "validation without a code": (failed(error("Variable $number of type Int! was given null")), DSRequestError),
+    "complexity": (failed(error(TOO_DEAR)), DSComplexityError),
+    "complexity with null data": (failed(error(TOO_DEAR), data=None), DSComplexityError),
+    "bad cursor": (failed(error("invalid base64", "bad_request"), status=400, data=None), DSRequestError),
+    "parse failed": (failed(error("Expected NAME", "graphql_parse_failed"), status=400), DSRequestError),
+    "parse failed with 200": (failed(error("Expected NAME", "graphql_parse_failed")), DSRequestError),
+    "bad request in HTML": (html(400), DSRequestError),
+    "too large": (html(413), DSRequestError),
+    "unprocessable": (html(422), DSRequestError),
+}
+
+ADDRESS = {
+    "moved": (reply(status=301, body=b"", location="https://elsewhere.test/"), DSEndpointError),
+    "found elsewhere": (html(302), DSEndpointError),
+    "permanently elsewhere": (html(308), DSEndpointError),
+    "not found": (html(404), DSEndpointError),
+    "method not allowed": (html(405), DSEndpointError),
+    "gone": (html(410), DSEndpointError),
+}
+
+PASSING = {
+    "timeout by code": (failed(error(OUT_OF_TIME, "timeout"), data={"dossier": None}), DSTimeoutError),
+    "timeout by message": (failed(error(OUT_OF_TIME), data={"dossier": {}}), DSTimeoutError),
+    "timeout behind another error": (
+        failed(error("Cannot return null", "invalid_null"), error(OUT_OF_TIME), data={"dossier": None}),
+        DSTimeoutError,
+    ),
+    "timeout of everything": (failed(error("Timeout on Query.dossier", "timeout"), data=None), DSTimeoutError),
+    "invalid null": (
+        failed(error("Cannot return null for DeletedDossier.reason", "invalid_null"), data={"dossier": {}}),
+        DSIncompletePageError,
+    ),
+    "unknown code with data": (
+        failed(error("Something new", "brand_new"), data={"dossier": {}}),
+        DSIncompletePageError,
+    ),
+    "internal error with 200": (
+        failed(error("Internal Server Error", "internal_server_error", exception_id="e-200"), data=None),
+        DSServerError,
+    ),
+    "internal error": (
+        failed(error("Internal Server Error", "internal_server_error", exception_id="e-500"), status=500, data=None),
+        DSServerError,
+    ),
+    "500 in HTML": (html(500), DSServerError),
+    "502": (html(502), DSServerError),
+    "503 in HTML": (html(503), DSServerError),
+    "504": (html(504), DSServerError),
+    "500 without a body": (reply(status=500, body=b""), DSServerError),
+    "request timeout of a proxy": (html(408), DSServerError),
+    "maintenance": (reply({"error": CLOSED}, status=503, content_type="application/json"), DSMaintenanceError),
+    "no body": (reply(body=b""), DSMalformedAnswerError),
+    "cut": (reply(body=b'{"data":{"dossier":{"number":1'), DSMalformedAnswerError),
+    "HTML with 200": (html(200), DSMalformedAnswerError),
+    "invalid UTF-8": (reply(body=b'{"data":{"dossier":"\xff\xfe"}}'), DSMalformedAnswerError),
+    "a list": (reply([]), DSMalformedAnswerError),
+    "a number": (reply(12), DSMalformedAnswerError),
+    "a text": (reply("ok"), DSMalformedAnswerError),
+    "null": (reply(None), DSMalformedAnswerError),
+    "nothing in it": (reply({}), DSMalformedAnswerError),
+    "data of another shape": (reply({"data": [1]}), DSMalformedAnswerError),
+    "errors of another shape": (reply({"data": {}, "errors": {"message": "no list"}}), DSMalformedAnswerError),
+    "empty errors and no data": (reply({"errors": []}), DSMalformedAnswerError),
+    "no content": (reply(status=204, body=b""), DSMalformedAnswerError),
+    "accepted": (reply({"data": {"dossier": {}}}, status=202), DSMalformedAnswerError),
+    "data is null": (reply({"data": None}), DSIncompletePageError),
+    "data is null, errors empty": (reply({"data": None, "errors": []}), DSIncompletePageError),
+    "broken off": (TransportFailure("no whole answer from the service: ReadError", sent=True), DSTransportError),
+}
+
+TABLE = {**ACCESS, **REQUEST, **ADDRESS, **PASSING}
+
+
+@pytest.mark.parametrize(("exchange", "expected"), TABLE.values(), ids=TABLE)
+def test_each_answer_is_its_own_error(exchange, expected):
+    assert type(outcome(exchange)) is expected
+
+
+@pytest.mark.parametrize(("exchange", "expected"), TABLE.values(), ids=TABLE)
+def test_an_error_says_something_on_one_line(exchange, expected):
+    text = str(outcome(exchange))
+    assert text.strip()
+    assert "\n" not in text
+    assert "<html" not in text.lower()
+
+
+@pytest.mark.parametrize("body", [{"data": {"a": 1}}, {"data": {"a": 1}, "errors": []}, {"data": {}, "errors": None}])
+def test_a_whole_answer_gives_its_data(body):
+    assert read_answer(reply(body), decoder) == body["data"]
+
+
+def test_what_the_api_adds_to_an_answer_does_no_harm():
+    body = {"data": {"a": 1}, "extensions": {"trace": [1]}, "meta": None}
+    assert read_answer(reply(body), decoder) == {"a": 1}
+
+
+@pytest.mark.parametrize(("message", "ip"), [(NETWORK, "203.0.113.7/32"), (NETWORK_V6, "2001:db8::7/128")])
+def test_a_forbidden_network_names_the_address_to_allow(message, ip):
+    refused = outcome(failed(error(message, "forbidden"), status=403))
+    assert refused.ip == ip
+    assert ip in str(refused)
+
+
+def test_a_forbidden_network_without_an_address_is_still_one():
+    refused = outcome(failed(error("Request issued from a forbidden network.", "forbidden"), status=403))
+    assert type(refused) is DSNetworkForbiddenError
+    assert refused.ip is None
+
+
+@pytest.mark.parametrize("name", ["expired", "unknown token", "forbidden network", "another refusal"])
+def test_a_refused_access_keeps_the_code_and_the_status(name):
+    exchange, _ = ACCESS[name]
+    refused = outcome(exchange)
+    assert refused.http_status == exchange.status
+    assert refused.code == json.loads(exchange.body)["errors"][0]["extensions"]["code"]
+
+
+@pytest.mark.parametrize("name", ["expired", "unknown token"])
+def test_a_bad_token_says_where_the_good_one_goes(name):
+    assert "connection's password" in str(outcome(ACCESS[name][0]))
+
+
+@pytest.mark.parametrize(("name", "reference"), [("internal error", "e-500"), ("internal error with 200", "e-200")])
+def test_an_internal_error_keeps_the_reference_that_support_asks_for(name, reference):
+    exchange, _ = PASSING[name]
+    internal = outcome(exchange)
+    assert internal.exception_id == reference
+    assert internal.http_status == exchange.status
+    assert internal.code == "internal_server_error"
+    assert reference in str(internal)
+
+
+@pytest.mark.parametrize("status", [500, 502, 503, 504, 301, 404, 405, 400, 204])
+def test_a_status_is_told(status):
+    assert outcome(html(status)).http_status == status
+
+
+def test_maintenance_says_what_the_service_says():
+    assert CLOSED in str(outcome(PASSING["maintenance"][0]))
+
+
+def test_the_service_s_words_are_passed_on():
+    assert "GroupeInstructeurWithDossiers not found" in str(outcome(ACCESS["unknown group"][0]))
+    assert TOO_DEAR in str(outcome(REQUEST["complexity"][0]))
+
+
+@pytest.mark.parametrize("sent", [True, False])
+def test_a_broken_exchange_says_whether_the_service_may_have_got_the_request(sent):
+    broken = outcome(TransportFailure("no whole answer from the service: ReadError", sent=sent))
+    assert broken.sent is sent
+    assert "ReadError" in str(broken)
+
+
+def test_the_first_error_is_the_one_that_is_told():
+    two = failed(error("Dossier not found", "not_found"), error("later", "unauthorized"), data=None)
+    assert type(outcome(two)) is DSNotFoundError

@@ -1,0 +1,40 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.support.operator_service import Service
+from tests.support.operator_warehouse import GROUPES, Hooks, World
+from tests.support.quick_warehouse import QuickWarehouse
+
+
+@pytest.fixture
+def service(monkeypatch: pytest.MonkeyPatch) -> Service:
+    service = Service()
+    monkeypatch.setattr("ds_provider.operators._base.DSHook", service.hook)
+    return service
+
+
+@pytest.fixture
+def destination(tmp_path: Path) -> str:
+    return f"file://{tmp_path}/zone"
+
+
+@pytest.fixture
+def world(service: Service, monkeypatch: pytest.MonkeyPatch) -> World:
+    """Ten dossiers in each of two groups, to the operators that read and load."""
+    monkeypatch.setattr("ds_provider.operators.reconcile.DSHook", service.hook)
+    world = World(service)
+    for groupe in GROUPES:
+        for number in range(groupe * 100, groupe * 100 + 10):
+            world.show(number, groupe)
+    return world
+
+
+@pytest.fixture
+def hooks(monkeypatch: pytest.MonkeyPatch) -> Hooks:
+    hooks = Hooks(QuickWarehouse())
+    for name in ("load", "reconcile", "freshness"):
+        monkeypatch.setattr(f"ds_provider.operators.{name}.DSWarehouseHook", hooks)
+    return hooks

@@ -1,0 +1,189 @@
+"""A run's window is its partition, its data interval, or what its asset remembers, in that order."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pendulum
+import pytest
+from airflow.sdk import DAG, CronDataIntervalTimetable, CronPartitionTimetable
+from hypothesis import assume, given
+from hypothesis import strategies as st
+
+from ds_provider.exceptions import DSConfigurationError
+from ds_provider.state.watermark import run_window
+
+NONE = timedelta(0)
+NOON = pendulum.datetime(2026, 11, 1, 12, tz="UTC")
+
+
+def dag(timezone="Europe/Paris"):
+    timetable = CronPartitionTimetable("0 0 * * *", timezone=timezone, key_format="%Y-%m-%d")
+    return DAG("d", start_date=pendulum.datetime(2026, 1, 1), schedule=timetable)
+
+
+def of_key(key: str, **context) -> tuple[str, str]:
+    window = run_window("updated", {"partition_key": key, "dag": dag(), **context}, NONE)
+    return tuple(bound.in_timezone("UTC").strftime("%Y-%m-%dT%H:%M") for bound in (window.start, window.end))
+
+
+@pytest.mark.parametrize(
+    ("key", "start", "end"),
+    [
+        ("2026", "2025-12-31T23:00", "2026-12-31T23:00"),
+        ("2026-02", "2026-01-31T23:00", "2026-02-28T23:00"),
+        ("2026-03", "2026-02-28T23:00", "2026-03-31T22:00"),
+        ("2026-11-01", "2026-10-31T23:00", "2026-11-01T23:00"),
+        ("2026-07-14", "2026-07-13T22:00", "2026-07-14T22:00"),
+        ("2026-11-01T08", "2026-11-01T07:00", "2026-11-01T08:00"),
+        ("2026-07-14T23", "2026-07-14T21:00", "2026-07-14T22:00"),
+    ],
+)
+def test_a_partition_key_is_a_period_in_paris(key, start, end):
+    assert of_key(key) == (start, end)
+
+
+@pytest.mark.parametrize(("key", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-10-26", 24)])
+def test_a_day_on_which_clocks_change_has_its_own_length(key, hours):
+    window = run_window("created", {"partition_key": key, "dag": dag()}, NONE)
+    assert (window.end - window.start).total_seconds() == hours * 3600
+
+
+def test_bounds_are_in_utc_whatever_says_them():
+    paris = {"data_interval_start": NOON.in_timezone("Europe/Paris"), "data_interval_end": NOON.add(days=1)}
+    for context in ({"partition_key": "2026-11-01", "dag": dag()}, paris):
+        window = run_window("created", context, NONE)
+        assert {bound.isoformat()[-6:] for bound in (window.start, window.end)} == {"+00:00"}
+
+
+days = st.dates(min_value=pendulum.date(2015, 1, 1), max_value=pendulum.date(2040, 1, 1))
+
+
+@given(days, st.sampled_from(["%Y-%m-%d", "%Y-%m", "%Y"]))
+def test_neighbouring_keys_share_a_bound(day, shape):
+    last = run_window("created", {"partition_key": day.strftime(shape), "dag": dag()}, NONE)
+    key = last.end.in_timezone("Europe/Paris").strftime(shape)
+    following = run_window("created", {"partition_key": key, "dag": dag()}, NONE)
+    assert following.start == last.end
+    assert key > day.strftime(shape)
+
+
+@pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-11-01"])
+def test_the_hours_of_a_day_leave_nothing_of_it_out(day):
+    first, last = of_key(day)
+    # an hour that the clock jumps over has no run
+    hours = [of_key(f"{day}T{h:02d}") for h in range(24) if (day, h) != ("2026-03-29", 2)]
+    assert (hours[0][0], hours[-1][1]) == (first, last)
+    assert [end for _, end in hours[:-1]] == [start for start, _ in hours[1:]]
+
+
+@pytest.mark.parametrize(
+    ("timezone", "start"),
+    [
+        ("UTC", "2026-11-01T00:00"),
+        ("Indian/Reunion", "2026-10-31T20:00"),
+        (pendulum.timezone("America/Cayenne"), "2026-11-01T03:00"),
+        (pendulum.timezone(2 * 3600), "2026-10-31T22:00"),
+    ],
+    ids=str,
+)
+def test_a_key_is_read_in_the_time_zone_of_the_timetable(timezone, start):
+    assert of_key("2026-11-01", dag=dag(timezone))[0] == start
+
+
+def test_a_key_without_a_timetable_that_has_a_time_zone_is_read_in_paris():
+    paris = "2026-10-31T23:00"
+    assert of_key("2026-11-01", dag=None)[0] == paris
+    assert of_key("2026-11-01", dag=DAG("d", schedule=None))[0] == paris
+    assert of_key("2026-11-01", dag=SimpleNamespace(timetable=SimpleNamespace(timezone=None)))[0] == paris
+
+
+@pytest.mark.parametrize(
+    "key",
+    [
+        "north",
+        "2026-11-01T00:00:00",
+        "2026-11-01 ",
+        "26-11-01",
+        "2026-W45",
+        "20261101",
+        "2026-13",
+        "2026-02-30",
+        "2026-11-01T24",
+        "0000",
+        "9999",
+    ],
+)
+def test_a_key_that_names_no_period_is_told_with_the_remedy(key):
+    with pytest.raises(DSConfigurationError, match="partition key") as caught:
+        of_key(key)
+    message = str(caught.value)
+    assert repr(key) in message
+    assert "key_format" in message
+    assert "YYYY-MM-DD" in message
+    assert "\n" not in message
+
+
+def test_a_data_interval_is_the_window():
+    interval = {"data_interval_start": NOON, "data_interval_end": NOON.add(hours=6)}
+    window = run_window("created", interval, timedelta(minutes=5))
+    assert (window.column, window.start, window.end) == ("created", NOON, NOON.add(hours=6))
+    assert window.read_from == NOON.subtract(minutes=5)
+
+
+def test_a_partition_goes_before_a_data_interval():
+    context = {
+        "data_interval_start": NOON,
+        "data_interval_end": NOON.add(hours=6),
+        "partition_key": "2026",
+        "dag": dag(),
+    }
+    window = run_window("created", context, NONE)
+    assert window.end - window.start == timedelta(days=365)
+
+
+@pytest.mark.parametrize(
+    "context",
+    [
+        {},
+        {"data_interval_start": None, "data_interval_end": None},
+        {"data_interval_start": NOON, "data_interval_end": NOON},
+        {"data_interval_start": NOON.add(microseconds=5), "data_interval_end": NOON.add(microseconds=9)},
+        {"data_interval_start": NOON.add(seconds=1), "data_interval_end": NOON},
+        {"partition_key": None, "data_interval_start": NOON, "data_interval_end": NOON},
+        {"partition_key": "", "data_interval_start": NOON, "data_interval_end": NOON},
+    ],
+    ids=str,
+)
+def test_an_empty_interval_is_no_window(context):
+    assert run_window("updated", context, NONE) is None
+
+
+moments = st.integers(0, 10_000_000).map(lambda n: NOON.add(microseconds=n))
+
+
+@given(moments, moments, moments)
+def test_intervals_that_follow_each_other_leave_nothing_out_and_read_nothing_twice(a, b, c):
+    a, b, c = sorted((a, b, c))
+    windows = [
+        run_window("updated", {"data_interval_start": start, "data_interval_end": end}, NONE)
+        for start, end in ((a, b), (b, c))
+    ]
+    assume(any(windows))
+    found = [window for window in windows if window]
+    assert all(bound.microsecond == 0 for window in found for bound in (window.start, window.end))
+    assert found[0].start == a.replace(microsecond=0)
+    assert found[-1].end == c.replace(microsecond=0)
+    assert found[0].end == found[-1].start or len(found) == 1
+
+
+def test_a_timetable_of_intervals_needs_no_partition():
+    timetable = CronDataIntervalTimetable("@daily", timezone="Europe/Paris")
+    context = {
+        "dag": DAG("d", start_date=pendulum.datetime(2026, 1, 1), schedule=timetable),
+        "data_interval_start": pendulum.datetime(2026, 10, 25, tz="Europe/Paris"),
+        "data_interval_end": pendulum.datetime(2026, 10, 26, tz="Europe/Paris"),
+    }
+    window = run_window("updated", context, NONE)
+    assert (window.end - window.start).total_seconds() == 25 * 3600

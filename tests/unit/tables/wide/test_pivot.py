@@ -1,0 +1,297 @@
+"""The wide relations hold what the long tables hold: a dossier or a block's row per row, a champ per column."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from datetime import date, datetime, timezone
+from typing import Any
+
+import pyarrow as pa
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from ds_provider.tables.kinds import KINDS, kind_of
+from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_ROWS, CHAMPS, ERASED, Table
+from ds_provider.tables.wide.naming import Registry
+from ds_provider.tables.wide.pivot import relations, widen
+from tests.support.forms import DEMARCHE, batch, champ, row
+
+Wide = dict[str, list[dict[str, Any]]]
+
+
+def wide(registry: Registry, *tables: Any) -> Wide:
+    """The rows of each relation, without the nulls."""
+    registry.learn(*tables)
+    found = widen(*tables, registry)
+    assert len({table.name for table, _ in found}) == len(found)
+    for table, rows in found:
+        assert rows.schema == table.schema
+        rows.validate(full=True)
+    return {table.name: [present(row) for row in rows.to_pylist()] for table, rows in found}
+
+
+def present(row: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in row.items() if value is not None and value is not False}
+
+
+def spec(registry: Registry, name: str) -> Table:
+    (found,) = (table for table in relations(registry) if table.name == name)
+    return found
+
+
+def test_a_dossier_is_a_row_and_a_champ_a_column():
+    tables = batch(
+        [
+            row(1, "C1", label="Nom", text_value="Ada"),
+            row(1, "C2", "IntegerNumberChamp", "Âge", integer_value=36),
+            row(2, "C2", "IntegerNumberChamp", "Âge", integer_value=41),
+            row(2, "C1", label="Nom", text_value=""),
+        ]
+    )
+    assert wide(Registry(), *tables)["demarche_123"] == [
+        {"dossier_number": 1, "nom": "Ada", "age": 36},
+        {"dossier_number": 2, "nom": "", "age": 41},
+    ]
+
+
+VALUES = {
+    "text": "é\n🚜",
+    "boolean": True,
+    "integer": 2**63 - 1,
+    "decimal": 0.1,
+    "date": date(2026, 3, 29),
+    "timestamp": datetime(2026, 3, 29, 1, 30, tzinfo=timezone.utc),
+    "json": '{"values":["a"]}',
+}
+
+
+@pytest.mark.parametrize("type", sorted(KINDS))
+def test_each_type_has_the_column_of_its_kind(type):
+    registry, kind = Registry(), KINDS[type]
+    found = wide(registry, *batch([row(1, "C1", type, "A", string_value="other", **{f"{kind}_value": VALUES[kind]})]))
+    assert found["demarche_123"] == [{"dossier_number": 1, "a": VALUES[kind]}]
+    table = spec(registry, "demarche_123")
+    assert table.columns["a"] == CHAMP_ROWS.columns[f"{kind}_value"]
+    assert table.json == ({"a"} if kind == "json" else set())
+
+
+def test_a_type_of_the_future_gives_its_text():
+    tables = batch([row(1, "C1", "OfTheFutureChamp", "A", string_value="12 €"), row(2, "C1", "OfTheFutureChamp", "A")])
+    assert wide(Registry(), *tables)["demarche_123"] == [{"dossier_number": 1, "a": "12 €"}, {"dossier_number": 2}]
+
+
+def test_what_only_lays_out_the_form_has_no_column():
+    tables = batch(
+        [row(1, "C1", "HeaderSectionChamp", integer_value=1), row(1, "C2", "ExplicationChamp"), row(1, "C3")]
+    )
+    registry = Registry()
+    wide(registry, *tables)
+    assert list(spec(registry, "demarche_123").columns) == ["dossier_number", "c3"]
+
+
+def test_a_dossier_without_champs_is_a_row():
+    tables = batch([row(1, "C1", text_value="x"), row(2, None)])
+    assert wide(Registry(), *tables)["demarche_123"] == [{"dossier_number": 1, "c1": "x"}, {"dossier_number": 2}]
+
+
+def test_a_part_that_was_not_read_is_left_alone():
+    registry = Registry()
+    registry.learn_champs([champ("A1", "Suivi", part=ANNOTATIONS), champ("B1", "B", block="R1")])
+    assert set(wide(registry, *batch(annotations=[row(1, "A1", text_value="x")]))) == {"demarche_123_annotations"}
+    assert set(wide(registry, *batch([row(1, "C1")]))) == {"demarche_123", "demarche_123_r1"}
+
+
+def test_annotations_have_a_relation_of_their_own():
+    tables = batch([row(1, "C1", label="A", text_value="x")], [row(1, "C1", label="A", text_value="y")])
+    assert wide(Registry(), *tables) == {
+        "demarche_123": [{"dossier_number": 1, "a": "x"}],
+        "demarche_123_annotations": [{"dossier_number": 1, "a": "y"}],
+    }
+
+
+def in_block(dossier: int, index: int, id: str, type: str = "TextChamp", **values: Any) -> dict[str, Any]:
+    place = {"repetition_descriptor_id": "R1", "row_id": f"row {dossier}.{index}", "row_index": index}
+    return row(dossier, id, type, **place, **values)
+
+
+def test_a_row_of_a_block_is_a_row():
+    tables = batch(
+        [
+            row(1, "R1", "RepetitionChamp", "Lots", integer_value=2),
+            in_block(1, 0, "C1", text_value="a"),
+            in_block(1, 0, "C2", "DecimalNumberChamp", decimal_value=1.5),
+            in_block(1, 1, "C2", "DecimalNumberChamp", decimal_value=2.5),
+            in_block(1, 1, "C1", text_value="b"),
+            row(2, "R1", "RepetitionChamp", "Lots", integer_value=1),
+            in_block(2, 0, "C1", text_value="c"),
+        ]
+    )
+    registry = Registry()
+    assert wide(registry, *tables)["demarche_123_lots"] == [
+        {"dossier_number": 1, "row_id": "row 1.0", "row_index": 0, "c1": "a", "c2": 1.5},
+        {"dossier_number": 1, "row_id": "row 1.1", "row_index": 1, "c1": "b", "c2": 2.5},
+        {"dossier_number": 2, "row_id": "row 2.0", "row_index": 0, "c1": "c"},
+    ]
+    assert (spec(registry, "demarche_123_lots").unique, spec(registry, "demarche_123").unique) == (False, True)
+
+
+def test_a_row_that_shows_only_its_title_is_a_row():
+    registry = Registry()
+    registry.learn_champs([champ("C1", "A", block="R1")])
+    found = wide(registry, *batch([in_block(1, 0, "H1", "HeaderSectionChamp")]))
+    assert found["demarche_123_r1"] == [{"dossier_number": 1, "row_id": "row 1.0", "row_index": 0}]
+
+
+def test_a_dossier_with_no_row_in_a_block_has_those_removed_that_it_had():
+    registry = Registry()
+    wide(registry, *batch([in_block(1, 0, "C1"), in_block(2, 0, "C1")]))
+    found = wide(registry, *batch([in_block(1, 0, "C1"), row(2, "C9"), row(3, None)]))
+    assert found["demarche_123_bloc"] == [
+        {"dossier_number": 1, "row_id": "row 1.0", "row_index": 0},
+        {"dossier_number": 2, ERASED: True},
+        {"dossier_number": 3, ERASED: True},
+    ]
+
+
+def test_each_demarche_has_its_own_relations():
+    tables = batch(
+        [row(1, "C1", text_value="x"), row(2, "C1", label="Autre", text_value="y"), row(3, "C1", text_value="z")],
+        of={1: 7, 2: 8, 3: 7},
+    )
+    assert wide(Registry(), *tables) == {
+        "demarche_7": [{"dossier_number": 1, "c1": "x"}, {"dossier_number": 3, "c1": "z"}],
+        "demarche_8": [{"dossier_number": 2, "autre": "y"}],
+    }
+
+
+def test_a_champ_that_changes_its_kind_keeps_both_columns():
+    registry = Registry()
+    wide(registry, *batch([row(1, "C1", label="Montant", text_value="12")]))
+    tables = batch(
+        [
+            row(1, "C1", label="Montant", text_value="12"),
+            row(2, "C1", "IntegerNumberChamp", "Montant (€)", integer_value=12),
+            row(3, "C1", "DropDownListChamp", "Montant", text_value="douze"),
+        ]
+    )
+    assert wide(registry, *tables)["demarche_123"] == [
+        {"dossier_number": 1, "montant": "12"},
+        {"dossier_number": 2, "montant_integer": 12},
+        {"dossier_number": 3, "montant": "douze"},
+    ]
+
+
+def test_a_champ_that_is_gone_leaves_its_column():
+    registry = Registry()
+    wide(registry, *batch([row(1, "C1"), row(1, "C2")]))
+    registry.learn(*(tables := batch([row(1, "C2"), row(1, "C3")])))
+    ((table, rows),) = widen(*tables, registry)
+    assert list(table.columns) == rows.column_names[:-1] == ["dossier_number", "c1", "c2", "c3"]
+
+
+def test_a_form_without_values_gives_no_relation():
+    registry = Registry()
+    assert wide(registry, *batch([row(1, "H1", "HeaderSectionChamp"), row(2, None)])) == {}
+    assert relations(registry) == []
+
+
+def test_whatever_a_dossier_may_have_rows_in_is_told():
+    registry = Registry()
+    registry.learn_champs([champ("C1", "A"), champ("C2", "B", block="Lots", part=ANNOTATIONS), champ("C3", "C", of=7)])
+    assert [(table.name, table.key, table.unique) for table in relations(registry)] == [
+        ("demarche_123", ("dossier_number",), True),
+        ("demarche_123_annotations", ("dossier_number",), True),
+        ("demarche_123_annotations_lots", ("dossier_number",), False),
+        ("demarche_7", ("dossier_number",), True),
+        ("demarche_7_annotations", ("dossier_number",), True),
+    ]
+
+
+def test_a_registry_that_was_kept_gives_the_same_relations():
+    registry = Registry()
+    rows = registry.learn_champs([champ("C1", "A", "json"), champ("C2", "B", block="Lots")])
+    assert relations(Registry(rows.to_pylist())) == relations(registry)
+
+
+def test_tables_in_pieces_are_read_as_one():
+    dossiers, tables = batch([row(1, "C1", text_value="x"), row(2, "C1", text_value="y"), in_block(2, 0, "C2")])
+    pieces = {name: pa.concat_tables([table.slice(0, 1), table.slice(1)]) for name, table in tables.items()}
+    whole = wide(Registry(), dossiers, tables)
+    assert wide(Registry(), pa.concat_tables([dossiers.slice(0, 1), dossiers.slice(1)]), pieces) == whole
+
+
+TYPES = ["TextChamp", "DropDownListChamp", "IntegerNumberChamp", "DateChamp", "OfTheFutureChamp", "HeaderSectionChamp"]
+blocks = st.sampled_from([None, "R1", "R2"])
+
+
+@st.composite
+def dossiers(draw) -> list[dict[str, Any]]:
+    """Rows of a few dossiers, each champ at most once in its place."""
+    rows = []
+    for number in draw(st.lists(st.integers(1, 2**31 - 1), unique=True, max_size=5)):
+        places = draw(st.lists(st.tuples(blocks, st.integers(0, 3), st.integers(1, 4)), max_size=12))
+        once = {(block, index if block else None, id): None for block, index, id in places}
+        for block, index, id in once:
+            type = draw(st.sampled_from(TYPES))
+            place = {"row_id": f"{number}.{index}", "row_index": index} if block else {}
+            value = draw(value_of(type))
+            rows.append(row(number, f"C{id}", type, repetition_descriptor_id=block, **place, **value))
+        if not once:
+            rows.append(row(number, None))
+    return rows
+
+
+def value_of(type: str) -> st.SearchStrategy[dict[str, Any]]:
+    values = {"text": st.text(), "integer": st.integers(-(2**63), 2**63 - 1), "date": st.dates()}
+    if type not in KINDS:
+        return st.fixed_dictionaries({"string_value": st.none() | st.text()})
+    return st.fixed_dictionaries({f"{KINDS[type]}_value": st.none() | values[KINDS[type]]})
+
+
+def one_by_one(rows: list[dict[str, Any]], registry: Registry) -> tuple[Wide, Wide]:
+    """The same as the relations, done as a person would: dossiers, and rows of blocks."""
+    main: Wide = defaultdict(list)
+    found: dict[tuple[Any, ...], dict[str, Any]] = {}
+    for long in rows:
+        number, block = long["dossier_number"], long.get("repetition_descriptor_id")
+        found.setdefault((number, None, None), {"dossier_number": number})
+        if long.get(ERASED):
+            continue
+        place = {} if block is None else {"row_id": long["row_id"], "row_index": long["row_index"]}
+        wide = found.setdefault((number, block, long.get("row_index")), {"dossier_number": number, **place})
+        if long["type"] != "HeaderSectionChamp":
+            kind = kind_of(long["type"])
+            seen = champ(long["champ_descriptor_id"], "", kind)._replace(repetition_descriptor_id=block)
+            source = f"{kind}_value" if long["type"] in KINDS else "string_value"
+            wide[registry.column(seen).column_name] = long[source]
+    names = registry.blocks(DEMARCHE, CHAMPS)
+    in_blocks: Wide = defaultdict(list)
+    for (_, block, _), wide in found.items():
+        if block is None:
+            main["demarche_123"].append(present(wide))
+        elif block in names:
+            in_blocks[names[block]].append(present(wide))
+    return main, in_blocks
+
+
+@given(dossiers())
+def test_columns_hold_what_a_loop_over_rows_finds(rows):
+    registry, tables = Registry(), batch(rows)
+    found = wide(registry, *tables)
+    main, in_blocks = one_by_one(rows, registry)
+    if not registry.demarches:
+        assert found == {}
+        return
+    assert found.pop("demarche_123") == main["demarche_123"]
+    numbers = {row["dossier_number"] for row in rows}
+    assert set(found) == set(registry.blocks(DEMARCHE, CHAMPS).values())
+    for name, block_rows in found.items():
+        kept = [row for row in block_rows if ERASED not in row]
+        assert sorted(kept, key=by_row) == sorted(in_blocks[name], key=by_row)
+        erased = [row["dossier_number"] for row in block_rows if ERASED in row]
+        assert sorted(erased) == sorted(numbers - {row["dossier_number"] for row in kept})
+
+
+def by_row(row: dict[str, Any]) -> tuple[int, int]:
+    return row["dossier_number"], row["row_index"]

@@ -1,0 +1,104 @@
+"""Links to the service's own pages: only to what is certain, and with nothing of the connection but its host."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
+from ds_provider.operators.groupes import DSListGroupesOperator
+from ds_provider.operators.load import DSLoadOperator
+from ds_provider.operators.reconcile import DSReconcileOperator
+from tests.support.operator_service import unauthorized
+from tests.support.operator_warehouse import context
+
+SITE = "https://service.test:8443"
+TOKEN = "a-token-that-nobody-sees"
+DOSSIERS_PAGE = f"{SITE}/procedures/12"
+GROUPES_PAGE = f"{SITE}/admin/procedures/12/groupe_instructeurs"
+
+
+@pytest.fixture(autouse=True)
+def connection(monkeypatch):
+    value = {"conn_type": "ds", "host": f"{SITE}/api/v2/graphql", "password": TOKEN}
+    monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(value))
+
+
+def links_of(task):
+    return [link.get_link(task, ti_key=None) for link in task.operator_extra_links]
+
+
+def extract(groupe, destination, kind=DSExtractDossiersOperator):
+    return kind(task_id="e", groupe_instructeur_number=groupe, destination=destination)
+
+
+@pytest.mark.parametrize("number", [12, "12"])
+def test_the_groups_of_a_demarche_have_both_pages(number):
+    assert links_of(DSListGroupesOperator(task_id="g", demarche_number=number)) == [DOSSIERS_PAGE, GROUPES_PAGE]
+
+
+def test_a_group_that_was_read_has_its_own_page(world, destination):
+    task = extract(7, destination)
+    task.execute(context())
+    asked = len(world.service.requests)
+    assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
+    assert len(world.service.requests) == asked
+
+
+def test_a_list_of_one_group_has_it_too(world, destination):
+    task = extract([7], destination)
+    task.execute(context())
+    assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
+
+
+def test_a_group_that_was_read_though_another_failed_is_the_only_one_that_is_known(world, destination):
+    world.service.fails(8, lambda request: unauthorized())
+    task = extract([7, 8], destination)
+    with pytest.raises(Exception, match="1 of 2"):
+        task.execute(context())
+    assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
+
+
+def test_where_it_is_not_certain_there_is_no_link(world, destination):
+    several = extract([7, 8], destination)
+    several.execute(context())
+    assert links_of(several) == ["", ""], "their démarches may differ"
+    deletions = extract(7, destination, DSExtractDeletedDossiersOperator)
+    deletions.execute(context())
+    assert links_of(deletions) == ["", ""], "a deletion does not say of which démarche it was"
+    for number in range(700, 710):
+        world.expire(number)
+    empty = extract(7, destination)
+    empty.execute(context())
+    assert links_of(empty) == ["", ""]
+    assert links_of(extract(7, destination)) == ["", ""], "it has not run"
+
+
+@pytest.mark.parametrize(
+    ("number", "links"), [(12, [DOSSIERS_PAGE]), ([12], [DOSSIERS_PAGE]), ([12, 13], [""]), (None, [""])]
+)
+def test_a_load_has_the_page_of_its_one_demarche(number, links):
+    assert links_of(DSLoadOperator(task_id="l", manifests=[], demarche_number=number)) == links
+
+
+def test_a_reconciliation_is_about_too_much_for_a_link(destination):
+    assert links_of(DSReconcileOperator(task_id="r", groupe_instructeur_number=7, destination=destination)) == []
+
+
+@pytest.mark.parametrize("value", [None, '{"conn_type": "ds", "host": "no host"}'])
+def test_a_connection_that_cannot_work_gives_no_link_and_no_second_error(monkeypatch, value):
+    if value:
+        monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value)
+    else:
+        monkeypatch.delenv("AIRFLOW_CONN_DS_DEFAULT")
+    assert links_of(DSListGroupesOperator(task_id="g", demarche_number=12)) == ["", ""]
+
+
+def test_a_number_that_is_none_gives_no_link():
+    assert links_of(DSListGroupesOperator(task_id="g", demarche_number="{{ params.x }}")) == ["", ""]
+
+
+def test_each_link_has_a_name_of_its_own():
+    assert DSDemarcheLink().name != DSGroupesLink().name

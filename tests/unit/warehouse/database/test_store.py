@@ -1,0 +1,173 @@
+"""The warehouse in a DuckDB file, and what it leaves on the machine: nothing."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from ds_provider.exceptions import DSWarehouseError
+from ds_provider.tables.schemas import DOSSIERS
+from ds_provider.warehouse.database.destinations import duckdb_file
+from ds_provider.warehouse.database.scratch import scratch_folder
+from ds_provider.warehouse.database.store import Warehouse
+from tests.support.store_cases import StoreCases
+from tests.support.warehouse_rows import batch, rows_of
+
+CHECKOUT = Path(__file__).parents[4]
+
+
+@pytest.fixture
+def warehouse(tmp_path: Path) -> Warehouse:
+    return Warehouse(duckdb_file(tmp_path / "data.duckdb"), "ds", tmp_path / "work")
+
+
+class TestDuckDB(StoreCases):
+    pass
+
+
+def test_a_file_in_no_folder_is_a_clear_error(tmp_path: Path) -> None:
+    warehouse = Warehouse(duckdb_file(tmp_path / "nowhere" / "data.duckdb"), "ds", tmp_path / "work")
+    with pytest.raises(DSWarehouseError, match=r"data\.duckdb"):
+        warehouse.write([batch(DOSSIERS, {"number": 1})])
+
+
+def test_what_a_killed_run_left_is_removed_and_what_a_live_one_has_stays(warehouse: Warehouse, tmp_path: Path) -> None:
+    left = tmp_path / "work" / "run-left" / "ds_provider"
+    left.mkdir(parents=True)
+    (left / "rows.parquet").write_text("secret")
+    with scratch_folder(tmp_path / "work") as alive:
+        warehouse.write([batch(DOSSIERS, {"number": 1})])
+        assert list((tmp_path / "work").iterdir()) == [alive]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_working_folder_is_for_its_user_alone(tmp_path: Path) -> None:
+    with scratch_folder(tmp_path / "work") as folder:
+        assert folder.stat().st_mode & 0o077 == 0
+
+
+def test_a_scratch_folder_does_not_outlive_its_use(warehouse: Warehouse) -> None:
+    with warehouse.scratch() as folder:
+        (folder / "rows").write_text("secret")
+        warehouse.write([batch(DOSSIERS, {"number": 1})])
+        assert (folder / "rows").exists()
+    assert not folder.exists()
+
+
+_LOADS = """
+import sys
+from pathlib import Path
+from tests.unit.warehouse.database.test_store import *
+warehouse = Warehouse(duckdb_file(Path(sys.argv[1]) / "data.duckdb"), "ds", Path(sys.argv[1]) / "work")
+"""
+_COUNTS_UP = (
+    _LOADS
+    + """
+for _ in range(5):
+    with warehouse.locked():
+        held = warehouse.read(DOSSIERS, ["number"])["number"].to_pylist()
+        warehouse.write([batch(DOSSIERS, {"number": len(held) + 1})])
+    warehouse.table_names()
+"""
+)
+_DIES_IN_THE_MIDST = (
+    _LOADS
+    + """
+def rows():
+    yield batch(DOSSIERS, {"number": 1})
+    os._exit(9)
+warehouse.write(rows())
+"""
+)
+_TELLS_WHAT_IT_TOUCHED = (
+    _LOADS
+    + """
+import socket
+def refuse(*args, **kwargs):
+    raise AssertionError("something is sent")
+socket.socket.connect = socket.getaddrinfo = refuse
+warehouse.write([batch(DOSSIERS, {"number": 1})])
+assert rows_of(warehouse, DOSSIERS, "number") == [(1,)]
+assert "airflow" not in sys.modules, "dlt asked Airflow for a variable"
+from dlt.common.runtime.anon_tracker import _ANON_TRACKER_ENDPOINT
+assert _ANON_TRACKER_ENDPOINT is None
+"""
+)
+
+
+def start(script: str, folder: Path, **settings: str) -> subprocess.Popen[str]:
+    environment = {**os.environ, "PYTHONPATH": str(CHECKOUT), **settings}
+    command = [sys.executable, "-c", script, str(folder)]
+    where = folder / "cwd"
+    where.mkdir(exist_ok=True)
+    return subprocess.Popen(
+        command, env=environment, cwd=where, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def test_processes_take_turns(warehouse: Warehouse, tmp_path: Path) -> None:
+    processes = [start(_COUNTS_UP, tmp_path) for _ in range(2)]
+    for process in processes:
+        out, _ = process.communicate(timeout=120)
+        assert process.returncode == 0, out
+    assert rows_of(warehouse, DOSSIERS, "number") == [(number,) for number in range(1, 11)]
+
+
+def test_a_process_that_dies_leaves_no_lock_and_no_row(warehouse: Warehouse, tmp_path: Path) -> None:
+    process = start(_DIES_IN_THE_MIDST, tmp_path)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 9, out
+    assert len(list((tmp_path / "work").iterdir())) == 1
+    warehouse.write([batch(DOSSIERS, {"number": 2})])
+    assert rows_of(warehouse, DOSSIERS, "number") == [(2,)]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_a_run_reads_sends_and_leaves_nothing_else(tmp_path: Path) -> None:
+    """Whatever dlt's own configuration says, wherever dlt looks for it."""
+    home, settings = tmp_path / "home", tmp_path / "cwd" / ".dlt"
+    home.mkdir()
+    settings.mkdir(parents=True)
+    misleading = (
+        '[runtime]\nlog_level = "DEBUG"\n[schema]\nnaming = "nowhere"\n[destination.duckdb]\ncredentials = "x"\n'
+    )
+    for name in ("config.toml", "secrets.toml"):
+        (settings / name).write_text(misleading)
+    before = sorted(settings.iterdir())
+    process = start(
+        _TELLS_WHAT_IT_TOUCHED,
+        tmp_path,
+        HOME=str(home),
+        DLT_DATA_DIR=str(home / "data"),
+        RUNTIME__LOG_LEVEL="DEBUG",
+        RUNTIME__DLTHUB_TELEMETRY="true",
+        SCHEMA__NAMING="nowhere",
+    )
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 0, out
+    assert out == ""
+    assert list(home.iterdir()) == []
+    assert sorted(settings.iterdir()) == before
+    assert sorted(path.name for path in tmp_path.iterdir()) == [
+        "cwd",
+        "data.duckdb",
+        "data.duckdb.lock",
+        "home",
+        "work",
+    ]
+    assert list((tmp_path / "work").iterdir()) == []
+
+
+def test_the_callers_own_dlt_is_as_it_was(warehouse: Warehouse) -> None:
+    from dlt.common.configuration.container import Container
+    from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
+
+    had = PluggableRunContext in Container()
+    environment = dict(os.environ)
+    warehouse.write([batch(DOSSIERS, {"number": 1})])
+    assert (PluggableRunContext in Container()) is had
+    assert dict(os.environ) == environment

@@ -1,0 +1,453 @@
+"""Whatever is loaded in whatever order and however often, the tables are what the service showed last."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime, timedelta, timezone
+from typing import Any, cast
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ds_provider.tables.rows.flatten import hard_delete_rows
+from ds_provider.tables.schemas import CHAMP_ROWS
+from ds_provider.warehouse.extracts import LandedExtracts, microseconds
+from ds_provider.warehouse.load.loader import load
+from ds_provider.warehouse.load.report import Policy, Report
+from ds_provider.warehouse.tombstones import VANISHED, Tombstone
+from tests.support.forms import demarche, descriptor, revision
+from tests.support.quick_warehouse import Killed, QuickWarehouse
+from tests.support.warehouse_life import DEMARCHE, START, World, again, together
+
+NUMBERS, GROUPES = (1, 2, 3, 4), (10, 20)
+TABLES_OF_DOSSIERS = ("champs", "messages", "demarche_12", "demarche_12_annotations")
+
+EVENTS = st.tuples(
+    st.sampled_from(
+        [
+            *("touch", "silent", "message", "withdraw", "move"),
+            *("hide", "restore", "purge_hidden", "purge", "expire"),
+        ]
+    ),
+    st.sampled_from(NUMBERS),
+    st.sampled_from(GROUPES),
+)
+DAYS = st.lists(st.lists(EVENTS, min_size=1, max_size=8), min_size=2, max_size=6)
+
+
+def load_into(warehouse: QuickWarehouse, readings: LandedExtracts, policy: Policy | None = None, **more: Any) -> Report:
+    return load(cast("Any", warehouse), readings, policy or Policy(), **more)
+
+
+def live(days: list[list[tuple[str, int, int]]], world: World) -> list[LandedExtracts]:
+    """Let days go by, each read at its end."""
+    read, since = [], None
+    for events in days:
+        began = world.now
+        for event in events:
+            world.play(*event)
+        read += [world.read(groupe, since) for groupe in GROUPES]
+        since = began
+    return read
+
+
+def tables(warehouse: QuickWarehouse) -> dict[str, Any]:
+    return {
+        "dossiers": warehouse.rows(
+            "dossiers", "number", "groupe_instructeur_number", "date_derniere_modification", "deletion_stage"
+        ),
+        "tombstones": warehouse.rows("deleted_dossiers", "number", "groupe_instructeur_number", "stage", "reason"),
+        "champs": warehouse.rows("champs", "dossier_number", "text_value"),
+        "messages": warehouse.rows("messages", "dossier_number", "id"),
+        "wide": warehouse.rows("demarche_12", "dossier_number", "nom"),
+    }
+
+
+def check(warehouse: QuickWarehouse, world: World) -> None:
+    """The tables against the world, which was read whole."""
+    shown = {one.number: one for one in world.dossiers.values() if one.is_shown}
+    held = {number: (groupe, date) for number, groupe, date, stage in tables(warehouse)["dossiers"] if not stage}
+    assert held.keys() == shown.keys()
+    for number, one in shown.items():
+        assert held[number] == (one.groupe, START.fromtimestamp(START.timestamp() + one.modified, timezone.utc))
+    values = dict(warehouse.rows("champs", "dossier_number", "text_value"))
+    assert {n: values[n] for n in shown} == {n: f"{one.secret}-{one.silent}" for n, one in shown.items()}
+    messages = [number for number, _ in tables(warehouse)["messages"]]
+    assert {n: messages.count(n) for n in shown} == {n: one.messages for n, one in shown.items()}
+    wide = dict(tables(warehouse)["wide"])
+    assert {n: wide[n] for n in shown} == {n: values[n] for n in shown}
+    stages = {number: stage for number, _, stage, _ in tables(warehouse)["tombstones"]}
+    assert {n for n, stage in stages.items() if stage == "deleted"} == world.purged.keys()
+    pending = {one.number for one in world.dossiers.values() if one.hidden}
+    assert {n for n, stage in stages.items() if stage == "pending"} == pending
+    assert_gone(warehouse, set(world.purged))
+
+
+def assert_gone(warehouse: QuickWarehouse, numbers: set[int]) -> None:
+    assert not numbers & {row[0] for row in warehouse.rows("dossiers", "number")}
+    for table in TABLES_OF_DOSSIERS:
+        assert not numbers & {row[0] for row in warehouse.rows(table, "dossier_number")}, table
+
+
+def reconciled(world: World, held: QuickWarehouse) -> list[Tombstone]:
+    """What a reconciliation flags: held, and in none of the service's lists."""
+    known = {row[0] for row in held.rows("dossiers", "number")}
+    return lost(world, *(one.number for one in world.dossiers.values() if one.expired and one.number in known))
+
+
+def lost(world: World, *numbers: int) -> list[Tombstone]:
+    now = microseconds(datetime.fromtimestamp(START.timestamp() + world.tick(), timezone.utc))
+    of = [world.dossiers[number] for number in numbers]
+    return [Tombstone(one.number, one.groupe, None, None, None, VANISHED, now) for one in of if one.hidden is None]
+
+
+@settings(max_examples=60, deadline=None)
+@given(days=DAYS, data=st.data())
+def test_any_order_any_number_of_times(days: list[list[tuple[str, int, int]]], data: st.DataObject) -> None:
+    world = World()
+    read = live(days, world)
+    whole = together(*(world.read(groupe) for groupe in GROUPES))
+
+    in_order, shuffled = QuickWarehouse(), QuickWarehouse()
+    for readings in (*read, whole):
+        load_into(in_order, readings)
+    twice = data.draw(st.lists(st.sampled_from(read), max_size=4))
+    for readings in data.draw(st.permutations([*read, *twice, whole])):
+        load_into(shuffled, again(readings))
+    at_once = QuickWarehouse()
+    load_into(at_once, together(*read, whole))
+
+    vanished = reconciled(world, in_order)
+    for warehouse in (in_order, shuffled, at_once):
+        load_into(warehouse, LandedExtracts(), vanished=vanished)
+        check(warehouse, world)
+    assert tables(in_order) == tables(shuffled) == tables(at_once)
+
+
+@settings(max_examples=60, deadline=None)
+@given(days=DAYS, merges=st.integers(0, 14))
+def test_a_load_that_is_killed_can_be_run_again(days: list[list[tuple[str, int, int]]], merges: int) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    *before, last = live(days, world)
+    for readings in before:
+        load_into(warehouse, readings)
+    warehouse.merges_left = merges
+    with suppress(Killed):
+        load_into(warehouse, last)
+    warehouse.merges_left = None
+    load_into(warehouse, last)
+    whole = together(*(world.read(groupe) for groupe in GROUPES))
+    load_into(warehouse, whole)
+    load_into(warehouse, LandedExtracts(), vanished=reconciled(world, warehouse))
+    check(warehouse, world)
+
+
+@settings(max_examples=30, deadline=None)
+@given(days=DAYS)
+def test_daily_windows_alone_leave_only_what_no_window_shows(days: list[list[tuple[str, int, int]]]) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    for readings in live([[("silent" if e == "expire" else e, n, g) for e, n, g in day] for day in days], world):
+        load_into(warehouse, readings)
+    shown = {one.number: one.groupe for one in world.dossiers.values() if one.is_shown}
+    held = {number: groupe for number, groupe, _, stage in tables(warehouse)["dossiers"] if not stage}
+    assert held == shown
+    assert_gone(warehouse, set(world.purged))
+
+
+@pytest.mark.parametrize(("seen", "erased"), [(1, True), (2, False), (3, False)])
+def test_what_vanished_is_erased_if_it_was_before_the_time_allowed(seen: int, erased: bool) -> None:
+    stone = Tombstone(1, 10, None, None, None, VANISHED, microseconds(START + timedelta(days=seen)))
+    assert Policy(vanished_before=START + timedelta(days=2)).erases(stone) is erased
+    assert not Policy().erases(stone)
+
+
+def hidden_and_purged() -> tuple[World, LandedExtracts, LandedExtracts, LandedExtracts]:
+    world = World()
+    world.play("deposit", 1, 10)
+    shown = world.read(10)
+    world.play("hide", 1, 10)
+    hidden = world.read(10)
+    world.play("purge_hidden", 1, 10)
+    return world, shown, hidden, world.read(10)
+
+
+@pytest.mark.parametrize(("on_pending", "kept"), [("flag", {1}), ("erase", set())])
+def test_what_is_pending_is_flagged_or_erased(on_pending: Any, kept: set[int]) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    policy = Policy(on_pending=on_pending)
+    load_into(warehouse, world.read(10), policy)
+    world.play("hide", 1, 10)
+    load_into(warehouse, world.read(10), policy)
+    flags = warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason", "deletion_date")
+    hidden = START + timedelta(seconds=world.dossiers[1].hidden or 0)
+    assert flags == [(n, "pending", "user_request", hidden) for n in kept]
+    assert {row[0] for row in warehouse.rows("champs", "dossier_number")} == kept
+    world.play("restore", 1, 10)
+    load_into(warehouse, world.read(10), policy)
+    assert warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason") == [(1, None, None)]
+    assert warehouse.rows("champs", "dossier_number", "text_value") == [(1, "secret-1-0")]
+    assert warehouse.rows("deleted_dossiers", "number") == []
+
+
+def test_what_is_deleted_can_be_kept_and_flagged() -> None:
+    _, shown, hidden, gone = hidden_and_purged()
+    warehouse = QuickWarehouse()
+    for readings in (shown, hidden, gone, shown):
+        load_into(warehouse, readings, Policy(on_deleted="flag"))
+    assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "deleted")]
+    assert len(warehouse.rows("champs", "dossier_number")) == 1
+
+
+def test_who_erases_later_erases_what_was_flagged_before() -> None:
+    _, shown, hidden, gone = hidden_and_purged()
+    warehouse = QuickWarehouse()
+    for readings in (shown, hidden, gone):
+        load_into(warehouse, readings, Policy(on_deleted="flag"))
+    assert load_into(warehouse, LandedExtracts()).erased == 1
+    assert_gone(warehouse, {1})
+    assert warehouse.rows("deleted_dossiers", "number", "stage") == [(1, "deleted")]
+
+
+def test_what_vanished_long_ago_is_erased_and_comes_back_if_it_is_shown() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("expire", 1, 10)
+    load_into(warehouse, LandedExtracts(), vanished=reconciled(world, warehouse))
+    assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "vanished")]
+    later = datetime.fromtimestamp(START.timestamp() + world.now + 1, timezone.utc)
+    load_into(warehouse, LandedExtracts(), Policy(vanished_before=later))
+    assert_gone(warehouse, {1})
+    world.play("restore", 1, 10)
+    load_into(warehouse, world.read(10), Policy(vanished_before=later))
+    check(warehouse, world)
+
+
+def test_a_part_that_was_not_read_stays_as_it_was() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("message", 1, 10)
+    load_into(warehouse, world.read(10))
+    without = world.read(10)
+    line = rows_in(without)[0].replace(b'"messages"', b'"unread"')
+    object.__setattr__(without.dossiers[0], "rows", (line,))
+    load_into(warehouse, without)
+    assert len(warehouse.rows("messages", "id")) == 1
+
+
+def test_what_was_loaded_is_noted_last() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    readings = world.read(10)
+    warehouse.merges_left = 5
+    with pytest.raises(Killed):
+        load_into(warehouse, readings)
+    assert warehouse.rows("loads", "manifest") == []
+    warehouse.merges_left = None
+    load_into(warehouse, readings)
+    load_into(warehouse, readings)
+    assert [row[0] for row in warehouse.rows("loads", "manifest")] == sorted(one.url for one in readings)
+
+
+def test_the_same_files_again_mend_what_was_lost() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    readings = world.read(10)
+    load_into(warehouse, readings)
+    warehouse.write([(CHAMP_ROWS, hard_delete_rows(CHAMP_ROWS, [1]))])
+    load_into(warehouse, readings)
+    assert warehouse.rows("champs", "dossier_number", "text_value") == [(1, "secret-1-0")]
+
+
+def test_an_older_version_changes_nothing() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    before = world.read(10)
+    world.play("move", 1, 20)
+    load_into(warehouse, world.read(20))
+    report = load_into(warehouse, before)
+    assert (report.older, report.rows["dossiers"]) == (1, 0)
+    assert warehouse.rows("dossiers", "number", "groupe_instructeur_number") == [(1, 20)]
+
+
+def test_a_dossier_that_was_shown_since_it_was_looked_for_has_not_vanished() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("expire", 1, 10)
+    (vanished,) = lost(world, 1)
+    world.play("restore", 1, 10)
+    load_into(warehouse, world.read(10))
+    load_into(warehouse, LandedExtracts(), vanished=[vanished])
+    check(warehouse, world)
+    assert warehouse.rows("deleted_dossiers", "number") == []
+
+
+@pytest.mark.parametrize("at_once", [True, False])
+@pytest.mark.parametrize("newest_first", [True, False])
+def test_of_a_group_the_latest_reading_knows_best(at_once: bool, newest_first: bool) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("deposit", 2, 10)
+    before = with_label(world.read_numbers(10, [1]), "before")
+    after = with_label(world.read_numbers(10, [2]), "after")
+    readings = [after, before] if newest_first else [before, after]
+    for each in [together(*readings)] if at_once else readings:
+        load_into(warehouse, each)
+    assert warehouse.rows("groupes_instructeurs", "number", "label") == [(10, "after")]
+
+
+def with_label(readings: LandedExtracts, label: str) -> LandedExtracts:
+    """The same, the group with another label."""
+    (landed,) = readings.dossiers
+    default = json.dumps("défaut").encode()
+    rows = tuple(row.replace(default, json.dumps(label).encode()) for row in rows_in(readings))
+    object.__setattr__(landed, "rows", rows)
+    return readings
+
+
+def test_what_is_known_of_a_form_is_not_lost_to_a_dossier_that_only_names_it() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    form = demarche(revision("r1", [descriptor("c1", "Nom")]), number=DEMARCHE)
+    load_into(warehouse, LandedExtracts(), demarches=[form])
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    ((published,),) = warehouse.rows("revisions", "date_publication")
+    assert published == datetime(2026, 1, 1, 9, tzinfo=timezone.utc)
+    assert warehouse.rows("champ_descriptors", "id", "label") == [("c1", "Nom")]
+
+
+def test_a_forms_changes_are_told_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    warehouse = QuickWarehouse()
+    first = revision("r1", [descriptor("c1", "Nom")])
+    second = revision("r2", [descriptor("c1", "Nom d'usage"), descriptor("c2", "Âge", "IntegerNumber")])
+    form = demarche(first, second, number=DEMARCHE)
+    told, told_again = (load_into(warehouse, LandedExtracts(), demarches=[form]).drift for _ in range(2))
+    assert [change.change for change in told[0].changes] == ["renamed", "added"]
+    assert told_again == []
+    assert [record.getMessage() for record in caplog.records if "revision r2" in record.getMessage()] == [
+        "démarche 12, revision r2: champs 1 renamed, 1 added"
+    ]
+
+
+def test_a_reading_by_numbers_is_noted_as_a_part_of_its_group() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, together(world.read_numbers(10, [1]), world.read(10)))
+    noted = warehouse.rows("loads", "stream", "complete")
+    assert noted == [
+        ("deleted_dossiers", True),
+        ("dossiers", False),
+        ("dossiers", True),
+        ("pending_deleted_dossiers", True),
+    ]
+
+
+@settings(max_examples=30, deadline=None)
+@given(days=DAYS, merges=st.integers(0, 14), purged=st.sets(st.sampled_from(NUMBERS)))
+def test_a_load_that_is_killed_leaves_nothing_of_dossiers_that_go_before_the_next(
+    days: list[list[tuple[str, int, int]]], merges: int, purged: set[int]
+) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    *before, last = live(days, world)
+    for readings in before:
+        load_into(warehouse, readings)
+    warehouse.merges_left = merges
+    with suppress(Killed):
+        load_into(warehouse, last)
+    warehouse.merges_left = None
+    # of a test démarche nothing is told: its dossiers are in no list
+    for number in purged:
+        world.dossiers.pop(number, None)
+    load_into(warehouse, together(*(world.read(groupe) for groupe in GROUPES)))
+    shown = {row[0] for row in warehouse.rows("dossiers", "number")}
+    for table in TABLES_OF_DOSSIERS:
+        assert {row[0] for row in warehouse.rows(table, "dossier_number")} <= shown, table
+    assert warehouse.rows("loads", "generation", "manifest")
+    assert ("unfinished", "") not in warehouse.rows("loads", "generation", "manifest")
+
+
+@pytest.mark.parametrize("order", [1, -1])
+def test_of_a_dossier_that_stands_twice_in_one_reading_the_later_version_is_loaded_once(order: int) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    before = world.read_numbers(10, [1])
+    world.play("move", 1, 20)
+    after = world.read_numbers(10, [1])
+    lines = [rows_in(before)[0], rows_in(after)[0], rows_in(after)[0]][::order]
+    object.__setattr__(after.dossiers[0], "rows", tuple(lines))
+    load_into(warehouse, after)
+    assert warehouse.rows("dossiers", "number", "groupe_instructeur_number") == [(1, 20)]
+    assert len(warehouse.rows("champs", "dossier_number")) == 1
+
+
+def test_a_dossier_that_is_hidden_is_flagged_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    shown = world.read(10)
+    world.play("hide", 1, 10)
+
+    def killed(sql: str) -> None:
+        raise Killed
+
+    monkeypatch.setattr(warehouse, "execute", killed)
+    with pytest.raises(Killed):
+        load_into(warehouse, together(shown, world.read(10)))
+    flags = warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason")
+    assert flags == [(1, "pending", "user_request")]
+
+
+def test_what_is_hidden_no_more_says_so_before_it_is_read_again() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("hide", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("restore", 1, 10)
+    load_into(warehouse, LandedExtracts(pending=world.read(10).pending))
+    flags = warehouse.rows("dossiers", "number", "deletion_stage", "deletion_reason", "deletion_date")
+    assert flags == [(1, None, None, None)]
+
+
+def rows_in(readings: LandedExtracts) -> tuple[bytes, ...]:
+    (landed,) = readings.dossiers
+    return cast("Any", landed).rows  # type: ignore[no-any-return]
+
+
+@pytest.mark.parametrize("merges", [1, 3, 5])
+@pytest.mark.parametrize("is_first", [True, False])
+def test_what_a_killed_load_left_of_a_dossier_that_is_nowhere_any_more_goes(is_first: bool, merges: int) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 2, 10)
+    if not is_first:
+        load_into(warehouse, world.read(10))
+    world.play("deposit", 1, 10)
+    world.play("message", 1, 10)
+    warehouse.merges_left = merges
+    with pytest.raises(Killed):
+        load_into(warehouse, world.read(10))
+    warehouse.merges_left = None
+    assert 1 in {row[0] for row in warehouse.rows("champs", "dossier_number")}
+    del world.dossiers[1]
+    load_into(warehouse, world.read(10))
+    assert_gone(warehouse, {1})
+    check(warehouse, world)
+
+
+def test_a_file_from_between_two_snapshots_that_list_a_dossier_shows_it_no_more() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    load_into(warehouse, world.read(10))
+    world.play("hide", 1, 10)
+    hidden = world.dossiers[1]
+    load_into(warehouse, world.read(10))
+    world.dossiers[1] = replace(hidden, hidden=None, modified=world.tick())
+    between = world.read(10).dossiers
+    world.dossiers[1] = hidden
+    load_into(warehouse, world.read(10))
+    load_into(warehouse, LandedExtracts(dossiers=between))
+    assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "pending")]
