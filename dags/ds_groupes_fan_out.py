@@ -1,12 +1,12 @@
 """
 ### Dossiers and deletions of several groupes instructeurs, day by day
 
-One mapped task per group and stream. Each run reads the dossiers last changed in its own day, Paris time, and the
-deletions; a summary ends it. The union of all days is the whole: a dossier that changes again moves to a later day,
-so a day that is read late may hold fewer dossiers, and a later one holds them instead. Hence `catchup=True`: a day
-that was missed is made up for.
+One mapped task per group and stream. Each run extracts the dossiers last changed in its own day, Paris time, and the
+deletions; the last task sums up. All days together hold every dossier. A dossier that changes again moves to a later
+day: a day that runs late may hold fewer dossiers, and a later day holds them instead. Hence `catchup=True`: Airflow
+runs the days that were missed.
 
-Dossiers deposited before `start_date` and unchanged since are not in any of these days: read them once with
+No day holds the dossiers deposited before `start_date` and unchanged since: extract them once with
 `ds_backfill_by_deposit_date`.
 
 **To make it yours**: put your group numbers in `groupes`, your landing zone in `destination`, the day on which you
@@ -22,7 +22,7 @@ import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
 
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
-from ds_provider.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_DEFAULT_ARGS
 
 
 @dag(
@@ -32,13 +32,9 @@ from ds_provider.retry_policy import DS_RETRY_POLICY
     catchup=True,
     max_active_runs=2,
     default_args={
-        # over all runs: the token's requests, 400 a minute, are shared by all jobs that use it
+        **DS_DEFAULT_ARGS,
+        # over all runs: all jobs that use the token share its 400 requests a minute
         "max_active_tis_per_dag": 4,
-        "retries": 3,
-        "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(hours=1),
-        "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(hours=2),
     },
     params={
@@ -59,15 +55,15 @@ def ds_groupes_fan_out():
         task_id="dossiers",
         destination="{{ params.destination }}",
         window="updated",
-        map_index_template="groupe {{ task.groupe_instructeur_number }}",
+        map_index_template="group {{ task.groupe_instructeur_number }}",
     ).expand(groupe_instructeur_number=numbers)
 
-    # a deletion is dated back by 14 days or more when it becomes definitive: 45 days of overlap lose none
+    # the service dates a definitive deletion back by 14 days or more: an overlap of 45 days loses none
     deletions = DSExtractDeletedDossiersOperator.partial(
         task_id="deletions",
         destination="{{ params.destination }}",
         deleted_since="{{ data_interval_start.subtract(days=45) | ts }}",
-        map_index_template="groupe {{ task.groupe_instructeur_number }}",
+        map_index_template="group {{ task.groupe_instructeur_number }}",
     ).expand(groupe_instructeur_number=numbers)
 
     @task

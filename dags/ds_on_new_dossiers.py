@@ -1,14 +1,14 @@
 """
 ### Dossiers in a warehouse, within a minute of their deposit
 
-A watcher in the triggerer looks at the groups every half minute, in one light request for all of them. When a dossier
-was deposited, changed or moved into one of them, a run reads what is new there and loads it into the tables of
-`ds_warehouse_daily`, which goes on to look after deletions and after what moves no date. Where nothing happens, nothing
+A watcher in the triggerer polls the groups every half minute, in one light request for all of them. A dossier that is
+deposited, changed or moved into a group starts a run. The run extracts what is new there and loads it into the tables
+of `ds_warehouse_daily`. That DAG still handles deletions and the changes that move no date. Without a change, nothing
 runs.
 
-What the event says is not what is read: the task goes on from where it ended last, which its asset `ds_read_on_event`
-remembers for each group. An event that is lost or comes twice is made up for by the next one. The first run reads the
-groups whole.
+The event starts the run but does not say what to extract: the task continues after its last success, from the
+watermark that its asset `ds_extracted_on_event` keeps for each group. A lost or doubled event therefore loses nothing:
+the next run covers it. The first run extracts the groups in full.
 
 **To make it yours**: put your group numbers in `GROUPES`, your landing zone in `destination`; in `WAREHOUSE` the
 connection of your database, or nothing for a DuckDB file in Airflow's home. The watcher needs a running triggerer.
@@ -23,10 +23,10 @@ from airflow.sdk import Asset, AssetWatcher, Param, dag
 
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_DEFAULT_ARGS
 from ds_provider.triggers.dossiers import DSDossierEventTrigger
 
-# not a parameter of the run: the watcher is there before any run is
+# not a parameter of the run: the watcher exists before any run
 GROUPES = [1, 2, 3]
 WAREHOUSE = {"warehouse_conn_id": None}
 PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
@@ -35,20 +35,20 @@ WATCHER = AssetWatcher(
     name="ds_dossiers",
     trigger=DSDossierEventTrigger(groupe_instructeur_number=GROUPES, on="updated", poll_interval=30),
 )
-# not what the run itself changes: it would start another one
-NOTICED = Asset("ds_noticed", watchers=[WATCHER])
-READ = Asset("ds_read_on_event")
+# two assets: a run that updated the one it is scheduled on would start another run
+CHANGES = Asset("ds_dossier_changes", watchers=[WATCHER])
+EXTRACTED = Asset("ds_extracted_on_event")
 
 
 @dag(
-    schedule=[NOTICED],
+    schedule=[CHANGES],
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
-    # what comes meanwhile is for the next run
+    # a change during a run is for the next run
     max_active_runs=1,
     default_args={
+        **DS_DEFAULT_ARGS,
         "retries": 2,
         "retry_delay": timedelta(seconds=30),
-        "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(minutes=50),
     },
     params={"destination": Param("file:///opt/airflow/landing", type="string", title="Landing zone")},
@@ -58,11 +58,11 @@ READ = Asset("ds_read_on_event")
 def ds_on_new_dossiers():
     dossiers = DSExtractDossiersOperator(
         task_id="dossiers",
-        # all groups in one task: those in which nothing changed share one request
+        # all groups in one task: one request finds the groups in which nothing changed
         groupe_instructeur_number=GROUPES,
         destination="{{ params.destination }}",
         window="updated",
-        outlets=[READ],
+        outlets=[EXTRACTED],
         **PARTS,
     )
     DSLoadOperator(task_id="load", manifests=dossiers.output, **WAREHOUSE)

@@ -2,16 +2,16 @@
 ### The past of a démarche into the warehouse, month by month of deposit
 
 Loads the dossiers deposited in the run's month, Paris time, as they are today. Months can be loaded in any order, in
-parallel, twice, and next to `ds_warehouse_daily`: a version that is older than the one in the tables changes nothing.
+parallel, twice, and next to `ds_warehouse_daily`: a version older than the one in the tables changes nothing.
 
-Over any range of months, once the DAG is unpaused (a month begins in Paris an hour or two before it does in UTC, in
-which Airflow takes a bare date, so give the offset):
+Unpause the DAG, then backfill any range of months. Give the offset: Airflow takes a bare date as UTC, and a month
+begins in Paris an hour or two earlier.
 
     airflow backfill create --dag-id ds_warehouse_backfill \\
         --from-date 2025-01-01T00:00:00+01:00 --to-date 2026-10-31 --max-active-runs 2 \\
         --dag-run-conf '{"demarche": 12345}'
 
-A month that failed is loaded again with `--reprocess-behavior failed`, any month with `completed`.
+Load failed months again with `--reprocess-behavior failed`, any month with `completed`.
 
 **To make it yours**: as in `ds_warehouse_daily`, with the same warehouse.
 """
@@ -26,7 +26,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_DEFAULT_ARGS
 
 WAREHOUSE = {"warehouse_conn_id": None}
 PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
@@ -34,19 +34,15 @@ PARTS = {"include_messages": True, "include_avis": True, "include_labels": True,
 
 @dag(
     schedule=CronDataIntervalTimetable("@monthly", timezone="Europe/Paris"),
-    # before the first démarche: any month can be asked for
+    # before the first démarche: any month can be backfilled
     start_date=pendulum.datetime(2015, 1, 1, tz="Europe/Paris"),
-    # the past is loaded on demand; what is new comes by the daily DAG
+    # past months run on demand; the daily DAG loads what is new
     catchup=False,
     max_active_runs=2,
     default_args={
-        # over all runs: the token's requests, 400 a minute, are shared by all jobs that use it
+        **DS_DEFAULT_ARGS,
+        # over all runs: all jobs that use the token share its 400 requests a minute
         "max_active_tis_per_dag": 4,
-        "retries": 3,
-        "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(hours=1),
-        "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(hours=6),
     },
     params={

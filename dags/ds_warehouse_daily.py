@@ -1,18 +1,18 @@
 """
 ### A démarche's dossiers in a warehouse, day by day
 
-Every night: the dossiers last changed in the day, Paris time, all deletions, and a slice of the dossiers that were
-read longest ago, since some changes move no date. They land as files, which are loaded into typed tables, in which
-each dossier stands once, in its last version. A dossier that is deleted for good is erased from all tables, and from
-the files when these are pruned. On Sundays all numbers and dates are held against the service's, and what differs is
-mended.
+Every night extracts the dossiers last changed in the day, Paris time, and all deletions. It also refreshes the dossiers
+extracted longest ago, a share of them each night, since some changes move no date. The files are then loaded into typed
+tables. These hold each dossier once, in its last version. A dossier that is deleted for good is erased from all tables,
+and from the files when they are pruned. Every Sunday compares all numbers and dates with the service's and corrects the
+differences.
 
-A group that fails does not stop the others: what has landed is loaded, and the run ends red. The union of all days is
-the whole, hence `catchup=True`: a day that was missed is made up for.
+A group that fails stops no other group: the load takes what has landed, and the run ends red. All days together hold
+every dossier, hence `catchup=True`: Airflow runs the days that were missed.
 
-Dossiers deposited before `start_date` and unchanged since are in none of these days: load them once with
-`ds_warehouse_backfill`, by whole months, hence begin on the first of one. The first Sunday would find them too, but
-asks for each by its number.
+No day holds the dossiers deposited before `start_date` and unchanged since: load them once with
+`ds_warehouse_backfill`. It loads entire months, so begin on the first of a month. The first Sunday would find these
+dossiers too, but fetches each by its number.
 
 **To make it yours**: put the démarche's number in `demarche`, your landing zone in `destination`, the day on which you
 begin in `start_date`; in `WAREHOUSE` the connection of your database, or nothing for a DuckDB file in Airflow's home.
@@ -32,7 +32,7 @@ from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.prune import DSPruneLandingOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
 from ds_provider.operators.refresh import DSRefreshDossiersOperator
-from ds_provider.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_DEFAULT_ARGS
 
 WAREHOUSE = {"warehouse_conn_id": None}
 PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
@@ -43,16 +43,12 @@ LANDING = {"destination": "{{ params.destination }}"}
     schedule=CronDataIntervalTimetable("@daily", timezone="Europe/Paris"),
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
     catchup=True,
-    # days may be loaded in any order, but their tasks would wait for one another
+    # days may be loaded in any order, but the tasks of two runs would only wait for one another
     max_active_runs=1,
     default_args={
-        # over all runs: the token's requests, 400 a minute, are shared by all jobs that use it
+        **DS_DEFAULT_ARGS,
+        # over all runs: all jobs that use the token share its 400 requests a minute
         "max_active_tis_per_dag": 4,
-        "retries": 3,
-        "retry_delay": timedelta(minutes=5),
-        "retry_exponential_backoff": 2.0,
-        "max_retry_delay": timedelta(hours=1),
-        "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(hours=4),
     },
     params={
@@ -72,14 +68,16 @@ def ds_warehouse_daily():
     extractions = [
         DSExtractDossiersOperator.partial(task_id="dossiers", window="updated", **LANDING, **PARTS),
         DSExtractDeletedDossiersOperator.partial(task_id="deletions", **LANDING),
-        DSRefreshDossiersOperator.partial(task_id="reread", within=timedelta(days=28), **LANDING, **PARTS, **WAREHOUSE),
+        DSRefreshDossiersOperator.partial(
+            task_id="refresh", max_age=timedelta(days=28), **LANDING, **PARTS, **WAREHOUSE
+        ),
     ]
     extracted = [extraction.expand(groupe_instructeur_number=groupes.output) for extraction in extractions]
 
     load = DSLoadOperator(
         task_id="load",
-        # of a task of which some groups failed, the others' summaries are under another key
-        manifests=[XComArg(each, key=key) for each in extracted for key in ("return_value", "landed")],
+        # also from tasks that failed: the summaries of the groups that landed
+        manifests=[XComArg(each, key="landed") for each in extracted],
         demarche_number="{{ params.demarche }}",
         trigger_rule=TriggerRule.ALL_DONE,
         **WAREHOUSE,
@@ -104,7 +102,7 @@ def ds_warehouse_daily():
         **WAREHOUSE,
     )
 
-    # a group that fails night after night
+    # fails if a group has failed night after night
     fresh = DSFreshnessOperator(
         task_id="fresh",
         groupe_instructeur_number=groupes.output,
@@ -114,8 +112,8 @@ def ds_warehouse_daily():
 
     @task(trigger_rule=TriggerRule.ONE_FAILED, retries=0)
     def failed() -> None:
-        # what is last decides the colour of the run: it must not be green where a group is missing
-        raise RuntimeError("some tasks failed: what they would have read is not in the tables")
+        # the last task decides the colour of the run, and a run with a missing group must not be green
+        raise RuntimeError("some tasks failed: their rows are not in the tables")
 
     [load, sunday()] >> reconcile >> prune
     load >> [prune, fresh]

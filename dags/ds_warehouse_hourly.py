@@ -1,9 +1,9 @@
 """
 ### A démarche's dossiers in a warehouse, hour by hour
 
-For those who cannot wait for the night: the dossiers last changed in the hour, into the tables of `ds_warehouse_daily`,
-which goes on to look after deletions and after what moves no date. One request asks up to a hundred groups whether
-anything changed in them, and only those in which something did are read.
+For teams that cannot wait for the night: extracts the dossiers last changed in the hour and loads them into the tables
+of `ds_warehouse_daily`. That DAG still handles deletions and the changes that move no date. One request finds the
+groups without a change, up to a hundred at a time, and only the others are extracted.
 
 **To make it yours**: as in `ds_warehouse_daily`, with the same warehouse.
 """
@@ -18,7 +18,7 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.retry_policy import DS_RETRY_POLICY
+from ds_provider.retry_policy import DS_DEFAULT_ARGS
 
 WAREHOUSE = {"warehouse_conn_id": None}
 PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
@@ -27,13 +27,13 @@ PARTS = {"include_messages": True, "include_avis": True, "include_labels": True,
 @dag(
     schedule=CronDataIntervalTimetable("@hourly", timezone="Europe/Paris"),
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
-    # the hours that were missed are in the day's run
+    # the day's run covers missed hours
     catchup=False,
     max_active_runs=1,
     default_args={
+        **DS_DEFAULT_ARGS,
         "retries": 2,
         "retry_delay": timedelta(minutes=2),
-        "retry_policy": DS_RETRY_POLICY,
         "execution_timeout": timedelta(minutes=50),
     },
     params={
@@ -47,7 +47,7 @@ def ds_warehouse_hourly():
     groupes = DSListGroupesOperator(task_id="groupes", demarche_number="{{ params.demarche }}")
     dossiers = DSExtractDossiersOperator(
         task_id="dossiers",
-        # all groups in one task: what they share is asked once
+        # all groups in one task: one request finds the groups in which nothing changed
         groupe_instructeur_number=groupes.output,
         destination="{{ params.destination }}",
         window="updated",

@@ -1,36 +1,37 @@
-"""What a task tells Airflow of the assets that it changed: an event for each, and none where nothing changed.
+"""Asset events: a task emits one for each asset that it changed, and none for the others.
 
 Airflow counts every asset among a task's outlets as changed as soon as the task succeeds, and runs what is scheduled
 on it. A task that found nothing new would wake them all for nothing; skipping it would skip what comes after it as
 well. So such an asset is taken out of the outlets of the one task that is running: the next one has it again.
 
-Only what is among the outlets is told. Airflow could be told of others through an alias; but of two tasks that name an
-asset for the first time in the same moment, one is made to fail.
+Only the outlets get events. An alias would allow events of other assets; but if two tasks name an asset for the first
+time in the same moment, Airflow makes one of them fail.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from ds_provider.api.query.windows import parse_instant
 from ds_provider.assets import is_ours
+from ds_provider.state.keys import state_key
 from ds_provider.state.watermark import Watermark
 
 if TYPE_CHECKING:
-    import pendulum
     from airflow.sdk import Asset, BaseOperator, Context
 
 
 @dataclass(frozen=True)
-class Change:
-    """What happened to an asset in one task. It is told to all who may see Airflow: counts and dates, nothing else.
+class AssetChange:
+    """Change of an asset in one task. All who may see Airflow see it: counts and dates, nothing else.
 
     :param rows: how many rows came, or were replaced.
     :param erased: how many dossiers were taken out.
     :param groupes: how many groups the rows are of.
-    :param window: the bounds of what was read, ISO 8601, either of which may be null; null where all was read.
+    :param window: the bounds of what was extracted, ISO 8601, either of which may be None; None without a window.
     """
 
     rows: int
@@ -40,12 +41,12 @@ class Change:
 
     @property
     def is_empty(self) -> bool:
-        """Whether nobody needs to know of it."""
+        """True if nothing changed."""
         return not (self.rows or self.erased)
 
     @property
     def extra(self) -> dict[str, Any]:
-        """What the event says."""
+        """Content of the event."""
         return {
             "rows": self.rows,
             "erased": self.erased,
@@ -54,20 +55,13 @@ class Change:
         }
 
 
-def changes_of(
-    summaries: Iterable[Mapping[str, Any]], asset_of: Callable[[int], Asset]
-) -> Iterator[tuple[Asset, Change]]:
-    """What readings brought into the landing zone, by what they return.
-
-    :param asset_of: the asset of a group, by its number.
-    """
-    for summary in summaries:
-        rows = summary["rows"] + summary.get("rows_pending", 0)
-        yield asset_of(summary["groupe_instructeur_number"]), Change(rows, window=span([summary["window"]]))
+def change_of(summary: Mapping[str, Any]) -> AssetChange:
+    """Return what an extraction changed, by its summary."""
+    return AssetChange(summary["rows"] + summary.get("rows_pending", 0), window=span([summary["window"]]))
 
 
 def span(windows: Iterable[Sequence[str | None] | None]) -> tuple[str | None, str | None] | None:
-    """The shortest window that holds all of them; none where one of them has no bounds."""
+    """Return the shortest window that holds all of them, or None if one of them has no bounds."""
     bounds = list(windows)
     if not bounds or None in bounds:
         return None
@@ -75,61 +69,61 @@ def span(windows: Iterable[Sequence[str | None] | None]) -> tuple[str | None, st
     return _outermost(starts, min), _outermost(ends, max)
 
 
-def is_plain(value: Any) -> bool:
-    """Whether a parameter is known when the DAG is parsed: no template, and no result of another task."""
+def is_literal(value: Any) -> bool:
+    """Return true if a parameter is known when the DAG is parsed: no template, and no result of another task."""
     return value is None or (isinstance(value, str) and "{{" not in value and "{%" not in value)
 
 
-def declare(operator: BaseOperator, assets: Iterable[Asset]) -> None:
-    """Add what an operator may change to the outlets that its user gave, at the end of its ``__init__``."""
+def add_outlets(operator: BaseOperator, assets: Iterable[Asset]) -> None:
+    """Add the assets that an operator may change to the outlets that its user gave, at the end of its ``__init__``."""
     given = {outlet.uri for outlet in operator.outlets if is_ours(outlet)}
     operator.outlets = [*operator.outlets, *(asset for asset in assets if asset.uri not in given)]
 
 
-def emit(operator: BaseOperator, context: Context, changes: Iterable[tuple[Asset, Change]]) -> None:
-    """Tell what changed, once it is durable, and of this provider's other assets among the outlets that they did not.
+def emit_changes(operator: BaseOperator, context: Context, changes: Iterable[tuple[Asset, AssetChange]]) -> None:
+    """Emit an event for each outlet that changed, once the change is durable.
 
-    The outlets that a user added and that are not this provider's are left to Airflow.
+    This provider's other outlets get none. The outlets of other kinds that a user added are left to Airflow.
 
     :param operator: the one that is running.
-    :param changes: what it did, each asset once; those that are not among the outlets are passed over.
+    :param changes: each asset once; those that are not among the outlets are passed over.
     """
     changed = {asset.uri: change for asset, change in changes if not change.is_empty}
     # a list of its own: the operator may share the other with the DAG
     operator.outlets = [outlet for outlet in operator.outlets if not is_ours(outlet) or outlet.uri in changed]
     events = context.get("outlet_events")
     if events is None:
-        # called by hand: nobody listens
+        # executed outside of Airflow
         return
     for outlet in operator.outlets:
         if is_ours(outlet):
             events[outlet].extra = changed[outlet.uri].extra
 
 
-def loaded_upto(context: Context, asset: Asset, groupe_instructeur_number: int) -> Watermark | None:
-    """How far a group is loaded into a table, remembered by the table's asset across all runs.
+def loaded_watermark(context: Context, asset: Asset, groupe_instructeur_number: int) -> Watermark | None:
+    """Return the watermark that says how far a group is loaded into a table, in the state of the table's asset.
 
-    :return: none where the asset is not among the outlets that the task has in its DAG: the connection is a template,
+    :return: None if the asset is not among the outlets that the task has in its DAG: the connection is a template,
         or the task is mapped and its ``partial`` has no outlets.
     """
     try:
         store = context["asset_state_store"][asset]
     except KeyError:
         return None
-    return Watermark(store, f"ds-loaded-upto-{groupe_instructeur_number}")
+    return Watermark(store, state_key("ds-watermark-loaded", groupe_instructeur_number))
 
 
-def advance_loaded_upto(context: Context, asset: Asset, reached: Mapping[int, pendulum.DateTime]) -> None:
-    """Remember how far groups are loaded. To be called last: what it says must be durable.
+def advance_loaded_watermarks(context: Context, asset: Asset, loaded_upto: Mapping[int, datetime]) -> None:
+    """Save how far groups are loaded. To be called last: what it says must be durable.
 
-    :param reached: by the group's number; one that is behind what is known changes nothing.
+    :param loaded_upto: by the group's number; one that is earlier than the watermark changes nothing.
     """
-    for number, instant in reached.items():
-        if watermark := loaded_upto(context, asset, number):
+    for number, instant in loaded_upto.items():
+        if watermark := loaded_watermark(context, asset, number):
             watermark.advance(instant)
 
 
 def _outermost(bounds: Sequence[str | None], choose: Callable[[Iterable[Any]], Any]) -> str | None:
-    """One of the bounds, compared as instants; none where one is open."""
-    instants = [parse_instant(bound, "the window of a reading") for bound in bounds]
+    """Return one of the bounds, compared as instants, or None if one is open."""
+    instants = [parse_instant(bound, "the window of an extract") for bound in bounds]
     return None if None in instants else str(choose(instants).isoformat())

@@ -1,6 +1,6 @@
-"""The `airflow ds` commands.
+"""Commands of ``airflow ds``.
 
-Every `airflow` command imports this module: the sandbox is imported only when it is asked for.
+Each ``airflow`` command imports this module, so the sandbox is imported only by its own command.
 """
 
 from __future__ import annotations
@@ -9,24 +9,20 @@ from argparse import SUPPRESS, Namespace
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-# values and defaults are the sandbox's own: what is not given here is not passed on
+# values and defaults are the sandbox's own: an option that is not given is not passed on
 SANDBOX_OPTIONS = {
-    "host": "the address to listen on",
-    "port": "the port to listen on",
-    "seed": "the number that the world of dossiers is grown from: the same seed, the same world",
-    "groupes": "how many groupes instructeurs there are",
-    "dossiers": "how many dossiers each group has",
-    "now": "the instant at which the world stands, in ISO 8601 with an offset",
-    "rate-limit": "how many requests a token may make in a minute",
+    "host": "address to listen on",
+    "port": "port to listen on",
+    "seed": "number from which all dossiers are made: the same seed gives the same dossiers",
+    "groupes": "number of groups (groupes instructeurs)",
+    "dossiers": "number of dossiers in each group",
+    "now": "instant at which the sandbox's clock stands still, ISO 8601 with an offset",
+    "rate-limit": "requests that a token may send in a minute",
 }
-MISSING_EXTRA = (
-    "The sandbox needs graphql-core, which the extra named sandbox brings: "
-    "pip install 'airflow-provider-demarches-simplifiees[sandbox]'"
-)
 
 
 def get_ds_cli_commands() -> list[CLICommand]:
-    """Hand Airflow's command line the group `ds`."""
+    """Return the command group ``ds`` for Airflow's command line."""
     sandbox = ActionCommand(
         name="sandbox",
         help="Serve a stand-in for the API of Démarches simplifiées on this machine",
@@ -41,18 +37,14 @@ def get_ds_cli_commands() -> list[CLICommand]:
 def sandbox_command(args: Namespace) -> None:
     """Run the sandbox with the options that were given.
 
-    :raises SystemExit: if the sandbox's extra is not installed
+    :raises SystemExit: if the sandbox's extra is not installed.
     """
-    try:
-        from ds_provider.sandbox.__main__ import main
+    from ds_provider.sandbox.__main__ import main
 
-        main(sandbox_argv(args))
-    except ModuleNotFoundError as error:
-        if (error.name or "").partition(".")[0] != "graphql":
-            raise
-        raise SystemExit(MISSING_EXTRA) from error
+    main(sandbox_argv(args))
 
 
 def sandbox_argv(args: Namespace) -> list[str]:
+    """Return the sandbox's command-line arguments for the options that were given."""
     given = {option: getattr(args, option.replace("-", "_"), None) for option in SANDBOX_OPTIONS}
     return [f"--{option}={value}" for option, value in given.items() if value is not None]

@@ -1,34 +1,34 @@
-"""What can go wrong, told so that a person can act on it.
+"""Errors of the provider, with messages and facts that a person can act on.
 
 ::
 
     DSError
-     ├─ DSConfigurationError     a parameter or a connection that cannot work; nothing was asked of the service
+     ├─ DSConfigurationError     a parameter or a connection cannot work; no request was sent
      ├─ DSDestinationError       the landing zone cannot be written or read
      ├─ DSWarehouseError         the warehouse cannot be written or read
-     ├─ DSAccessError            a person must act; asking again changes nothing
-     │   ├─ DSTokenError               the token itself is refused, whatever is asked
+     ├─ DSAccessError            access is refused; a person must act, another attempt changes nothing
+     │   ├─ DSTokenError               the token itself is refused, for any request
      │   │   ├─ DSTokenUnknownError        the service does not know it
      │   │   ├─ DSTokenExpiredError        its end date has passed
      │   │   └─ DSNetworkForbiddenError    it is locked to other IP addresses
      │   ├─ DSEndpointError            there is no API at the connection's address
-     │   ├─ DSUnauthorizedError        the token has no right, or no longer, on what was asked
+     │   ├─ DSUnauthorizedError        the token has no right, or no longer, on the object
      │   └─ DSNotFoundError            the service shows nothing under that number
      ├─ DSRequestError           the service refuses the request as it is written
      │   └─ DSComplexityError          it costs more than the service allows; a smaller page may pass
      ├─ DSTransientError         the same request may succeed later
-     │   ├─ DSTransportError           no whole answer came back
-     │   ├─ DSMalformedAnswerError     an answer that is not the API's
+     │   ├─ DSTransportError           no whole response came back
+     │   ├─ DSMalformedResponseError   the response is not the API's
      │   ├─ DSTimeoutError             the service ran out of time, with or without partial data
      │   ├─ DSServerError              the service failed
      │   ├─ DSMaintenanceError         the service is closed for maintenance
      │   ├─ DSRateLimitedError         the token's requests for this minute are spent
-     │   ├─ DSIncompletePageError      an answer with holes in it
-     │   └─ DSBudgetError              the store in which the token's requests are counted is out of reach
+     │   ├─ DSIncompletePageError      the response has holes
+     │   └─ DSBudgetError              the store that counts the token's requests is out of reach
      ├─ DSStaleError             some groups were not loaded for longer than is allowed
      ├─ DSQuarantinedError       some dossiers cannot be read; all others are landed
-     └─ DSGroupesFailedError     several groups were asked for and some could not be read
-         └─ DSGroupesRefusedError      none of those for a reason that passes by itself
+     └─ DSGroupesFailedError     some groups of a list could not be read
+         └─ DSGroupesRefusedError      none of them can be read before a person acts
 
 Nothing here imports Airflow, and no message ever holds the token.
 """
@@ -36,72 +36,52 @@ Nothing here imports Airflow, and no message ever holds the token.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from dataclasses import KW_ONLY, dataclass, field, fields
+from typing import Any, TypeVar
 
-FACTS = (
-    "groupe_instructeur_number",
-    "stream",
-    "window",
-    "cursor",
-    "code",
-    "exception_id",
-    "http_status",
-)
+E = TypeVar("E", bound="DSError")
 
 
+@dataclass(eq=False, repr=False)
 class DSError(Exception):
-    """Any failure of this provider, with the facts that a person needs to find its cause.
+    """Base of all errors of the provider, with the facts that a person needs to find the cause.
 
-    :param message: what happened and, where there is one, the remedy.
+    :param message: what happened and, if there is one, the remedy.
     :param groupe_instructeur_number: the group that was being read.
     :param stream: ``dossiers``, ``deleted_dossiers`` or ``pending_deleted_dossiers``.
     :param window: the window that was being read, as text.
-    :param cursor: the cursor after which the page was asked for.
+    :param cursor: the cursor after which the page was requested.
     :param code: the API's own error code (``extensions.code``).
-    :param exception_id: the API's reference of an internal error: what its support asks for.
-    :param http_status: the status of the HTTP answer.
+    :param exception_id: the API's reference of an internal error, for its support.
+    :param http_status: the status of the HTTP response.
     """
 
-    def __init__(
-        self,
-        message: str,
-        *,
-        groupe_instructeur_number: int | None = None,
-        stream: str | None = None,
-        window: str | None = None,
-        cursor: str | None = None,
-        code: str | None = None,
-        exception_id: str | None = None,
-        http_status: int | None = None,
-    ) -> None:
-        super().__init__(message)
-        self.message = message
-        self.groupe_instructeur_number = groupe_instructeur_number
-        self.stream = stream
-        self.window = window
-        self.cursor = cursor
-        self.code = code
-        self.exception_id = exception_id
-        self.http_status = http_status
+    message: str
+    _: KW_ONLY
+    groupe_instructeur_number: int | None = None
+    stream: str | None = None
+    window: str | None = None
+    cursor: str | None = None
+    code: str | None = None
+    exception_id: str | None = None
+    http_status: int | None = None
+
+    def __post_init__(self) -> None:
+        super().__init__(self.message)
 
     def __str__(self) -> str:
         known = [f"{name.replace('_', ' ')} {value}" for name in FACTS if (value := getattr(self, name)) is not None]
         return f"{self.message} ({', '.join(known)})" if known else self.message
 
-    def locate(
-        self,
-        *,
-        groupe_instructeur_number: int | None = None,
-        stream: str | None = None,
-        window: str | None = None,
-        cursor: str | None = None,
-    ) -> DSError:
-        """Add where it happened, keeping what is already known, and return the error itself."""
-        self.groupe_instructeur_number = self.groupe_instructeur_number or groupe_instructeur_number
-        self.stream = self.stream or stream
-        self.window = self.window or window
-        self.cursor = self.cursor or cursor
+    def add_context(self: E, **facts: Any) -> E:
+        """Add where the error happened, without replacing known facts. Return the error itself."""
+        for name, value in facts.items():
+            setattr(self, name, getattr(self, name) or value)
         return self
+
+
+# shown in the text of an error, in this order
+FACTS = tuple(fact.name for fact in fields(DSError) if fact.kw_only)
 
 
 class DSConfigurationError(DSError, ValueError):
@@ -117,11 +97,11 @@ class DSWarehouseError(DSError):
 
 
 class DSAccessError(DSError):
-    """The service refuses access. Asking again changes nothing: a person must act."""
+    """The service refuses access. Another attempt changes nothing: a person must act."""
 
 
 class DSTokenError(DSAccessError):
-    """The service refuses the token itself, whatever is asked with it."""
+    """The service refuses the token itself, for any request."""
 
 
 class DSTokenUnknownError(DSTokenError):
@@ -132,27 +112,26 @@ class DSTokenExpiredError(DSTokenError):
     """The token's end date has passed."""
 
 
+@dataclass(eq=False, repr=False)
 class DSNetworkForbiddenError(DSTokenError):
     """The token may not be used from this IP address.
 
-    :param ip: the address that the service saw, with its prefix length, as it names it.
+    :param ip: the address from which the request came, with its prefix length, as the service names it.
     """
 
-    def __init__(self, message: str, *, ip: str | None = None, code: str | None = None, http_status: int | None = None):
-        super().__init__(message, code=code, http_status=http_status)
-        self.ip = ip
+    ip: str | None = None
 
 
 class DSEndpointError(DSAccessError):
-    """What answers at the connection's address is not the API."""
+    """There is no API at the connection's address."""
 
 
 class DSUnauthorizedError(DSAccessError):
-    """The token is good but has no right, or no longer, on the démarche that holds what was asked for."""
+    """The token is good but has no right, or no longer, on the démarche of the object that was asked for."""
 
 
 class DSNotFoundError(DSAccessError):
-    """The service shows nothing under that number: never there, deleted, or hidden."""
+    """The service shows nothing under that number: it never existed, or is deleted or hidden."""
 
 
 class DSRequestError(DSError):
@@ -160,26 +139,25 @@ class DSRequestError(DSError):
 
 
 class DSComplexityError(DSRequestError):
-    """The request costs more than the service allows before it even runs it."""
+    """The request costs more than the service allows. The service refuses it before running it."""
 
 
 class DSTransientError(DSError):
-    """The same request may succeed later. Raised once the provider's own attempts are spent."""
+    """Transient failure: the request may succeed later. Raised once the provider's own attempts are spent."""
 
 
+@dataclass(eq=False, repr=False)
 class DSTransportError(DSTransientError):
-    """No whole answer came back: connection refused, dropped or timed out, or a body that was cut.
+    """No whole response came back: the connection was refused, dropped or timed out, or the body was cut.
 
-    :param sent: whether the service may have received the request.
+    :param sent: true if the service may have received the request.
     """
 
-    def __init__(self, message: str, *, sent: bool = True) -> None:
-        super().__init__(message)
-        self.sent = sent
+    sent: bool = True
 
 
-class DSMalformedAnswerError(DSTransientError):
-    """The answer is not one of the API's: an HTML page, a cut body, a document of another shape."""
+class DSMalformedResponseError(DSTransientError):
+    """The response is not one of the API's: an HTML page, a cut body, a document of another shape."""
 
 
 class DSTimeoutError(DSTransientError):
@@ -194,63 +172,61 @@ class DSMaintenanceError(DSTransientError):
     """The service is closed for maintenance."""
 
 
+@dataclass(eq=False, repr=False)
 class DSRateLimitedError(DSTransientError):
     """The token's requests for the current minute are spent.
 
-    :param wait_seconds: how long until the service accepts requests again, if it said so.
+    :param wait_seconds: seconds until the service accepts requests again, if it said so.
     """
 
-    def __init__(self, message: str, *, wait_seconds: float | None = None, http_status: int | None = None) -> None:
-        super().__init__(message, http_status=http_status)
-        self.wait_seconds = wait_seconds
+    wait_seconds: float | None = None
 
 
 class DSIncompletePageError(DSTransientError):
-    """The answer has holes: a null where a dossier should be, or a page that leads nowhere."""
+    """The response has holes: a null where a dossier should be, or a page that leads nowhere."""
 
 
 class DSBudgetError(DSTransientError):
-    """The store that counts the token's requests is out of reach, and without it nothing is asked of the service."""
+    """The store that counts the token's requests is out of reach. No request is sent without it."""
 
 
+@dataclass(eq=False, repr=False)
 class DSStaleError(DSError):
     """Some groups were not loaded for longer than is allowed.
 
     :param groupes: their numbers.
     """
 
-    def __init__(self, message: str, groupes: Sequence[int] = ()) -> None:
-        super().__init__(message)
-        self.groupes = list(groupes)
+    groupes: Sequence[int] = ()
 
 
+@dataclass(eq=False, repr=False)
 class DSQuarantinedError(DSError):
     """The service lists some dossiers that it cannot give; all others are landed.
 
-    :param numbers: of the dossiers.
-    :param landed: the summary of what was landed, as the task would have returned it.
+    :param numbers: the numbers of these dossiers.
+    :param landed: the summaries of what was landed, as the task would have returned them.
     """
 
-    def __init__(self, message: str, numbers: Sequence[int] = (), landed: Sequence[Any] = (), **facts: Any) -> None:
-        super().__init__(message, **facts)
-        self.numbers = list(numbers)
-        self.landed = list(landed)
+    numbers: Sequence[int] = ()
+    landed: Sequence[Any] = ()
 
 
+@dataclass(eq=False, repr=False)
 class DSGroupesFailedError(DSError):
-    """Some of the groups of one task could not be read; all others were.
+    """Some of the groups of one task could not be read. All others were.
 
-    :param failures: the error of each group that failed, by its number.
-    :param landed: the summaries of the others.
+    :param failures: the error of each group that failed, by the group's number.
+    :param landed: the summaries of the other groups.
     """
 
-    def __init__(
-        self, message: str, failures: Mapping[int, DSError] | None = None, landed: Sequence[Any] | None = None
-    ) -> None:
-        super().__init__(message)
-        self.failures = dict(failures or {})
-        self.landed = list(landed or ())
+    failures: Mapping[int, DSError] = field(default_factory=dict)
+    landed: Sequence[Any] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self.failures = dict(self.failures)
 
 
 class DSGroupesRefusedError(DSGroupesFailedError):
-    """Some of the groups of one task are refused, and asking again changes nothing until a person acts."""
+    """Some of the groups of one task are refused. Another attempt changes nothing until a person acts."""

@@ -1,12 +1,14 @@
-"""What this package tells Airflow about itself.
+"""Description of the provider, for Airflow.
 
-Airflow calls it while its own configuration is still being imported, in every process: nothing may be
-imported here.
+Airflow asks for it in each process, while its own configuration is still being imported. So nothing may be imported
+here but the package itself, which imports nothing.
 """
 
 from __future__ import annotations
 
 from typing import Any
+
+from ds_provider import __version__
 
 INTEGRATION = "Démarches simplifiées"
 
@@ -26,24 +28,24 @@ CONNECTION_TYPE: dict[str, Any] = {
         "read_timeout": {
             "label": "Read timeout (seconds)",
             "description": (
-                "How long to wait for an answer. The service lets one SQL statement run for 60 seconds "
-                "before it gives up, so a shorter wait would only hide its error."
+                "How long to wait for a response. The service lets one SQL statement run for 60 seconds "
+                "before it gives up. A shorter wait would only hide its error."
             ),
             "schema": {"type": ["number", "null"], "default": 90, "minimum": 60},
         },
         "requests_per_minute": {
             "label": "Requests per minute",
             "description": (
-                "What all tasks that use this token may ask together. The public service allows a token 400, "
-                "all jobs taken together, those outside Airflow included."
+                "Limit for all tasks that use this token, taken together. The public service allows a token 400, "
+                "jobs outside Airflow included."
             ),
             "schema": {"type": ["integer", "null"], "default": 300, "minimum": 1, "maximum": 100000},
         },
         "budget_url": {
             "label": "Where requests are counted",
             "description": (
-                "Empty: a file in Airflow's home, for workers on one machine. For several machines, a database that "
-                "all reach: redis://host:6379/0 or postgresql://user:password@host/database."
+                "Empty: a file in Airflow's home, for workers on one machine. For several machines: a database that "
+                "all of them reach, redis://host:6379/0 or postgresql://user:password@host/database."
             ),
             # masked, since it may hold a password
             "schema": {"type": ["string", "null"], "format": "password"},
@@ -58,7 +60,7 @@ def get_provider_info() -> dict[str, Any]:
         "package-name": "airflow-provider-demarches-simplifiees",
         "name": INTEGRATION,
         "description": "Dossiers and their deletions, from the API of demarche.numerique.gouv.fr to files and tables.",
-        "versions": ["0.1.0"],
+        "versions": [__version__],
         "integrations": [
             {
                 "integration-name": INTEGRATION,
@@ -89,7 +91,7 @@ def get_provider_info() -> dict[str, Any]:
         "sensors": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.sensors.dossiers"]}],
         "triggers": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.triggers.dossiers"]}],
         "connection-types": [CONNECTION_TYPE],
-        # what an asset's URI means is for people to read: there is nothing to clean in it
+        # an asset's URI is made by ds_provider.assets: Airflow has nothing to normalise in it
         "asset-uris": [
             {
                 "schemes": ["ds"],

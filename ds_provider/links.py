@@ -1,7 +1,7 @@
-"""Links from a task to what it is about, on the service's own pages.
+"""Links from a task to the service's own pages.
 
-A page of a group stands under its démarche, of which a reading learns only from the dossiers that it brings: a task
-that brought none, or that read several groups, has no such link.
+A group's page stands under its démarche, and an extraction learns the démarche only from its dossiers: a task that
+extracted none, or several groups, has no such link.
 """
 
 from __future__ import annotations
@@ -16,25 +16,26 @@ from airflow.sdk.exceptions import AirflowNotFoundException
 from ds_provider.api.query.parameters import parse_number
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.landing.rows import iter_rows
 
 
 class DSDemarcheLink(BaseOperatorLink):
-    """The démarche's dossiers, as its instructeurs see them."""
+    """Link to the démarche's dossiers, as its instructeurs see them."""
 
     name = "Démarche (instructeurs)"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Return the URL, or an empty text if the démarche is not known."""
         number = _demarche_of(operator)
         return _page(operator, f"/procedures/{number}") if number else ""
 
 
 class DSGroupesLink(BaseOperatorLink):
-    """The page of the one group that a task reads, else that of all groups of the démarche: for administrators."""
+    """Link to the page of the one group that a task extracts, else to all groups: for administrators."""
 
     name = "Groupes instructeurs (administrateurs)"
 
     def get_link(self, operator: BaseOperator, *, ti_key: Any) -> str:
+        """Return the URL, or an empty text if the démarche is not known."""
         number = _demarche_of(operator)
         if not number:
             return ""
@@ -44,7 +45,7 @@ class DSGroupesLink(BaseOperatorLink):
 
 
 def _page(operator: Any, path: str) -> str:
-    """A page of the service that the connection names; none where it names none, which the task itself has told."""
+    # without a working connection there is no page, and the task itself has failed with the reason
     with suppress(DSError, AirflowNotFoundException):
         url = urlsplit(DSHook(operator.ds_conn_id).endpoint)
         return f"{url.scheme}://{url.netloc}{path}"
@@ -52,7 +53,7 @@ def _page(operator: Any, path: str) -> str:
 
 
 def _demarche_of(operator: Any) -> int | None:
-    """The number of the task's démarche, if it has one and it is known."""
+    """Return the number of the task's one démarche, if it is known."""
     given = getattr(operator, "demarche_number", None)
     if isinstance(given, list):
         given = given[0] if len(given) == 1 else None
@@ -60,18 +61,9 @@ def _demarche_of(operator: Any) -> int | None:
         with suppress(DSError):
             return parse_number(given, "demarche_number")
     summary = _only_summary(operator)
-    return _demarche_in(summary["manifest"]) if summary else None
+    return summary["demarche_number"] if summary else None
 
 
 def _only_summary(operator: Any) -> dict[str, Any] | None:
     summaries = getattr(operator, "landed", [])
     return summaries[0] if len(summaries) == 1 else None
-
-
-def _demarche_in(manifest_url: str) -> int | None:
-    """The démarche of the first row that landed. A deletion does not say of which it was."""
-    with suppress(DSError):
-        for row in iter_rows(manifest_url):
-            number = (row.get("demarche") or {}).get("number")
-            return number if isinstance(number, int) else None
-    return None

@@ -1,4 +1,4 @@
-"""What a task read and wrote, for OpenLineage, where its provider is installed (the extra ``[openlineage]``).
+"""Lineage: the datasets that a task read and wrote, for OpenLineage, if its provider is installed.
 
 =============================  ======================================  ====================================
 what                           namespace                               name
@@ -10,8 +10,8 @@ a table in Postgres            ``postgres://<host>:<port>``            ``<databa
 a table in DuckDB              ``duckdb://<path of the file>``         ``<stem of the file>.<dataset>.<table>``
 =============================  ======================================  ====================================
 
-A folder stands for all windows of a group: what is extracted is then what is loaded, run after run. Tables of other
-databases are not told.
+A folder stands for all windows of a group: the output of an extraction is then the input of a load, run after run.
+Tables of other databases are left out. The provider comes with the extra ``[openlineage]``.
 
 All is known when the task ends. Nothing is asked of the service, a storage or a database: OpenLineage calls in a
 process that was forked from the task's, in which connections of the latter cannot be used.
@@ -19,11 +19,13 @@ process that was forked from the task's, in which connections of the latter cann
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING, Any
 from urllib.parse import unquote, urlsplit
+
+from ds_provider.landing.layout import group_and_stream_of, stream_folder_url
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from ds_provider.warehouse.database.destinations import Destination
     from ds_provider.warehouse.database.store import Warehouse
     from ds_provider.warehouse.extracts import LandedExtracts
-    from ds_provider.warehouse.load.report import Report
+    from ds_provider.warehouse.load.report import LoadReport
 
 # an event is one message to whoever collects them, and few take more than a megabyte
 MAX_DATASETS = 500
@@ -45,9 +47,9 @@ _SCHEMES = {"gcs": "gs", "s3a": "s3"}
 
 @dataclass(frozen=True)
 class Dataset:
-    """Something that was read or written.
+    """Data that was read or written.
 
-    :param rows: how many were; null where nobody counted.
+    :param rows: how many were; None if they were not counted.
     :param size: in bytes, as stored.
     :param files: in how many files.
     :param columns: name and type of each.
@@ -60,8 +62,8 @@ class Dataset:
     files: int | None = None
     columns: Mapping[str, str] = field(default_factory=dict)
 
-    def and_more(self, other: Dataset) -> Dataset:
-        """The same, after more of it was read or written."""
+    def merge(self, other: Dataset) -> Dataset:
+        """Return the dataset after more of it was read or written."""
         return replace(
             self,
             rows=_sum(self.rows, other.rows),
@@ -71,61 +73,63 @@ class Dataset:
 
 
 @dataclass
-class Flow:
-    """What a task read and wrote."""
+class Lineage:
+    """Datasets that a task read and wrote."""
 
     inputs: list[Dataset] = field(default_factory=list)
     outputs: list[Dataset] = field(default_factory=list)
 
-    def __add__(self, other: Flow) -> Flow:
-        return Flow([*self.inputs, *other.inputs], [*self.outputs, *other.outputs])
+    def __add__(self, other: Lineage) -> Lineage:
+        return Lineage([*self.inputs, *other.inputs], [*self.outputs, *other.outputs])
 
 
-def planned(destination: str, groupes: Iterable[int], streams: Iterable[str]) -> Flow:
-    """What will be landed, before anything is."""
-    folders = (f"{destination.rstrip('/')}/groupe-{groupe}/{stream}" for groupe in groupes for stream in streams)
-    return Flow(outputs=[_stored(folder) for folder in folders])
+def planned(destination: str, groups: Iterable[int], streams: Iterable[str]) -> Lineage:
+    """Return what will be landed."""
+    folders = [stream_folder_url(destination, group, stream) for group in groups for stream in streams]
+    return Lineage(outputs=[_stored(folder) for folder in folders])
 
 
-def landed(endpoint: str, summaries: Iterable[Mapping[str, Any]]) -> Flow:
-    """What was read into the landing zone, by what the extract operators return.
+def landed(endpoint: str, summaries: Iterable[Mapping[str, Any]]) -> Lineage:
+    """Return what was extracted into the landing zone, by the summaries of the extract operators.
 
     :param endpoint: the URL of the API.
     """
-    flow = Flow()
-    for url, rows in _manifests(summaries):
-        folder = _folder(url)
-        groupe, stream = PurePosixPath(folder).parts[-2:]
-        flow.inputs.append(_shown(endpoint, groupe.removeprefix("groupe-"), stream, rows))
-        flow.outputs.append(_stored(folder, rows))
-    return flow
+    lineage = Lineage()
+    for summary in summaries:
+        # the pending deletions are an extract of their own
+        for suffix in ("", "_pending"):
+            if url := summary.get(f"manifest{suffix}"):
+                rows = summary[f"rows{suffix}"]
+                lineage.inputs.append(_shown(endpoint, *group_and_stream_of(url), rows))
+                lineage.outputs.append(_stored(_folder(url), rows))
+    return lineage
 
 
-def awaited(manifests: Iterable[str]) -> Flow:
-    """What will be loaded, before anything is."""
-    return Flow(inputs=[_stored(_folder(url)) for url in manifests])
+def to_be_loaded(manifests: Iterable[str]) -> Lineage:
+    """Return what will be loaded."""
+    return Lineage(inputs=[_stored(_folder(url)) for url in manifests])
 
 
-def loaded(warehouse: Warehouse, readings: LandedExtracts, report: Report) -> Flow:
-    """What was loaded, and the tables that it changed."""
+def loaded(warehouse: Warehouse, extracts: LandedExtracts, report: LoadReport) -> Lineage:
+    """Return what was loaded, and the tables that it changed."""
     from ds_provider.tables.schemas import TABLES
 
-    of_tables = {table.name: table for table in TABLES}
-    flow = Flow()
-    for reading in readings:
-        manifest = reading.manifest
-        flow.inputs.append(_stored(_folder(reading.url), manifest.rows, manifest.bytes, len(manifest.parts)))
-    if place := place_of(warehouse.destination):
-        namespace, database = place
+    known_tables = {table.name: table for table in TABLES}
+    lineage = Lineage()
+    for extract in extracts:
+        manifest = extract.manifest
+        lineage.inputs.append(_stored(_folder(extract.url), manifest.rows, manifest.bytes, len(manifest.parts)))
+    if names := database_names(warehouse.destination):
+        namespace, database = names
         changed = {name: rows for name, rows in report.rows.items() if rows or report.erased}
         for name, rows in changed.items():
-            columns = _columns(of_tables[name]) if name in of_tables else {}
-            flow.outputs.append(Dataset(namespace, f"{database}.{warehouse.dataset}.{name}", rows, columns=columns))
-    return flow
+            columns = _columns(known_tables[name]) if name in known_tables else {}
+            lineage.outputs.append(Dataset(namespace, f"{database}.{warehouse.dataset}.{name}", rows, columns=columns))
+    return lineage
 
 
-def place_of(destination: Destination) -> tuple[str, str] | None:
-    """Namespace and database of the tables in a destination; none where OpenLineage has no name for it that we know."""
+def database_names(destination: Destination) -> tuple[str, str] | None:
+    """Return namespace and database of the tables in a destination, or None if OpenLineage has no name for it."""
     if destination.kind == "duckdb":
         path = PurePosixPath(destination.credentials)
         return f"duckdb://{path}", path.stem
@@ -136,8 +140,8 @@ def place_of(destination: Destination) -> tuple[str, str] | None:
     return None
 
 
-def facets(flow: Flow) -> OperatorLineage[Any, Any]:
-    """The same, as OpenLineage's provider wants it."""
+def facets(lineage: Lineage) -> OperatorLineage[Any, Any]:
+    """Return the lineage as OpenLineage's provider wants it."""
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.facet_v2 import input_statistics_input_dataset, output_statistics_output_dataset
@@ -145,19 +149,13 @@ def facets(flow: Flow) -> OperatorLineage[Any, Any]:
     read = input_statistics_input_dataset.InputStatisticsInputDatasetFacet
     written = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet
     return OperatorLineage(
-        inputs=[
-            InputDataset(one.namespace, one.name, _counted("inputStatistics", read, one), facets=_schema(one))
-            for one in _each_once(flow.inputs)
-        ],
-        outputs=[
-            OutputDataset(one.namespace, one.name, _counted("outputStatistics", written, one), facets=_schema(one))
-            for one in _each_once(flow.outputs)
-        ],
+        inputs=[_convert(one, InputDataset, "inputStatistics", read) for one in _merged(lineage.inputs)],
+        outputs=[_convert(one, OutputDataset, "outputStatistics", written) for one in _merged(lineage.outputs)],
     )
 
 
 def groupe_dataset(asset: Asset, _: Any) -> OpenLineageDataset:
-    """What an asset of a group is to OpenLineage, which calls this for whoever has one among its inlets or outlets.
+    """Return the dataset of a group's asset. OpenLineage calls this for tasks with one among their inlets or outlets.
 
     An asset does not say whether its host is reached by HTTPS: that is what is taken.
     """
@@ -175,27 +173,18 @@ def _columns(table: Table) -> dict[str, str]:
     return {name: "json" if name in table.json else str(kind) for name, kind in table.columns.items()}
 
 
-def _manifests(summaries: Iterable[Mapping[str, Any]]) -> Iterator[tuple[str, int]]:
-    for summary in summaries:
-        yield summary["manifest"], summary["rows"]
-        if "manifest_pending" in summary:
-            yield summary["manifest_pending"], summary["rows_pending"]
-
-
 def _folder(manifest_url: str) -> str:
-    """That of a group's stream, which holds a folder for each window."""
+    # of the stream, which holds a folder for each window
     return manifest_url.rsplit("/", 2)[0]
 
 
-def _shown(endpoint: str, groupe: str, stream: str, rows: int) -> Dataset:
+def _shown(endpoint: str, group: int, stream: str, rows: int) -> Dataset:
     url = urlsplit(endpoint)
-    return Dataset(
-        f"{url.scheme}://{url.netloc}", f"groupes-instructeurs/{groupe}/{_STREAMS.get(stream, stream)}", rows
-    )
+    return Dataset(f"{url.scheme}://{url.netloc}", f"groupes-instructeurs/{group}/{_STREAMS.get(stream, stream)}", rows)
 
 
 def _stored(url: str, rows: int | None = None, size: int | None = None, files: int | None = None) -> Dataset:
-    """A folder, as OpenLineage names what is in a storage. What stands before an ``@`` is Airflow's connection."""
+    """Return a folder's dataset, by OpenLineage's naming. Before an ``@`` stands Airflow's connection."""
     parts = urlsplit(url)
     if parts.scheme in ("", "file"):
         return Dataset("file", parts.path, rows, size, files)
@@ -203,22 +192,26 @@ def _stored(url: str, rows: int | None = None, size: int | None = None, files: i
     return Dataset(f"{scheme}://{bucket}", parts.path.lstrip("/"), rows, size, files)
 
 
-def _each_once(datasets: Iterable[Dataset]) -> list[Dataset]:
-    once: dict[tuple[str, str], Dataset] = {}
+def _merged(datasets: Iterable[Dataset]) -> list[Dataset]:
+    merged: dict[tuple[str, str], Dataset] = {}
     for one in datasets:
-        known = once.get(key := (one.namespace, one.name))
-        once[key] = known.and_more(one) if known else one
-    return list(once.values())[:MAX_DATASETS]
+        known = merged.get(key := (one.namespace, one.name))
+        merged[key] = known.merge(one) if known else one
+    return list(merged.values())[:MAX_DATASETS]
 
 
-def _schema(dataset: Dataset) -> dict[str, Any]:
+def _convert(dataset: Dataset, kind: Any, statistics: str, facet: Any) -> Any:
+    """Return a dataset as OpenLineage's client has it.
+
+    :param statistics: the name of the facet that holds counts.
+    """
     from openlineage.client.facet_v2 import schema_dataset
 
-    fields = [schema_dataset.SchemaDatasetFacetFields(name, kind) for name, kind in dataset.columns.items()]
-    return {"schema": schema_dataset.SchemaDatasetFacet(fields=fields)} if fields else {}
-
-
-def _counted(name: str, facet: Any, dataset: Dataset) -> dict[str, Any]:
-    if dataset.rows is None:
-        return {}
-    return {name: facet(rowCount=dataset.rows, size=dataset.size, fileCount=dataset.files)}
+    counts = {"rowCount": dataset.rows, "size": dataset.size, "fileCount": dataset.files}
+    columns = [schema_dataset.SchemaDatasetFacetFields(*column) for column in dataset.columns.items()]
+    return kind(
+        dataset.namespace,
+        dataset.name,
+        {} if dataset.rows is None else {statistics: facet(**counts)},
+        facets={"schema": schema_dataset.SchemaDatasetFacet(fields=columns)} if columns else {},
+    )

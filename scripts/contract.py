@@ -1,4 +1,4 @@
-"""Hold the queries and the sandbox against the API's schema, with the checker whose path is given."""
+"""Check the queries and the sandbox against the API's schema, with the checker whose path is given."""
 
 from __future__ import annotations
 
@@ -7,19 +7,22 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ds_provider.api.paging.by_number import MAX_BATCH as DOSSIERS_AT_ONCE
-from ds_provider.api.paging.by_number import question as dossiers_question
-from ds_provider.api.paging.parallel.plan import PROBES
-from ds_provider.api.paging.parallel.probes import operation
-from ds_provider.api.polling.idle_groups import MAX_BATCH, question
+from ds_provider.api.paging import by_number
+from ds_provider.api.paging.parallel import plan, probes
+from ds_provider.api.polling import idle_groups, latest
+from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.sandbox import Sandbox
 
 DOCUMENTS = "ds_provider/api/query/documents"
+LATEST = [
+    latest.LatestQuery(Selection(stream, 1), 1) for stream in (DOSSIERS, DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS)
+]
 # operations that no file holds, since their text depends on what is asked
 GENERATED = [
-    ("idle_groupes", question(MAX_BATCH)),
-    ("rereading", dossiers_question(DOSSIERS_AT_ONCE)),
-    *((f"survey_by_{column}", operation(column, PROBES)) for column in ("created", "updated")),
+    ("idle_groups", idle_groups.build_query(idle_groups.MAX_BATCH)),
+    ("latest", latest.build_request(LATEST).query),
+    ("by_number", by_number.build_query(by_number.MAX_BATCH)),
+    *((f"probes_by_{column}", probes.operation(column, plan.MAX_PROBES)) for column in ("created", "updated")),
 ]
 
 

@@ -1,1 +1,1 @@
-"""HTTP and GraphQL: how the API is read. Nothing in here knows Airflow."""
+"""HTTP and GraphQL: requests to the API, and the reading of its pages. Nothing here imports Airflow."""

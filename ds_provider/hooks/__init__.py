@@ -1,1 +1,1 @@
-"""Connections of Airflow become clients of the API."""
+"""Hooks: from Airflow connections to clients of the API and of the warehouse."""

@@ -1,38 +1,41 @@
-"""What a connection says, checked before the first request. No message shows a field that might hold the token."""
+"""Settings of the clients, from an Airflow connection.
+
+Each field is checked before the first request. No error shows a field that might hold the token.
+"""
 
 from __future__ import annotations
 
-import json
 import os
 import re
 from importlib.metadata import version
-from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
 
 from airflow.sdk import Connection
 
+from ds_provider import __version__
 from ds_provider.api.budget.limiter import Budget, budget_key
 from ds_provider.api.budget.stores import Store, open_store
 from ds_provider.api.transport.client import READ_TIMEOUT_SECONDS
+from ds_provider.constants import DISTRIBUTION, PUBLIC_HOST
 from ds_provider.exceptions import DSConfigurationError
+from ds_provider.hooks.airflow_home import airflow_home
+from ds_provider.hooks.extras import extra_of
 
-DISTRIBUTION = "airflow-provider-demarches-simplifiees"
-PUBLIC_HOST = "demarche.numerique.gouv.fr"
 PATH = "/api/v2/graphql"
-READ_TIMEOUT_BOUNDS_SECONDS = (60.0, 3600.0)
+MIN_READ_TIMEOUT_SECONDS, MAX_READ_TIMEOUT_SECONDS = 60.0, 3600.0
 # three quarters of what the public service allows a token, all its jobs taken together
 REQUESTS_PER_MINUTE = 300
 # the public service allows 400; other instances, and the sandbox, set their own limit
 MAX_REQUESTS_PER_MINUTE = 100_000
 
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
-# what an HTTP header can carry without a blank: anything else was pasted by mistake
+# characters that an HTTP header can carry, blanks left out: anything else was pasted by mistake
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
 
 def client_settings(connection: Connection) -> dict[str, Any]:
-    """What the clients are made with.
+    """Return the arguments with which the clients are made.
 
     :raises DSConfigurationError: naming the connection and the field that cannot work.
     """
@@ -47,17 +50,17 @@ def client_settings(connection: Connection) -> dict[str, Any]:
 
 
 def secrets_in(settings: dict[str, Any]) -> list[Any]:
-    """What no log may show."""
+    """Return the values that no log may show."""
     return [settings["token"], *settings["budget"].secrets]
 
 
 def user_agent() -> str:
-    """How the provider names itself to the service: itself and Airflow, each with its version."""
-    return f"{DISTRIBUTION}/{version(DISTRIBUTION)} apache-airflow/{version('apache-airflow')}"
+    """Return the name under which the provider calls the service: itself and Airflow, each with its version."""
+    return f"{DISTRIBUTION}/{__version__} apache-airflow/{version('apache-airflow')}"
 
 
 def endpoint(connection: Connection) -> str:
-    """The URL of the GraphQL endpoint that a connection means.
+    """Return the URL of a connection's GraphQL endpoint.
 
     :raises DSConfigurationError: if its host is no host.
     """
@@ -69,11 +72,11 @@ def endpoint(connection: Connection) -> str:
         parts = urlsplit(url)
         port = parts.port or connection.port
     except ValueError:
-        raise _no_host(connection, host) from None
+        raise _no_host(connection) from None
     if parts.query or parts.fragment:
         raise _refused(connection, "the host is a URL with a query: give the address of the API alone")
     if url.endswith(":") or parts.scheme not in ("http", "https") or not _HOST_NAME.fullmatch(parts.hostname or ""):
-        raise _no_host(connection, host)
+        raise _no_host(connection)
     if port is not None and not 0 < port < 65536:
         raise _refused(connection, f"the port must be between 1 and 65535: got {port}")
     name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
@@ -97,31 +100,19 @@ def _token(connection: Connection) -> str:
 
 
 def _read_timeout(connection: Connection) -> float:
-    given = _extra(connection).get("read_timeout")
-    if given is None or given == "":
-        return READ_TIMEOUT_SECONDS
-    shortest, longest = READ_TIMEOUT_BOUNDS_SECONDS
-    try:
-        seconds = float(given)
-    except (TypeError, ValueError, OverflowError):
-        seconds = 0.0
-    if not shortest <= seconds <= longest:
+    seconds = _number(_extra(connection, "read_timeout", READ_TIMEOUT_SECONDS))
+    if not MIN_READ_TIMEOUT_SECONDS <= seconds <= MAX_READ_TIMEOUT_SECONDS:
         raise _refused(
             connection,
-            f"read_timeout must be between {shortest:.0f} and {longest:.0f} seconds, "
+            f"read_timeout must be between {MIN_READ_TIMEOUT_SECONDS:.0f} and {MAX_READ_TIMEOUT_SECONDS:.0f} seconds, "
             "since the service itself takes up to a minute",
         )
     return seconds
 
 
 def _requests_per_minute(connection: Connection) -> int:
-    given = _extra(connection).get("requests_per_minute")
-    if given is None or given == "":
-        return REQUESTS_PER_MINUTE
-    try:
-        requests = float(given)
-    except (TypeError, ValueError, OverflowError):
-        requests = 0.0
+    given = _extra(connection, "requests_per_minute", REQUESTS_PER_MINUTE)
+    requests = _number(given)
     if isinstance(given, bool) or not requests.is_integer() or not 1 <= requests <= MAX_REQUESTS_PER_MINUTE:
         raise _refused(
             connection,
@@ -132,9 +123,9 @@ def _requests_per_minute(connection: Connection) -> int:
 
 
 def _store(connection: Connection) -> Store:
-    given = _extra(connection).get("budget_url")
-    if given is None or given == "":
-        return open_store(own_budget_url())
+    # a file in Airflow's home, one for each user: the tasks of a machine share it with no setup
+    file = (airflow_home() / f"ds_budget_{os.getuid()}.sqlite").as_uri().replace("file:", "sqlite:", 1)
+    given = _extra(connection, "budget_url", file)
     if not isinstance(given, str):
         raise _refused(connection, "budget_url must be a text")
     try:
@@ -143,24 +134,21 @@ def _store(connection: Connection) -> Store:
         raise _refused(connection, str(error)) from None
 
 
-def own_budget_url() -> str:
-    """A file in Airflow's home, one for each user: the tasks of a machine share it with no setup."""
-    home = Path(os.path.expandvars(os.environ.get("AIRFLOW_HOME") or "~/airflow")).expanduser().absolute()
-    return (home / f"ds_budget_{os.getuid()}.sqlite").as_uri().replace("file:", "sqlite:", 1)
+def _extra(connection: Connection, name: str, default: object) -> Any:
+    """Return one value of the extra, or the default: an empty field of Airflow's form is null or an empty text."""
+    value = extra_of(connection).get(name)
+    return default if value is None or value == "" else value
 
 
-def _extra(connection: Connection) -> dict[str, Any]:
-    """The extra, without the round trip to Airflow's supervisor that its own accessor makes."""
+def _number(given: Any) -> float:
+    """Return a number, or 0, which is within no bounds, for anything else."""
     try:
-        extra = json.loads(connection.extra or "{}")
-    except ValueError:
-        extra = None
-    if not isinstance(extra, dict):
-        raise _refused(connection, 'the extra must be a JSON object such as {"read_timeout": 120}')
-    return extra
+        return float(given)
+    except (TypeError, ValueError, OverflowError):
+        return 0.0
 
 
-def _no_host(connection: Connection, host: str) -> DSConfigurationError:
+def _no_host(connection: Connection) -> DSConfigurationError:
     example = f"https://{PUBLIC_HOST}{PATH}"
     return _refused(connection, f"the host must be a host name or the URL of the API, such as {example}")
 

@@ -1,7 +1,7 @@
-"""How far a reading came, kept where the next try finds it.
+"""Checkpoints: how far an extraction came, kept where the next try finds it.
 
-A checkpoint says which files hold a reading's pages. It is saved before the first page and at each part that is closed;
-the pages in a part that is still open are found in the part itself.
+A checkpoint says which files hold an extraction's pages. It is saved before the first page and at each part that is
+closed; the pages in a part that is still open are found in the part itself.
 """
 
 from __future__ import annotations
@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 
 import msgspec
 
-from ds_provider.api.query.selection import Selection
-from ds_provider.landing.layout import digest, fingerprint
+from ds_provider.api.query.selection import digest
 from ds_provider.landing.manifest import Manifest, Part
 
 if TYPE_CHECKING:
@@ -22,25 +21,25 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 
 FORMAT = 1
-# a try that comes later reads anew, so that what it lands is of one time, and no orphan's removal can reach its parts
+# a try that comes later reads anew, so that what it lands is of one time, and no removal of orphans can reach its parts
 RESUMABLE = timedelta(days=1)
 
 
 class CheckpointStore(Protocol):
-    """A place for one small JSON value that outlives a try, until the task succeeds.
+    """Store for one small JSON value that outlives a try, until the task succeeds.
 
-    Neither of these raises: a reading does not fail for it.
+    Neither method raises: an extraction does not fail for it.
     """
 
     def load(self) -> object | None:
-        """What was saved last; none where nothing was, or the place fails."""
+        """Return what was saved last, or None if nothing was or the store fails."""
 
     def save(self, value: dict[str, Any]) -> bool:
-        """Keep a value in place of the last one; false where that fails."""
+        """Save a value in place of the last one. Return false if that fails."""
 
 
 class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
-    """What a checkpoint holds.
+    """State of an unfinished extraction.
 
     :param made_by: a hash of what was asked, where it lands and how a checkpoint is written.
     :param generation: whose files hold what is in no listed part.
@@ -61,58 +60,60 @@ class Checkpoint(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class Checkpointer:
-    """Keeps the progress of one reading in a checkpoint, and finds that of an earlier try.
+    """Saves the checkpoints of one extraction, and finds that of an earlier try.
 
-    :param checkpoint: none where there is no place for it: then nothing is kept or found.
-    :param folder: where the reading lands.
-    :param selection: what is being read.
+    :ivar tried: true once a checkpoint was to be saved.
+    :ivar kept: true once that worked.
+    :param store: without one nothing is kept or found.
+    :param folder: where the extraction lands.
+    :param fingerprint: of what is being read.
     """
 
-    def __init__(self, checkpoint: CheckpointStore | None, folder: ObjectStoragePath, selection: Selection) -> None:
-        self._checkpoint = checkpoint
-        self._folder = folder
-        self._made_by = digest({"format": FORMAT, "folder": str(folder), "selection": fingerprint(selection)})
-        #: whether this reading was saved once, and whether that worked
+    def __init__(self, store: CheckpointStore | None, folder: ObjectStoragePath, fingerprint: str) -> None:
         self.tried = self.kept = False
+        self._store = store
+        self._place = str(folder)
+        self._made_by = digest({"format": FORMAT, "folder": self._place, "selection": fingerprint})
 
     def find(self, published: Manifest | None) -> Checkpoint | None:
-        """The progress that a reading may go on from; none where there is none, or none that fits.
+        """Return the checkpoint that an extraction may resume from, if there is one that fits.
 
         :param published: what readers see now.
         """
-        value = self._checkpoint.load() if self._checkpoint else None
+        value = self._store.load() if self._store else None
         if value is None:
             return None
         try:
-            progress = msgspec.convert(value, Checkpoint)
-            self._check(progress, published)
-        except (msgspec.ValidationError, _MisfitError) as error:
-            log.info("%s: the checkpoint of an earlier try is ignored: %s", self._folder, error)
+            checkpoint = msgspec.convert(value, Checkpoint)
+            self._check(checkpoint, published)
+        except msgspec.ValidationError as error:
+            log.info("%s: the checkpoint of an earlier try is ignored: %s", self._place, error)
             return None
-        return _completed(progress, published)
+        return _completed(checkpoint, published)
 
-    def save(self, **progress: Any) -> None:
-        """Keep the progress made so far, the arguments of :class:`Checkpoint`."""
+    def save(self, **state: Any) -> None:
+        """Save a checkpoint.
+
+        :param state: the fields of :class:`Checkpoint`.
+        """
         self.tried = True
-        if self._checkpoint:
-            value = msgspec.to_builtins(Checkpoint(made_by=self._made_by, **progress))
-            self.kept = self._checkpoint.save(value) or self.kept
+        if self._store:
+            value = msgspec.to_builtins(Checkpoint(made_by=self._made_by, **state))
+            self.kept = self._store.save(value) or self.kept
 
-    def _check(self, progress: Checkpoint, published: Manifest | None) -> None:
-        if progress.made_by != self._made_by:
-            raise _MisfitError("it is of another query, window or destination")
-        if progress.read_started_at < datetime.now(timezone.utc) - RESUMABLE:
-            raise _MisfitError(f"it is of {progress.read_started_at.isoformat(timespec='seconds')}")
-        if (published.generation if published else None) not in (progress.previous, progress.generation):
-            raise _MisfitError("another run has landed the same since")
-
-
-class _MisfitError(Exception):
-    """Why a checkpoint is not one to go on from."""
+    def _check(self, checkpoint: Checkpoint, published: Manifest | None) -> None:
+        if checkpoint.made_by != self._made_by:
+            raise msgspec.ValidationError("it is of another query, window or destination")
+        if checkpoint.read_started_at < datetime.now(timezone.utc) - RESUMABLE:
+            raise msgspec.ValidationError(f"it is of {checkpoint.read_started_at.isoformat(timespec='seconds')}")
+        if (published.generation if published else None) not in (checkpoint.previous, checkpoint.generation):
+            raise msgspec.ValidationError("another run has landed the same since")
 
 
-def _completed(progress: Checkpoint, published: Manifest | None) -> Checkpoint:
-    """A try that published, and whose task was not over by then, landed all that its manifest lists."""
-    if published is None or published.generation != progress.generation:
-        return progress
-    return msgspec.structs.replace(progress, parts=published.parts, pages=published.pages, requests=published.requests)
+def _completed(checkpoint: Checkpoint, published: Manifest | None) -> Checkpoint:
+    """Return the checkpoint of a try that published though its task was not over by then, with all that it landed."""
+    if published is None or published.generation != checkpoint.generation:
+        return checkpoint
+    return msgspec.structs.replace(
+        checkpoint, parts=published.parts, pages=published.pages, requests=published.requests
+    )

@@ -1,6 +1,6 @@
-"""A page's lines as one gzip member.
+"""Gzip members: a page's lines each as one.
 
-Members stand one behind the other in a part, which every reader of ``.jsonl.gz`` takes for one file (RFC 1952, 2.2).
+Members stand one after the other in a part, which every reader of ``.jsonl.gz`` takes for one file (RFC 1952, 2.2).
 Each ends with its own checksum, so what a killed process left is whole up to the member it was writing.
 """
 
@@ -20,7 +20,7 @@ _DAMAGED: Any = IsalError
 
 
 class Member(NamedTuple):
-    """Lines, each with its newline, the same as stored, and how many they are."""
+    """Lines, each with its newline, the same as stored, and their count."""
 
     lines: bytes
     stored: bytes
@@ -36,9 +36,9 @@ def pack(rows: Sequence[bytes]) -> Member:
 
 
 def whole_members(read: Callable[[int], bytes]) -> Iterator[Member]:
-    """Each member from a file's beginning up to the first that is cut or damaged.
+    """Yield each member from a file's beginning up to the first that is cut or damaged.
 
-    :param read: gives as many of the file's next bytes as it is asked for, or fewer; none at its end.
+    :param read: returns as many of the file's next bytes as it is asked for, or fewer; none at its end.
     """
     ahead = b""
     while True:

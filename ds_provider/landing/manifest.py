@@ -1,4 +1,4 @@
-"""The manifest: the one file that says what a landed window holds."""
+"""Manifest: the one file that says what an extract holds."""
 
 from __future__ import annotations
 
@@ -8,20 +8,20 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from ds_provider.exceptions import DSDestinationError
-from ds_provider.landing.storage import replace_file
+from ds_provider.landing.layout import MANIFEST, scratch_name
+from ds_provider.landing.storage import names_in, replace_file
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 SCHEMA_VERSION = 1
-MANIFEST = "manifest.json"
 
 
 class Part(msgspec.Struct, frozen=True):
-    """One file of rows.
+    """File of rows.
 
     :param name: relative to the manifest. It begins with the generation that wrote it.
-    :param rows: how many lines it holds.
+    :param rows: the count of its lines.
     :param bytes: its size as stored, compressed.
     :param sha256: of the stored bytes, in hexadecimal.
     """
@@ -33,32 +33,35 @@ class Part(msgspec.Struct, frozen=True):
 
 
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
-    """What a landed window holds, and how it was read.
+    """Content of an extract, and how it was read.
 
-    :param window: its bounds, ISO 8601 in UTC, either of which may be null; null where the whole group was read.
-    :param window_column: the date that the bounds are about.
+    :param demarche_number: the démarche of its dossiers; null without any, and for deletions, which do not say it.
+    :param window: its bounds, ISO 8601 in UTC, either of which may be null; null if the full group was read.
+    :param date_column: the date that the bounds are about.
     :param read_from: where reading began: before the window's start by the lookback.
-    :param selection: what differed from a plain reading (a state, a revision, the parts of a dossier…).
+    :param selection: what differed from a plain read (a state, a revision, the parts of a dossier…).
     :param fingerprint: of the query's text and of all that chose the rows.
     :param rows: of all parts.
     :param bytes: of all parts, as stored.
+    :param requests: how many were sent for it, failed ones included; of a killed try, one for each page at least.
     :param quarantined: how many dossiers the service lists but could not give; none of them is among the rows.
-    :param parts: the files of rows. Some may be of an earlier try that this reading went on from.
-    :param quarantine: the file of those dossiers, one JSON line each; null where there is none.
-    :param first_date: the smallest date of the sort column among the rows.
-    :param last_date: the largest one, or an earlier one at which a row stands by now that changed while it was read: a
-        reading from there on misses nothing.
+    :param parts: the files of rows. Some may be of an earlier try from which this one resumed.
+    :param quarantine: the file of those dossiers, one JSON line each; null if there is none.
+    :param first_date: the smallest date of the date column among the rows.
+    :param last_date: the largest date, or the earlier one of a row that changed while it was read: an extraction from
+        there on misses nothing.
     :param read_started_at: when the first page was asked for, by the first of the tries that read it.
     :param read_finished_at: when the last page was there.
-    :param generation: names this reading.
+    :param generation: names this extraction.
     :param supersedes: the generation that this one replaced, whose parts stay until the next replacement.
     """
 
     schema_version: int = SCHEMA_VERSION
     groupe_instructeur_number: int
     stream: str
+    demarche_number: int | None = None
     window: tuple[str | None, str | None] | None
-    window_column: str | None
+    date_column: str | None
     read_from: str | None
     selection: dict[str, Any]
     fingerprint: str
@@ -78,12 +81,12 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     @property
     def files(self) -> set[str]:
-        """The names of all files that it lists."""
-        return {part.name for part in (*self.parts, *((self.quarantine,) if self.quarantine else ()))}
+        """Names of all files that it lists."""
+        return {part.name for part in (*self.parts, self.quarantine) if part}
 
 
 def read_manifest(url: str) -> Manifest:
-    """The manifest at a URL, as a summary gives it.
+    """Return the manifest at a URL, which a summary gives.
 
     :raises DSDestinationError: if there is none, or it is not one of this provider's.
     """
@@ -96,7 +99,7 @@ def read_manifest(url: str) -> Manifest:
 
 
 def find_manifest(folder: ObjectStoragePath) -> Manifest | None:
-    """The manifest in a folder; none where no reading was landed there, or none that can be told."""
+    """Return the manifest in a folder, or None if no extract was landed there, or none that can be decoded."""
     try:
         return _load(folder / MANIFEST)
     except (FileNotFoundError, msgspec.DecodeError):
@@ -104,12 +107,18 @@ def find_manifest(folder: ObjectStoragePath) -> Manifest | None:
 
 
 def replace_manifest(folder: ObjectStoragePath, manifest: Manifest, generation: str) -> None:
-    """Make a reading the one that readers see, in one step.
+    """Make an extract the one that readers see, in one step.
 
     :param generation: of whoever writes it: no other may have the same file in the making.
+    :raises DSDestinationError: if a file that it lists was removed, by two other runs or by a pruning.
     """
+    if missing := manifest.files.difference(names_in(folder)):
+        raise DSDestinationError(
+            f"parts were removed from {folder} before they were published ({', '.join(sorted(missing))}): "
+            "run the task again, it reads them anew"
+        )
     content = msgspec.json.format(msgspec.json.encode(manifest), indent=2)
-    replace_file(folder / MANIFEST, content, folder / f".{generation}-{MANIFEST}")
+    replace_file(folder / MANIFEST, content, folder / scratch_name(generation, MANIFEST))
 
 
 def _load(path: ObjectStoragePath) -> Manifest:

@@ -1,15 +1,15 @@
-"""Rows become numbered files, a page at a time, however large the group."""
+"""Parts: numbered files of rows, written a page at a time."""
 
 from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from ds_provider.landing.gzip_members import Member, pack
+from ds_provider.landing.layout import part_name
 from ds_provider.landing.manifest import Part
-from ds_provider.landing.storage import is_local
+from ds_provider.landing.storage import is_local, remove_file
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -39,7 +39,7 @@ class _OpenPart:
         self._raw_bytes += len(member.lines)
 
     @property
-    def full(self) -> bool:
+    def is_full(self) -> bool:
         return self._raw_bytes >= (PART_BYTES if self._local else REMOTE_PART_BYTES)
 
     def close(self) -> Part:
@@ -48,17 +48,18 @@ class _OpenPart:
 
 
 def write_part(path: ObjectStoragePath, rows: Sequence[bytes]) -> Part:
-    """Write a part of its own, whole."""
+    """Write a whole part."""
     part = _OpenPart(path)
     part.write(pack(rows))
     return part.close()
 
 
 class PartWriter:
-    """Writes pages into ``<generation>-00000.jsonl.gz`` and its successors, each page as one gzip member.
+    """Writes pages into numbered parts, each page as one gzip member.
 
+    :ivar parts: the closed parts.
     :param folder: where the parts go.
-    :param generation: what their names begin with, so that no two readings ever share a file.
+    :param generation: what their names begin with, so that no two extractions ever share a file.
     """
 
     def __init__(self, folder: ObjectStoragePath, generation: str) -> None:
@@ -74,33 +75,32 @@ class PartWriter:
             self.append(pack(rows))
 
     def append(self, member: Member) -> None:
-        """Append a page that is packed already."""
+        """Append a packed page."""
         part = self._open or self._begin()
         # a part that failed to take a page takes no other and is never listed: nobody knows how it ends
         self._open = None
         part.write(member)
-        if part.full:
+        if part.is_full:
             self.parts.append(part.close())
         else:
             self._open = part
 
     def close(self) -> None:
-        """Finish the part that is being written."""
+        """Close the part that is being written."""
         part, self._open = self._open, None
         if part is not None:
             self.parts.append(part.close())
 
     def abort(self) -> None:
-        """Remove all that was written."""
+        """Remove all parts that were written."""
         try:
             self.close()
         finally:
             for path in self._begun:
-                with suppress(FileNotFoundError):
-                    path.unlink()
+                remove_file(path)
             self.parts.clear()
 
     def _begin(self) -> _OpenPart:
-        path = self._folder / f"{self._generation}-{len(self._begun):05d}.jsonl.gz"
+        path = self._folder / part_name(self._generation, len(self._begun))
         self._begun.append(path)
         return _OpenPart(path)

@@ -1,27 +1,24 @@
-"""What an earlier try landed, checked to the byte and taken over.
+"""Resuming: the parts of an earlier try, checked to the byte and kept.
 
 Nothing of the earlier try is changed: its process may still be alive, and a part that it has open is still its own.
-So the parts that it closed are listed as they are, and the whole pages of its open part are copied.
+So the parts that it closed are listed as they are, and the whole pages of its open part are to be copied.
 """
 
 from __future__ import annotations
 
 import hashlib
 import logging
-import re
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
-from datetime import datetime
 from typing import TYPE_CHECKING
 
 import msgspec
 
 from ds_provider.api.paging.rows import RowHead
-from ds_provider.exceptions import DSMalformedAnswerError
+from ds_provider.exceptions import DSMalformedResponseError
 from ds_provider.landing.checkpoint import Checkpoint
 from ds_provider.landing.gzip_members import Member, whole_members
+from ds_provider.landing.layout import is_part_of
 from ds_provider.landing.manifest import Part
-from ds_provider.landing.parts import PartWriter
 from ds_provider.landing.storage import names_in
 
 if TYPE_CHECKING:
@@ -29,88 +26,68 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-Dated = list[tuple[int, datetime]]
-
 _head_decoder = msgspec.json.Decoder(RowHead)
 
 
-@dataclass
-class ResumedParts:
-    """What is landed already.
+def closed_parts(
+    folder: ObjectStoragePath, checkpoint: Checkpoint, date_column: str
+) -> Iterator[tuple[Part, list[RowHead]]]:
+    """Yield the parts that the earlier try closed, to be listed as they are, each with the heads of its rows.
 
-    :param parts: those of earlier tries that are listed as they are.
-    :param landed: each number with the latest of its dates on the sort column.
-    :param rows: how many rows these are.
-    :param pages: how many pages were copied, which no checkpoint counted.
+    One that is not whole is left out, and its rows are read again.
+
+    :param date_column: the date by which the rows are sorted: ``created``, ``updated`` or ``deleted``.
     """
-
-    parts: list[Part] = field(default_factory=list)
-    landed: dict[int, datetime] = field(default_factory=dict)
-    rows: int = 0
-    pages: int = 0
-
-    def note(self, rows: Dated) -> None:
-        self.rows += len(rows)
-        for number, date in rows:
-            self.landed[number] = max(date, self.landed.get(number, date))
-
-
-def resume(folder: ObjectStoragePath, progress: Checkpoint, column: str, writer: PartWriter) -> ResumedParts:
-    """Take over what an earlier try landed. What is not whole is left out, and is read again.
-
-    :param column: the date by which the rows are sorted: ``created``, ``updated`` or ``deleted``.
-    :param writer: takes the copies, as parts of their own.
-    """
-    taken = ResumedParts()
-    for part in progress.parts:
-        if (rows := _rows_of_part(folder / part.name, part, column)) is None:
+    for part in checkpoint.parts:
+        if (heads := _heads_of_part(folder / part.name, part, date_column)) is None:
             log.warning("%s of an earlier try is damaged: its %d rows are read again", folder / part.name, part.rows)
         else:
-            taken.parts.append(part)
-            taken.note(rows)
-    for name in _unlisted(folder, progress):
-        _copy(folder / name, column, writer, taken)
-    writer.close()
-    return taken
+            yield part, heads
 
 
-def _unlisted(folder: ObjectStoragePath, progress: Checkpoint) -> list[str]:
-    """The part that was open, and any that was closed when the checkpoint could not be saved."""
-    listed = {part.name for part in progress.parts}
-    named = re.compile(re.escape(progress.generation) + r"-\d+\.jsonl\.gz")
-    return [name for name in names_in(folder) if named.fullmatch(name) and name not in listed]
+def open_pages(
+    folder: ObjectStoragePath, checkpoint: Checkpoint, date_column: str
+) -> Iterator[tuple[Member, list[RowHead]]]:
+    """Yield the whole pages of the part that was open, to be copied, each with the heads of its rows.
+
+    So are those of any part that was closed when the checkpoint could not be saved.
+
+    :param date_column: the date by which the rows are sorted: ``created``, ``updated`` or ``deleted``.
+    """
+    listed = {part.name for part in checkpoint.parts}
+    for name in names_in(folder):
+        if is_part_of(name, checkpoint.generation) and name not in listed:
+            yield from _whole_pages(folder / name, date_column)
 
 
-def _copy(path: ObjectStoragePath, column: str, writer: PartWriter, taken: ResumedParts) -> None:
+def _whole_pages(path: ObjectStoragePath, date_column: str) -> Iterator[tuple[Member, list[RowHead]]]:
     for member in _members(path, len):
-        if (rows := _dated(member, column)) is None:
-            log.warning("a page in %s is damaged: it and those behind it are read again", path)
+        if (heads := _heads(member, date_column)) is None:
+            log.warning("a page in %s is damaged: it and those after it are read again", path)
             return
-        writer.append(member)
-        taken.note(rows)
-        taken.pages += 1
+        yield member, heads
 
 
-def _rows_of_part(path: ObjectStoragePath, part: Part, column: str) -> Dated | None:
-    """A closed part's rows; none where it is not to the byte what was closed."""
-    stored, dated = hashlib.sha256(), Dated()
+def _heads_of_part(path: ObjectStoragePath, part: Part, date_column: str) -> list[RowHead] | None:
+    """Return the heads of a closed part's rows, or None if it is not to the byte what was closed."""
+    stored, found = hashlib.sha256(), list[RowHead]()
     for member in _members(path, stored.update):
-        rows = _dated(member, column)
-        if rows is None:
+        heads = _heads(member, date_column)
+        if heads is None:
             return None
-        dated += rows
-    return dated if (stored.hexdigest(), len(dated)) == (part.sha256, part.rows) else None
+        found += heads
+    return found if (stored.hexdigest(), len(found)) == (part.sha256, part.rows) else None
 
 
-def _members(path: ObjectStoragePath, see: Callable[[bytes], object]) -> Iterator[Member]:
-    """A file's whole members, up to where it cannot be read.
+def _members(path: ObjectStoragePath, update: Callable[[bytes], object]) -> Iterator[Member]:
+    """Yield a file's whole members, up to where it cannot be read.
 
-    :param see: is shown the bytes as they are read.
+    :param update: is called with the bytes as they are read.
     """
 
     def read(size: int) -> bytes:
         chunk: bytes = file.read(size)
-        see(chunk)
+        update(chunk)
         return chunk
 
     try:
@@ -120,10 +97,12 @@ def _members(path: ObjectStoragePath, see: Callable[[bytes], object]) -> Iterato
         log.warning("%s of an earlier try cannot be read: %s: %s", path, type(error).__name__, error)
 
 
-def _dated(member: Member, column: str) -> Dated | None:
-    """The number and date of each row; none where a line is no row."""
+def _heads(member: Member, date_column: str) -> list[RowHead] | None:
+    """Return the head of each row, or None if a line is no row or has no date."""
     try:
-        heads = map(_head_decoder.decode, member.lines[:-1].split(b"\n"))
-        return [(head.number, head.date(column)) for head in heads]
-    except (msgspec.DecodeError, DSMalformedAnswerError):
+        heads = [_head_decoder.decode(line) for line in member.lines[:-1].split(b"\n")]
+        for head in heads:
+            head.date(date_column)
+    except (msgspec.DecodeError, DSMalformedResponseError):
         return None
+    return heads

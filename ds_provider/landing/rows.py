@@ -1,4 +1,4 @@
-"""What landed, read back."""
+"""Rows of an extract, read back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ gunzip: Any = igzip.open
 
 
 def iter_rows(manifest_url: str) -> Iterator[dict[str, Any]]:
-    """Each landed node as the API sent it, decoded, part by part.
+    """Yield each landed node as the API sent it, decoded, part by part.
 
     :param manifest_url: a summary's ``manifest``.
     :raises DSDestinationError: if the manifest or a part that it lists is not there, or a part is not whole.
@@ -30,11 +30,11 @@ def iter_rows(manifest_url: str) -> Iterator[dict[str, Any]]:
 
 
 def iter_lines(manifest_url: str, parts: Iterable[Part], size: int = BATCH) -> Iterator[list[bytes]]:
-    """Lines as landed, undecoded, each without its newline: batch after batch, all full but the last.
+    """Yield lines as landed, undecoded, each without its newline: batch after batch, all full but the last.
 
-    :param parts: those of the manifest, as it was read: one that takes its place meanwhile is of another reading.
+    :param parts: those of the manifest, as it was read: one that takes its place meanwhile is of another extraction.
     :param size: how many lines a batch holds.
-    :raises DSDestinationError: as for rows. A line that is no JSON is told by whoever decodes it.
+    :raises DSDestinationError: as for rows. A line that is no JSON shows when it is decoded.
     """
     lines = (line for part in parts for line in lines_of(manifest_url, part))
     while batch := list(islice(lines, size)):
@@ -42,7 +42,7 @@ def iter_lines(manifest_url: str, parts: Iterable[Part], size: int = BATCH) -> I
 
 
 def read_quarantine(manifest_url: str) -> list[Quarantined]:
-    """The dossiers that the service lists but could not give, by number.
+    """Return the dossiers that the service lists but could not give, by number.
 
     :param manifest_url: a summary's ``manifest``.
     :raises DSDestinationError: as for rows.
@@ -52,7 +52,7 @@ def read_quarantine(manifest_url: str) -> list[Quarantined]:
 
 
 def lines_of(manifest_url: str, part: Part) -> Iterator[bytes]:
-    """One part's lines, and an error at its end if there were more or fewer than it should hold."""
+    """Yield one part's lines, and raise at its end if there were more or fewer than it should hold."""
     from airflow.sdk import ObjectStoragePath
 
     rows = 0

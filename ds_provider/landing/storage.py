@@ -1,15 +1,68 @@
-"""What a file system and an object store do differently."""
+"""Storage: how a landing zone is opened, and what a file system and an object store do differently."""
 
 from __future__ import annotations
 
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
+_EXAMPLE = "file:///data/ds or s3://my_conn@bucket/ds"
+
+
+def open_destination(destination: object) -> ObjectStoragePath:
+    """Return the landing zone at a URL, proved writable by writing to it.
+
+    :raises DSConfigurationError: if it is no URL that Airflow's object storage knows.
+    :raises DSDestinationError: if nothing can be written there.
+    """
+    from airflow.sdk import ObjectStoragePath
+
+    if not isinstance(destination, str) or not re.match(r"[a-z][a-z0-9+.-]*://|/", destination):
+        raise DSConfigurationError(f"destination must be a URL such as {_EXAMPLE}: got {destination!r}")
+    if destination.startswith("file://") and not re.match(r"file:///+[^/]", destination):
+        raise DSConfigurationError(f"destination needs a whole path, as in file:///data/ds: got {destination!r}")
+    try:
+        zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
+        zone.fs  # noqa: B018 - the file system is found, and its connection asked for, on first use
+    except Exception as error:  # noqa: BLE001 - every storage has errors of its own
+        raise DSConfigurationError(f"destination {destination!r} cannot be used: {error}") from None
+    _prove_writable(zone)
+    return zone
+
+
+def _prove_writable(zone: ObjectStoragePath) -> None:
+    probe = zone / f".writable-{uuid4().hex}"
+    with storage_errors(f"destination {zone} cannot be written"):
+        make_folder(zone)
+        with probe.open("wb") as file:
+            file.write(b"")
+        probe.unlink()
+
+
+@contextmanager
+def storage_errors(failure: str) -> Iterator[None]:
+    """Raise every error of a storage as one of this provider's.
+
+    :param failure: what cannot be done, and where.
+    :raises DSDestinationError: with the storage's own error as its reason.
+    """
+    try:
+        yield
+    except DSDestinationError:
+        raise
+    except Exception as error:  # noqa: BLE001 - every storage has errors of its own
+        raise DSDestinationError(f"{failure}: {type(error).__name__}: {error}") from None
+
 
 def is_local(path: ObjectStoragePath) -> bool:
-    """Whether bytes are there as they are written, and not only once the file is closed."""
+    """Return true if bytes are there as they are written, and not only once the file is closed."""
     return path.protocol in ("", "file")
 
 
@@ -20,13 +73,19 @@ def make_folder(folder: ObjectStoragePath) -> None:
 
 
 def names_in(folder: ObjectStoragePath) -> list[str]:
-    """The names in a folder, sorted; none where there is no such folder."""
-    # other processes write here: a listing that some storages remember is of no use
+    """Return the names in a folder, sorted; none if there is no such folder."""
+    # other processes write here: a listing that some storages cache is of no use
     folder.fs.invalidate_cache(folder.path)
     try:
         return sorted(path.name for path in folder.iterdir())
     except (FileNotFoundError, NotADirectoryError):
         return []
+
+
+def remove_file(path: ObjectStoragePath) -> None:
+    """Remove a file, unless another process did."""
+    with suppress(FileNotFoundError):
+        path.unlink()
 
 
 def replace_file(target: ObjectStoragePath, content: bytes, scratch: ObjectStoragePath) -> None:

@@ -1,154 +1,111 @@
-"""What the operators that land have in common: groups read one after another, and what is told of them."""
+"""Base of the operators that extract groups into the landing zone."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from functools import cached_property
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
-from ds_provider.api.query.parameters import (
-    parse_groupes,
-    parts_of,
-    select_deleted_dossiers,
-    select_pending_deleted_dossiers,
-    unbatched,
-)
+from ds_provider.api.query.parameters import flatten_batches, parse_groupes
 from ds_provider.api.query.selection import DOSSIERS
-from ds_provider.asset_events import changes_of, emit
-from ds_provider.exceptions import DSConfigurationError, DSGroupesFailedError, DSQuarantinedError
+from ds_provider.asset_events import change_of, emit_changes
+from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.landing.layout import open_destination
+from ds_provider.landing.storage import open_destination
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
 from ds_provider.state.checkpoints import TaskCheckpoints
-from ds_provider.sync.extract import GroupExtractor, each_groupe, summary_of
-from ds_provider.sync.idle import IdleGroupes
+from ds_provider.sync.extract import GroupExtractor, Summary
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
-Summary = dict[str, Any]
-ExtractTask = Callable[[GroupExtractor], Summary]
 
+class ExtractOperator(BaseOperator):
+    """Extracts one group, or several one after another over the same connection.
 
-class LandingOperator(BaseOperator):
-    """Lands one group, or several one after another over the same connection.
+    The summaries of what was landed are a list in the XCom ``landed``, whether the task succeeds or not.
 
-    :ivar landed: the summaries of what was landed, also where the task fails.
+    :ivar landed: these summaries.
     """
 
+    template_fields: Sequence[str] = ("groupe_instructeur_number", "destination", "on_dossier_error", "ds_conn_id")
     ui_color = "#cacafb"
     ui_fgcolor = "#000091"
     operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(), DSGroupesLink())
 
     streams: ClassVar[tuple[str, ...]] = (DOSSIERS.name,)
     landed: Sequence[Summary] = ()
+    _endpoint = ""
 
-    groupe_instructeur_number: Any
-    destination: str
-    on_dossier_error: str
-    ds_conn_id: str
-
-    def _extract(
-        self, context: Context, prepare: Callable[[int], ExtractTask], idle: IdleGroupes | None = None
-    ) -> Summary | list[Summary]:
-        """Check all that can be checked, then read.
-
-        :param prepare: checks what is asked of a group and gives what then reads it.
-        :param idle: asks about all groups of a list before they are read.
-        """
-        numbers, several = parse_groupes(self.groupe_instructeur_number)
-        self._accepts_quarantine()
-        extractions = {number: prepare(number) for number in numbers}
-        summaries = self._land(context, extractions, several=several, idle=idle)
-        service = self._service
-        emit(self, context, changes_of(summaries, lambda number: self._asset(number, service)))
-        return summaries if several else summaries[0]
+    def __init__(
+        self,
+        *,
+        groupe_instructeur_number: Any,
+        destination: str,
+        on_dossier_error: str = "fail",
+        ds_conn_id: str = DSHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groupe_instructeur_number = groupe_instructeur_number
+        self.destination = destination
+        self.on_dossier_error = on_dossier_error
+        self.ds_conn_id = ds_conn_id
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
-        """What will be landed."""
-        groupes, _ = parse_groupes(unbatched(self.groupe_instructeur_number))
-        return lineage.facets(lineage.planned(self.destination, groupes, self.streams))
+        """Return what will be landed."""
+        numbers, _ = parse_groupes(flatten_batches(self.groupe_instructeur_number))
+        return lineage.facets(lineage.planned(self.destination, numbers, self.streams))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """What was landed."""
-        return lineage.facets(self._flow())
+        """Return what was landed."""
+        return lineage.facets(lineage.landed(self._endpoint, self.landed))
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """What was landed all the same, and else what would have been."""
-        return lineage.facets(self._flow()) if self.landed else self.get_openlineage_facets_on_start()
+        """Return what was landed before the failure, or else what would have been."""
+        if self.landed:
+            return self.get_openlineage_facets_on_complete(task_instance)
+        return self.get_openlineage_facets_on_start()
 
-    def _flow(self) -> lineage.Flow:
-        return lineage.landed(self._service, self.landed) if self.landed else lineage.Flow()
-
-    def _asset(self, number: int, service: str) -> Asset:
-        """What a reading brings news of."""
-        raise NotImplementedError
-
-    def _land(
-        self,
-        context: Context,
-        extractions: dict[int, ExtractTask],
-        *,
-        several: bool = True,
-        idle: IdleGroupes | None = None,
-    ) -> list[Summary]:
-        """Read each group. Where some fail, the others' summaries are in XCom ``landed``.
-
-        :param several: whether one that fails does not stop the others.
-        """
-        checkpoints = TaskCheckpoints(context, self.log)
-        self._service = self._hook.endpoint
-        with self._hook.client() as client:
-            zone = open_destination(self.destination)
-            extractor = GroupExtractor(
-                client, zone, self.log, checkpoints, self._requests_at_once(), self._accepts_quarantine()
-            )
-            if several and idle:
-                idle.find(client)
-            try:
-                if several:
-                    summaries = each_groupe(list(extractions), lambda number: extractions[number](extractor), self.log)
-                else:
-                    summaries = [extract(extractor) for extract in extractions.values()]
-            except (DSGroupesFailedError, DSQuarantinedError) as error:
-                self.landed = [*self.landed, *error.landed]
-                context["ti"].xcom_push(key="landed", value=error.landed)
-                raise
-        self.landed = [*self.landed, *summaries]
-        checkpoints.clear()
-        return summaries
-
-    @cached_property
-    def _hook(self) -> DSHook:
-        # not before the task runs: the connection's name may be a template
-        return DSHook(self.ds_conn_id)
-
-    def _accepts_quarantine(self) -> bool:
+    def _parse_groups(self, given: object) -> tuple[list[int], bool]:
+        """Return group numbers, and true if a list was given, checked with what all extractions have."""
         if self.on_dossier_error not in ("fail", "quarantine"):
             raise DSConfigurationError(
                 f"on_dossier_error must be 'fail' or 'quarantine': got {self.on_dossier_error!r}"
             )
-        return self.on_dossier_error == "quarantine"
+        return parse_groupes(given)
 
-    def _includes(self) -> dict[str, object]:
-        return parts_of({name: getattr(self, name) for name in self.template_fields if name.startswith("include_")})
+    @contextmanager
+    def _open_extractor(self, context: Context, concurrency: int = 1) -> Iterator[GroupExtractor]:
+        """Connect to the service and open the landing zone. All other parameters are checked by now."""
+        checkpoints = TaskCheckpoints(context, self.log)
+        # not before the task runs: the connection's name may be a template
+        hook = DSHook(self.ds_conn_id)
+        self._endpoint = hook.endpoint
+        accepts_quarantine = self.on_dossier_error == "quarantine"
+        with hook.client() as client:
+            zone = open_destination(self.destination)
+            extractor = GroupExtractor(client, zone, self.log, checkpoints, concurrency, accepts_quarantine)
+            self.landed = extractor.landed
+            try:
+                yield extractor
+            finally:
+                # without a task instance it is executed outside of Airflow
+                if ti := context.get("ti"):
+                    ti.xcom_push(key="landed", value=self.landed)
+            # last: a later try resumes from them
+            checkpoints.clear()
 
-    def _requests_at_once(self) -> int:
-        return 1
+    def _emit_changes(self, context: Context, asset_of: Callable[[int, str], Asset]) -> None:
+        """Emit an event for the asset of each group in which something landed.
 
-
-def deletions_of(number: int, *, deleted_since: Any = None, **walk: Any) -> ExtractTask:
-    """What reads a group's deletions. Those that may be taken back come first: what is purged meanwhile is in both."""
-    pending = select_pending_deleted_dossiers(number, **walk)
-    deleted = select_deleted_dossiers(number, deleted_since=deleted_since, **walk)
-
-    def extract(extractor: GroupExtractor) -> Summary:
-        pending_landing = extractor.land(pending)
-        landing = extractor.land(deleted)
-        more = {"manifest_pending": pending_landing.manifest_url, "rows_pending": pending_landing.rows}
-        return extractor.told(summary_of(landing, **more), landing, pending_landing)
-
-    return extract
+        :param asset_of: the asset, by the group's number and the service's URL.
+        """
+        changes = (
+            (asset_of(summary["groupe_instructeur_number"], self._endpoint), change_of(summary))
+            for summary in self.landed
+        )
+        emit_changes(self, context, changes)

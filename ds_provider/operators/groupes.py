@@ -1,4 +1,4 @@
-"""The groups of a démarche, for a fan-out."""
+"""Operator that lists the groups of a démarche, for a fan-out."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from ds_provider.api.query.parameters import is_absent, parse_flag, parse_number
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.retry_policy import fail_fast
 
 
 class DSListGroupesOperator(BaseOperator):
-    """Lists the groupes instructeurs of a démarche, ready for ``.expand()``.
+    """List the groups (groupes instructeurs) of a démarche, ready for ``.expand()``.
 
-    Returns their numbers, in ascending order; with ``batch_size``, lists of at most so many, so that one mapped task
-    reads several groups. The service's own ``closed`` argument fails there, so groups are filtered here.
+    Returns their numbers, in ascending order. With ``batch_size`` it returns lists of them, so that one mapped task
+    extracts several groups. The service's own ``closed`` argument fails there, so groups are filtered here.
 
     :param demarche_number: the démarche. (templated)
-    :param closed: true for closed groups only, false for open ones only, none for all: a closed group keeps its
+    :param closed: true for closed groups only, false for open ones only, None for all: a closed group keeps its
         dossiers, and they keep changing. (templated)
     :param label_matches: only groups in whose label this regular expression is found, in any case. (templated)
-    :param batch_size: how many groups go into one list; none for a flat list of numbers. (templated)
+    :param batch_size: how many groups go into one list at most; None for a flat list of numbers. (templated)
     :param ds_conn_id: the connection. (templated)
     :raises DSNotFoundError: if no group is left: a fan-out over nothing would be green.
     """
@@ -51,7 +52,9 @@ class DSListGroupesOperator(BaseOperator):
         self.batch_size = batch_size
         self.ds_conn_id = ds_conn_id
 
+    @fail_fast
     def execute(self, context: Context) -> list[int] | list[list[int]]:
+        """Return the numbers of the groups, in batches if a size is given."""
         closed = parse_flag(self.closed, "closed")
         size = None if is_absent(self.batch_size) else parse_number(self.batch_size, "batch_size")
         wanted = self._label_pattern()
@@ -64,10 +67,10 @@ class DSListGroupesOperator(BaseOperator):
         )
         if not numbers:
             raise DSNotFoundError(
-                f"démarche {demarche} shows {len(groupes)} groupes instructeurs, none of them with "
+                f"démarche {demarche} shows {len(groupes)} groups, none of them with "
                 f"closed={closed} and label_matches={self.label_matches!r}: check the filters and the token's rights"
             )
-        self.log.info("démarche %s: %d groupes instructeurs of %d", demarche, len(numbers), len(groupes))
+        self.log.info("démarche %s: %d of %d groups", demarche, len(numbers), len(groupes))
         return numbers if size is None else [numbers[i : i + size] for i in range(0, len(numbers), size)]
 
     def _label_pattern(self) -> re.Pattern[str]:

@@ -1,77 +1,78 @@
-"""What has landed, into the tables of a warehouse."""
+"""Operator that loads landed extracts into the tables of a warehouse."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, cast
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
 
-import pendulum
-from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
+from airflow.sdk import Asset, BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import is_absent, parse_number
-from ds_provider.asset_events import Change, advance_loaded_upto, declare, emit, is_plain, span
+from ds_provider.asset_events import (
+    AssetChange,
+    add_outlets,
+    advance_loaded_watermarks,
+    emit_changes,
+    is_literal,
+    span,
+)
 from ds_provider.assets import TABLES, table_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
 from ds_provider.links import DSDemarcheLink
+from ds_provider.operators._parameters import WarehouseMixin
+from ds_provider.retry_policy import fail_fast
 from ds_provider.sync.manifests import manifests_in
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
-    from airflow.sdk.types import Logger
 
-    from ds_provider.warehouse.database.store import Warehouse
     from ds_provider.warehouse.extracts import LandedExtracts
-    from ds_provider.warehouse.load.report import DeletionAction, Policy, Report
+    from ds_provider.warehouse.load.report import LoadReport, Policy
 
-# what these say does not go with a dossier
-OF_NO_DOSSIER = ("groupes_instructeurs", "revisions", "champ_descriptors", "deleted_dossiers")
+# tables whose rows do not go with a dossier
+_NOT_OF_DOSSIERS = ("groupes_instructeurs", "revisions", "champ_descriptors", "deleted_dossiers")
 
 
-class DSLoadOperator(BaseOperator):
-    """Loads what the extract operators have landed into typed tables.
+class DSLoadOperator(WarehouseMixin):
+    """Load landed extracts into typed tables.
 
     Each dossier is in the tables once, in its last version, with all that belongs to it, however often and in whatever
-    order its files are loaded. What the service says of deletions is carried out. Returns counts.
+    order its files are loaded. The service's deletions are applied. Returns counts.
 
     :param manifests: the summaries that the extract operators return, in any nesting, or URLs of manifests. (templated)
     :param warehouse_conn_id: the connection of the database; without it, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds the tables. (templated)
-    :param demarche_number: the démarche, or a list of them, of which the form's revisions are read from the service and
+    :param demarche_number: the démarche, or a list of them. The revisions of its form are read from the service and
         loaded: the wide tables then have a column for each champ from the first day on. (templated)
-    :param on_pending: what becomes of a dossier that its user or an officer hid, and may restore: ``"flag"`` keeps it
+    :param on_pending: what to do with a dossier that its user or an officer hid, and may restore: ``"flag"`` keeps it
         and says so in ``dossiers.deletion_stage``; ``"erase"`` removes it from all tables. (templated)
-    :param on_deleted: what becomes of a dossier that is deleted for good: ``"erase"`` removes it from all tables and
+    :param on_deleted: what to do with a dossier that is deleted for good: ``"erase"`` removes it from all tables and
         leaves the tombstone in ``deleted_dossiers``; ``"flag"`` keeps it. (templated)
-    :param ds_conn_id: the connection of the service, of which only ``demarche_number`` has use. (templated)
+    :param ds_conn_id: the connection of the service, used for ``demarche_number`` only. (templated)
     :raises DSConfigurationError: naming the parameter that cannot work.
-    :raises DSDestinationError: if what has landed cannot be read.
+    :raises DSDestinationError: if an extract cannot be read.
     :raises DSWarehouseError: if the database refuses.
     """
 
     template_fields: Sequence[str] = (
         "manifests",
-        "warehouse_conn_id",
-        "dataset",
+        *WarehouseMixin.template_fields,
         "demarche_number",
         "on_pending",
         "on_deleted",
         "ds_conn_id",
     )
-    ui_color = "#cacafb"
-    ui_fgcolor = "#000091"
     operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(),)
 
-    loaded: tuple[Warehouse, LandedExtracts, Report] | None = None
+    loaded: tuple[LandedExtracts, LoadReport] | None = None
 
     def __init__(
         self,
         *,
         manifests: Any,
-        warehouse_conn_id: str | None = None,
-        dataset: str = DATASET,
         demarche_number: int | str | Sequence[int] | None = None,
         on_pending: str = "flag",
         on_deleted: str = "erase",
@@ -80,59 +81,56 @@ class DSLoadOperator(BaseOperator):
     ) -> None:
         super().__init__(**kwargs)
         self.manifests = manifests
-        self.warehouse_conn_id = warehouse_conn_id
-        self.dataset = dataset
         self.demarche_number = demarche_number
         self.on_pending = on_pending
         self.on_deleted = on_deleted
         self.ds_conn_id = ds_conn_id
-        plain = is_plain(warehouse_conn_id) and is_plain(dataset)
-        declare(self, [self._asset(name) for name in TABLES] if plain else ())
+        if is_literal(self.warehouse_conn_id) and is_literal(self.dataset):
+            add_outlets(self, [self._asset(name) for name in TABLES])
 
+    @fail_fast
     def execute(self, context: Context) -> dict[str, Any]:
-        warehouse = DSWarehouseHook(self._conn_id, self.dataset).warehouse()
-        # what is in an optional extra is imported once the hook has told whether it is there
+        """Load the extracts, and return counts."""
+        warehouse = self.warehouse
         from ds_provider.warehouse.extracts import open_extracts
         from ds_provider.warehouse.freshness import freshness
         from ds_provider.warehouse.load.loader import load
 
         policy = policy_of(self.on_pending, self.on_deleted)
-        readings = open_extracts(manifests_in(self.manifests))
-        report = load(warehouse, readings, policy, demarches=self._demarches())
-        self.loaded = warehouse, readings, report
-        log_report(self.log, warehouse, report)
-        emit(self, context, self._changes(report, readings))
+        extracts = open_extracts(manifests_in(self.manifests))
+        report = load(warehouse, extracts, policy, demarches=self._demarches())
+        self.loaded = extracts, report
+        self.log.info("loaded into %s: %s", warehouse, report.summary_line())
+        emit_changes(self, context, self._changes(extracts, report))
         # last, since all that it says is loaded
-        reached = {
-            figure.groupe_instructeur_number: pendulum.instance(figure.loaded_upto)
-            for figure in freshness(warehouse)
-            if figure.loaded_upto and figure.groupe_instructeur_number in readings.groupes
+        loaded_upto = {
+            group.groupe_instructeur_number: group.loaded_upto
+            for group in freshness(warehouse)
+            if group.loaded_upto and group.groupe_instructeur_number in extracts.groups
         }
-        advance_loaded_upto(context, self._asset("dossiers"), reached)
+        advance_loaded_watermarks(context, self._asset("dossiers"), loaded_upto)
         return report.as_dict()
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
-        """What will be loaded."""
-        return lineage.facets(lineage.awaited(manifests_in(self.manifests)))
+        """Return what will be loaded."""
+        return lineage.facets(lineage.to_be_loaded(manifests_in(self.manifests)))
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """What was loaded, and into which tables."""
-        return lineage.facets(lineage.loaded(*self.loaded)) if self.loaded else self.get_openlineage_facets_on_start()
+        """Return what was loaded, and into which tables."""
+        if not self.loaded:
+            return self.get_openlineage_facets_on_start()
+        return lineage.facets(lineage.loaded(self.warehouse, *self.loaded))
 
-    def _changes(self, report: Report, readings: LandedExtracts) -> Iterator[tuple[Asset, Change]]:
-        """What the load did to each table that others may wait for."""
-        window = span(reading.manifest.window for reading in readings.dossiers)
+    def _changes(self, extracts: LandedExtracts, report: LoadReport) -> Iterator[tuple[Asset, AssetChange]]:
+        """Yield what the load did to each table that has an asset."""
+        window = span(extract.manifest.window for extract in extracts.dossiers)
         for name, rows in report.rows.items():
             if name in TABLES or name.startswith("demarche_"):
-                erased = 0 if name in OF_NO_DOSSIER else report.erased
-                yield self._asset(name), Change(rows, erased, len(readings.groupes), window)
+                erased = 0 if name in _NOT_OF_DOSSIERS else report.erased
+                yield self._asset(name), AssetChange(rows, erased, len(extracts.groups), window)
 
     def _asset(self, name: str) -> Asset:
         return table_asset(name, warehouse_conn_id=self._conn_id, dataset=self.dataset)
-
-    @property
-    def _conn_id(self) -> str | None:
-        return None if is_absent(self.warehouse_conn_id) else self.warehouse_conn_id
 
     def _demarches(self) -> list[dict[str, Any]]:
         if is_absent(self.demarche_number):
@@ -143,24 +141,14 @@ class DSLoadOperator(BaseOperator):
         return [hook.get_revisions(number) for number in numbers]
 
 
-def policy_of(on_pending: str, on_deleted: str) -> Policy:
-    """What becomes of the rows of dossiers that are hidden or gone, as an operator is told.
+def policy_of(on_pending: Any, on_deleted: Any, *, vanished_before: datetime | None = None) -> Policy:
+    """Return what becomes of the rows of dossiers that are hidden or gone, as an operator's parameters say.
 
     :raises DSConfigurationError: naming the parameter that cannot work.
     """
     from ds_provider.warehouse.load.report import Policy
 
-    return Policy(
-        on_pending=_deletion_action(on_pending, "on_pending"), on_deleted=_deletion_action(on_deleted, "on_deleted")
-    )
-
-
-def log_report(log: Logger, warehouse: Warehouse, report: Report) -> None:
-    """Counts, nothing else."""
-    log.info("loaded into %s: %s", warehouse, report.told())
-
-
-def _deletion_action(given: str, parameter: str) -> DeletionAction:
-    if given not in ("flag", "erase"):
-        raise DSConfigurationError(f"{parameter} must be 'flag' or 'erase': got {given!r}")
-    return cast("DeletionAction", given)
+    for name, action in {"on_pending": on_pending, "on_deleted": on_deleted}.items():
+        if action not in ("flag", "erase"):
+            raise DSConfigurationError(f"{name} must be 'flag' or 'erase': got {action!r}")
+    return Policy(on_pending, on_deleted, vanished_before)

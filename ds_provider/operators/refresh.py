@@ -1,46 +1,42 @@
-"""Dossiers that the warehouse holds, a slice of them each day, since not all changes move a dossier's date."""
+"""Operator that reads loaded dossiers again, a share of them each day, since not all changes move a dossier's date."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from airflow.sdk import Context
 
-from ds_provider.api.query.parameters import is_absent, parse_groupes, parse_includes, select_numbers, unbatched
-from ds_provider.exceptions import DSConfigurationError
-from ds_provider.hooks.ds import DSHook
-from ds_provider.hooks.warehouse import DATASET, DSWarehouseHook
-from ds_provider.operators._base import ExtractTask, LandingOperator, Summary
-from ds_provider.sync.extract import GroupExtractor, summary_of
+from ds_provider.api.query.parameters import flatten_batches, parse_includes, select_numbers
+from ds_provider.operators._base import ExtractOperator
+from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration
+from ds_provider.retry_policy import fail_fast
+from ds_provider.sync.extract import Summary
 
-if TYPE_CHECKING:
-    import pyarrow as pa
-
-WITHIN = timedelta(days=28)
-_DAY = timedelta(days=1)
-_COLUMNS = ("number", "groupe_instructeur_number", "read_at", "deletion_stage")
+MAX_AGE = timedelta(days=28)
 
 
-class DSRefreshDossiersOperator(LandingOperator):
-    """Reads dossiers that the warehouse holds once more, by their numbers, into the landing zone.
+class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
+    """Extract dossiers that the warehouse holds again, by their numbers.
 
     The service does not date every change: a new revision of the form, another user, an attestation made after the
     decision, a file that is removed (and labels, before 2026) leave a dossier's date as it was, and no window shows
-    them. So each run reads again the dossiers that were read longest ago, as many of each group as it takes for daily
-    runs to come round within ``within``, and all that were read before that. Fifty are asked for in a request.
+    them. So each run reads the dossiers that were read longest ago: a share of each group with which daily runs read
+    all within ``max_age``, and all that are older than that. Fifty are asked for in a request.
 
-    What is landed is loaded as any other reading; only then does the next run go on to others. Dossiers that are
-    flagged as deleted or vanished are left alone. Those that are not to be had any more are counted in the log, and in
-    the summaries as ``gone`` (hidden or deleted) and ``foreign`` (out of the token's rights): what became of them is
-    told by the deletions and by a reconciliation.
+    The extracts are loaded as any other; only then does the next run go on to other dossiers. Dossiers that are flagged
+    as deleted or vanished are left alone. Those that the service does not give any more are counted in the log and in
+    the summaries: ``not_found`` (hidden or deleted) and ``unauthorized`` (the token has no right on them). The
+    deletions and a reconciliation say more of them.
 
-    :param groupe_instructeur_number: the group, or a list of groups: one of a list that fails does not stop the others,
-        and the task fails at the end naming those that did, with the summaries of the others in the XCom ``landed``.
-        (templated)
+    The summaries are also a list in the XCom ``landed``, whether the task succeeds or not.
+
+    :param groupe_instructeur_number: the group, or a list of groups, which are then extracted one after another. One
+        that fails does not stop the others: the task fails at the end and names those that did. (templated)
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
-    :param within: how long a dossier may stay without being read again, a day or more.
+    :param max_age: how long a dossier may stay without being read again, a day or more.
     :param warehouse_conn_id: the connection to the warehouse; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema that holds the tables. (templated)
     :param include_champs: the form's answers. (templated, like all that follow)
@@ -52,7 +48,7 @@ class DSRefreshDossiersOperator(LandingOperator):
     :param include_geometry: the shapes of maps and addresses.
     :param include_labels: the labels.
     :param include_corrections: the corrections asked for.
-    :param on_dossier_error: what becomes of the task where a dossier cannot be read: ``"fail"`` or ``"quarantine"``, as
+    :param on_dossier_error: what to do if a dossier cannot be read: ``"fail"`` or ``"quarantine"``, as
         for :class:`~ds_provider.operators.extract.DSExtractDossiersOperator`. (templated)
     :param ds_conn_id: the connection. (templated)
     :returns: a list of summaries, one for each group of which dossiers were read.
@@ -64,118 +60,26 @@ class DSRefreshDossiersOperator(LandingOperator):
     """
 
     template_fields: Sequence[str] = (
-        "groupe_instructeur_number",
-        "destination",
-        "warehouse_conn_id",
-        "dataset",
-        "include_champs",
-        "include_annotations",
-        "include_traitements",
-        "include_instructeurs",
-        "include_avis",
-        "include_messages",
-        "include_geometry",
-        "include_labels",
-        "include_corrections",
-        "on_dossier_error",
-        "ds_conn_id",
+        *ExtractOperator.template_fields,
+        *WarehouseMixin.template_fields,
+        *IncludesMixin.template_fields,
     )
 
-    def __init__(
-        self,
-        *,
-        groupe_instructeur_number: int | str | Sequence[int],
-        destination: str,
-        within: timedelta = WITHIN,
-        warehouse_conn_id: str | None = None,
-        dataset: str = DATASET,
-        include_champs: bool | str = True,
-        include_annotations: bool | str = True,
-        include_traitements: bool | str = True,
-        include_instructeurs: bool | str = True,
-        include_avis: bool | str = False,
-        include_messages: bool | str = False,
-        include_geometry: bool | str = False,
-        include_labels: bool | str = False,
-        include_corrections: bool | str = False,
-        on_dossier_error: str = "fail",
-        ds_conn_id: str = DSHook.default_conn_name,
-        **kwargs: Any,
-    ) -> None:
+    def __init__(self, *, max_age: timedelta = MAX_AGE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
-        self.groupe_instructeur_number = groupe_instructeur_number
-        self.destination = destination
-        self.within = within
-        self.warehouse_conn_id = warehouse_conn_id
-        self.dataset = dataset
-        self.include_champs = include_champs
-        self.include_annotations = include_annotations
-        self.include_traitements = include_traitements
-        self.include_instructeurs = include_instructeurs
-        self.include_avis = include_avis
-        self.include_messages = include_messages
-        self.include_geometry = include_geometry
-        self.include_labels = include_labels
-        self.include_corrections = include_corrections
-        self.on_dossier_error = on_dossier_error
-        self.ds_conn_id = ds_conn_id
+        self.max_age = max_age
 
+    @fail_fast
     def execute(self, context: Context) -> list[Summary]:
-        groupes, several = parse_groupes(unbatched(self.groupe_instructeur_number))
-        within = self._checked_within()
-        self._accepts_quarantine()
-        parse_includes(self._includes())
-        due = slices(self._held(), groupes, within, datetime.now(timezone.utc))
-        count = sum(map(len, due.values()))
-        self.log.info("%d dossiers of %d groupes instructeurs are to be read again", count, len(due))
-        if not due:
-            return []
-        extractions = {groupe: self._extraction(groupe, numbers) for groupe, numbers in due.items()}
-        return self._land(context, extractions, several=several)
+        """Read the dossiers that are due, and return the summary of each group."""
+        numbers, several = self._parse_groups(flatten_batches(self.groupe_instructeur_number))
+        max_age = check_duration(self.max_age, "max_age", timedelta(days=1), "of a day or more")
+        includes = parse_includes(self._includes)
+        warehouse = self.warehouse
+        from ds_provider.sync.refresh import due_dossiers
 
-    def _extraction(self, groupe: int, numbers: list[int]) -> ExtractTask:
-        selection = select_numbers(groupe, numbers, self._includes())
-
-        def extract(extractor: GroupExtractor) -> Summary:
-            landing = extractor.land(selection)
-            summary = summary_of(landing, gone=len(landing.gone), foreign=len(landing.foreign))
-            return extractor.told(summary, landing)
-
-        return extract
-
-    def _held(self) -> pa.Table:
-        """The dossiers that the warehouse holds."""
-        conn_id = None if is_absent(self.warehouse_conn_id) else self.warehouse_conn_id
-        warehouse = DSWarehouseHook(conn_id, self.dataset).warehouse()
-        # what is in an optional extra is imported once the hook has told whether it is there
-        from ds_provider.tables.schemas import DOSSIERS
-
-        return warehouse.read(DOSSIERS, _COLUMNS)
-
-    def _checked_within(self) -> timedelta:
-        within: object = self.within
-        if not isinstance(within, timedelta) or within < _DAY:
-            raise DSConfigurationError(f"within must be a timedelta of a day or more: got {within!r}")
-        return within
-
-
-def slices(dossiers: pa.Table, groupes: Iterable[int], within: timedelta, now: datetime) -> dict[int, list[int]]:
-    """The numbers to read again, by group: those read longest ago, and all read before the time allowed.
-
-    :param dossiers: ``number``, ``groupe_instructeur_number``, ``read_at`` and ``deletion_stage`` of each.
-    :param within: the time allowed; as many whole days as are in it, so many daily runs read each dossier once.
-    """
-    import pyarrow as pa
-    import pyarrow.compute as pc
-
-    held = dossiers.filter(pc.is_null(dossiers["deletion_stage"]))
-    oldest_first = held.sort_by([("read_at", "ascending"), ("number", "ascending")])
-    overdue_before = pa.scalar(now - within, dossiers["read_at"].type)
-    due: dict[int, list[int]] = {}
-    for groupe in groupes:
-        rows = oldest_first.filter(pc.equal(oldest_first["groupe_instructeur_number"], groupe))
-        overdue = pc.sum(pc.less(rows["read_at"], overdue_before)).as_py() or 0
-        share = -(-rows.num_rows // (within // _DAY))
-        if rows.num_rows:
-            due[groupe] = rows["number"].slice(0, max(overdue, share)).to_pylist()
-    return due
+        due = due_dossiers(warehouse, numbers, max_age, datetime.now(timezone.utc))
+        self.log.info("%d dossiers of %d groups are to be read again", sum(map(len, due.values())), len(due))
+        selections = [replace(select_numbers(*each), includes=includes) for each in due.items()]
+        with self._open_extractor(context) as extractor:
+            return extractor.extract(selections, several=several)

@@ -1,6 +1,6 @@
 """A stand-in for the API of Démarches simplifiées on this machine.
 
-:class:`Sandbox` runs it within a test; ``python -m ds_provider.sandbox`` serves it until it is stopped.
+:class:`Sandbox` runs it in a test; ``python -m ds_provider.sandbox`` serves it until it is stopped.
 Both need the extra named ``sandbox``, which brings graphql-core.
 """
 

@@ -1,1 +1,1 @@
-"""Tasks that wait for something to happen in a group."""
+"""Sensors that wait for something to happen in a group."""

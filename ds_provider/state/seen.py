@@ -1,91 +1,85 @@
-"""What a sensor has told before, kept in its asset for the runs to come and in its task for its own tries."""
+"""Rows that a sensor has reported, kept in its asset for later runs, and in its task for its own retries."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
+from typing import Any, cast
 
-from airflow.sdk import Asset, Context
+from airflow.sdk import Context
 
+from ds_provider.api.polling.failures import FailedPolls
 from ds_provider.api.polling.seen import RowVersion, SeenRows
-from ds_provider.api.polling.watch import remember
+from ds_provider.api.polling.watch import add_seen
 from ds_provider.api.query.selection import Selection
-from ds_provider.exceptions import DSConfigurationError, DSError
-from ds_provider.landing.layout import digest
-from ds_provider.triggers._poll import FAILURES_IN_A_ROW
+from ds_provider.exceptions import DSError
+from ds_provider.state.keys import state_key
+from ds_provider.state.outlets import only_asset
 
-_FAILURES = "ds-failures-in-a-row"
+_FAILED_POLLS = state_key("ds-failed-polls")
 
 
-class Told:
-    """The memories of one task.
+class SensorState:
+    """Seen rows of one task.
 
-    A task that runs again, after a failure or cleared, starts from the same memory, wherever its asset's is by then:
-    it finds again what it found.
+    A task that runs again, after a failure or cleared, starts from the same seen rows, wherever its asset's are by
+    then: it finds again what it found.
+
+    :ivar has_asset: true if the task has an asset to keep them in.
+    :raises DSConfigurationError: if the task has several assets.
     """
 
     def __init__(self, context: Context, outlets: Sequence[Any]) -> None:
-        asset = _only_asset(outlets)
-        self.is_kept = asset is not None
+        asset = only_asset(outlets, "the rows that were reported are kept in the task's asset", "give one outlet")
+        self.has_asset = asset is not None
         self._task: Any = context["task_state_store"]
         self._asset: Any = context["asset_state_store"][asset] if asset else None
 
-    def start(self, selection: Selection) -> SeenRows | None:
-        """What was known of a list when this task first looked; none where nobody has looked yet."""
-        key = _key(selection)
-        if kept := self._task.get(key):
-            return SeenRows.from_json(kept)
-        if self._asset is None:
-            return None
-        kept = self._asset.get(key)
-        return self.begin(selection, SeenRows.from_json(kept) if kept else SeenRows())
+    def load(self, selection: Selection) -> SeenRows | None:
+        """Return what this task started from, or None if it has no start yet and no asset to take it from."""
+        if value := self._task.get(_key(selection)):
+            return SeenRows.from_json(value)
+        return self.start(selection, self._in_asset(selection)) if self.has_asset else None
 
-    def begin(self, selection: Selection, memory: SeenRows) -> SeenRows:
-        """Let this task start from there, and give it back."""
-        self._task.set(_key(selection), memory.to_json())
-        return memory
+    def start(self, selection: Selection, seen: SeenRows) -> SeenRows:
+        """Let this task start from these rows. Return them."""
+        self._task.set(_key(selection), seen.to_json())
+        return seen
 
-    def tell(self, selection: Selection, marks: Iterable[RowVersion], looked_at: int) -> None:
-        """These are known from here on. What a later run has told meanwhile stays known."""
-        if self._asset is not None:
-            key = _key(selection)
-            kept = self._asset.get(key)
-            known = SeenRows.from_json(kept) if kept else SeenRows()
-            self._asset.set(key, remember(known, selection, marks, looked_at).to_json())
+    def add(self, selection: Selection, versions: Iterable[RowVersion], polled_at: int) -> None:
+        """Add rows to the asset. Those that a later run has added meanwhile stay.
+
+        :param polled_at: when the service was asked, in seconds since the epoch.
+        """
+        if self.has_asset:
+            seen = add_seen(self._in_asset(selection), selection, versions, polled_at)
+            self._asset.set(_key(selection), seen.to_json())
+
+    def _in_asset(self, selection: Selection) -> SeenRows:
+        value = self._asset.get(_key(selection))
+        return SeenRows.from_json(value) if value else SeenRows()
 
 
-class FailuresInARow:
-    """How often the looks of a task failed, one after another: each may be of another process."""
+class TaskFailedPolls(FailedPolls):
+    """Failed polls of a task, kept in its store: each poll may be of another process."""
 
     def __init__(self, context: Context) -> None:
-        self._store: Any = context["task_state_store"]
+        self._store = cast("Any", context["task_state_store"])
+        super().__init__(int(self._store.get(_FAILED_POLLS) or 0))
 
-    def is_enough(self, error: DSError, log: Any) -> bool:
-        """Count one more; whether another look is of no use."""
-        failures = int(self._store.get(_FAILURES) or 0) + 1
-        log.warning("look %d of %d in a row that failed: %s", failures, FAILURES_IN_A_ROW, error)
-        enough = failures >= FAILURES_IN_A_ROW
+    def record(self, error: DSError, log: Any) -> bool:
+        """Count one more. Return true to give up: another poll is of no use."""
+        give_up = super().record(error, log)
         # the task's next try may take as many
-        self._store.set(_FAILURES, 0 if enough else failures)
-        return enough
+        self._store.set(_FAILED_POLLS, 0 if give_up else self.count)
+        return give_up
 
-    def went_well(self) -> None:
-        """They are counted from here on."""
-        if self._store.get(_FAILURES):
-            self._store.set(_FAILURES, 0)
-
-
-def _only_asset(outlets: Sequence[Any]) -> Asset | None:
-    assets = [outlet for outlet in outlets if isinstance(outlet, Asset)]
-    if len(assets) > 1:
-        names = ", ".join(asset.name for asset in assets)
-        raise DSConfigurationError(
-            f"what was told is kept in the task's asset, and this task has several ({names}): give one outlet"
-        )
-    return assets[0] if assets else None
+    def reset(self) -> None:
+        """Count from zero again, after a poll that did not fail."""
+        if self.count:
+            self._store.set(_FAILED_POLLS, 0)
+        super().reset()
 
 
 def _key(selection: Selection) -> str:
-    key = f"ds-told-{selection.stream.name}-{selection.sort_column}-{selection.groupe_instructeur_number}"
-    filters = selection.row_filters()
-    return f"{key}-{digest(filters)[:8]}" if filters else key
+    parts = (selection.stream.name, selection.date_column, selection.groupe_instructeur_number)
+    return state_key("ds-seen", *parts, filters=selection.row_filters())

@@ -1,4 +1,4 @@
-"""The window of a run: its partition, its data interval, or what its asset remembers."""
+"""Windows of runs: from a partition, a data interval, or a watermark in the task's asset."""
 
 from __future__ import annotations
 
@@ -9,30 +9,28 @@ from datetime import datetime, timedelta
 from typing import Any, Literal
 
 import pendulum
-from airflow.sdk import Asset, Context
+from airflow.sdk import Context
 
 from ds_provider.api.query.selection import Selection
 from ds_provider.api.query.windows import BEGINNING, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.landing.layout import digest
+from ds_provider.state.keys import state_key
+from ds_provider.state.outlets import only_asset
 
-RunColumn = Literal["created", "updated"]
+RunDateColumn = Literal["created", "updated"]
 
 PARIS = "Europe/Paris"
 
-_PERIODS = {
-    re.compile(r"\d{4}-\d\d-\d\dT\d\d"): ("YYYY-MM-DDTHH", pendulum.duration(hours=1)),
-    re.compile(r"\d{4}-\d\d-\d\d"): ("YYYY-MM-DD", pendulum.duration(days=1)),
-    re.compile(r"\d{4}-\d\d"): ("YYYY-MM", pendulum.duration(months=1)),
-    re.compile(r"\d{4}"): ("YYYY", pendulum.duration(years=1)),
-}
+_PARTITION = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d)?)?)?")
+# the period of a partition's key, by how many parts the key has
+_PERIODS = ("years", "months", "days", "hours")
 
 
 class Watermark:
-    """How far a group was read, remembered by the task's asset across all runs.
+    """Instant up to which a group was read, kept in the task's asset for all runs.
 
     :param store: the asset's state store.
-    :param key: names the group and the column: one asset may serve many groups.
+    :param key: names the group and the date column: one asset may serve many groups.
     """
 
     def __init__(self, store: Any, key: str) -> None:
@@ -40,51 +38,47 @@ class Watermark:
         self.key = key
 
     def get(self) -> pendulum.DateTime | None:
+        """Return the instant, in UTC, or None if no run has kept one."""
         return parse_instant(self._store.get(self.key), f"the watermark {self.key}")
 
-    def advance(self, instant: pendulum.DateTime) -> None:
-        """Move forward: a run that was late must not undo what a later one reached."""
+    def advance(self, instant: datetime) -> None:
+        """Move the watermark, only forward: a run that was late must not undo what a later one reached."""
         known = self.get()
         if known is None or instant > known:
             self._store.set(self.key, instant.isoformat())
 
 
-def watermark_of(context: Context, outlets: Sequence[Any], selection: Selection, column: RunColumn) -> Watermark | None:
-    """The watermark in the task's one asset for such a selection; none where the task has no asset.
+def watermark_of(
+    context: Context, outlets: Sequence[Any], selection: Selection, date_column: RunDateColumn
+) -> Watermark | None:
+    """Return the watermark of a selection in the task's one asset; None if the task has no asset.
 
-    :raises DSConfigurationError: if it has several, since nothing says which.
+    :param outlets: the task's outlets.
+    :raises DSConfigurationError: if the task has several assets.
     """
-    assets = [outlet for outlet in outlets if isinstance(outlet, Asset)]
-    if not assets:
+    kept = f"window={date_column!r} keeps its watermark in the task's asset"
+    asset = only_asset(outlets, kept, "give one outlet, or explicit bounds")
+    if asset is None:
         return None
-    if len(assets) > 1:
-        names = ", ".join(asset.name for asset in assets)
-        raise DSConfigurationError(
-            f"window={column!r} keeps its watermark in the task's asset, and this task has several ({names}): "
-            "give one outlet, or explicit bounds"
-        )
-    key = f"ds-{column}-until-{selection.groupe_instructeur_number}"
-    # what was read of some rows says nothing of the others
-    if filters := selection.row_filters():
-        key += f"-{digest(filters)[:8]}"
-    return Watermark(context["asset_state_store"][assets[0]], key)
+    key = state_key(f"ds-watermark-{date_column}", selection.groupe_instructeur_number, filters=selection.row_filters())
+    return Watermark(context["asset_state_store"][asset], key)
 
 
-def run_window(column: RunColumn, context: Context, lookback: timedelta) -> Window | None:
-    """The window of the run's partition or of its data interval; none where the run has neither.
+def window_of_run(date_column: RunDateColumn, context: Context, lookback: timedelta) -> Window | None:
+    """Return the window of the run's partition or of its data interval; None if it has neither.
 
     :param lookback: see :class:`~ds_provider.api.query.windows.Window`.
-    :raises DSConfigurationError: if the partition's key is no period.
+    :raises DSConfigurationError: if the partition's key names no period.
     """
     key = context.get("partition_key")
     bounds = _partition(str(key), _timezone_of(context)) if key else _interval(context)
-    return Window(column, *bounds, lookback) if bounds else None
+    return Window(date_column, *bounds, lookback) if bounds else None
 
 
-def check_is_over(window: Window) -> None:
-    """A run's own window is over when the run is due: what is still to come into it would be lost.
+def check_window_is_over(window: Window) -> None:
+    """Raise if the run's own window is not over yet: rows that are still to come into it would be lost.
 
-    :raises DSConfigurationError: if it is not.
+    :raises DSConfigurationError: if its end lies in the future.
     """
     if window.end and window.end > pendulum.now("UTC"):
         raise DSConfigurationError(
@@ -93,17 +87,21 @@ def check_is_over(window: Window) -> None:
         )
 
 
-def remembered_window(column: RunColumn, context: Context, watermark: Watermark, lookback: timedelta) -> Window:
-    """From where the last reading ended to the moment at which this run was due.
+def window_since_watermark(
+    date_column: RunDateColumn, context: Context, watermark: Watermark, lookback: timedelta
+) -> Window:
+    """Return the window from the watermark to the moment at which this run was due.
 
-    A task that runs again, after a failure or cleared, reads the same window again, wherever the watermark is by then.
+    A task that runs again, after a failure or cleared, gets the same window again, wherever the watermark is by then.
+
+    :param lookback: see :class:`~ds_provider.api.query.windows.Window`.
     """
     store = context["task_state_store"]
     if not isinstance(bounds := store.get(watermark.key), list):
         bounds = [instant.isoformat() for instant in _next_bounds(context, watermark)]
         store.set(watermark.key, bounds)
     start, end = (parse_instant(bound, "the window kept for this task") for bound in bounds)
-    return Window(column, start, end, timedelta(0) if start == BEGINNING else lookback)
+    return Window(date_column, start, end, timedelta(0) if start == BEGINNING else lookback)
 
 
 def _next_bounds(context: Context, watermark: Watermark) -> tuple[pendulum.DateTime, pendulum.DateTime]:
@@ -113,13 +111,13 @@ def _next_bounds(context: Context, watermark: Watermark) -> tuple[pendulum.DateT
     return (BEGINNING if known is None else min(_whole_seconds(known), end.subtract(seconds=1))), end
 
 
-def no_window(column: RunColumn) -> DSConfigurationError:
-    """What to say where a run has no window of its own."""
+def no_window_error(date_column: RunDateColumn) -> DSConfigurationError:
+    """Return the error of a run that has no window of its own."""
     return DSConfigurationError(
-        f"window={column!r} needs a run with a partition or a data interval that is not empty, or an asset among the "
-        "task's outlets to remember how far it read; a plain cron schedule has none in Airflow 3: give the DAG "
+        f"window={date_column!r} needs a run with a partition or a data interval that is not empty, or an asset among "
+        "the task's outlets for its watermark; a plain cron schedule has none in Airflow 3: give the DAG "
         "schedule=CronDataIntervalTimetable('@daily', timezone='Europe/Paris'), or give the task "
-        f"{column}_since and {column}_until"
+        f"{date_column}_since and {date_column}_until"
     )
 
 
@@ -132,32 +130,30 @@ def _interval(context: Context) -> tuple[pendulum.DateTime, pendulum.DateTime] |
 
 
 def _partition(key: str, timezone: Any) -> tuple[pendulum.DateTime, pendulum.DateTime]:
-    for pattern, (_, period) in _PERIODS.items():
-        if pattern.fullmatch(key):
-            with suppress(ValueError):
-                year, *rest = (int(part) for part in re.split("[-T]", key))
-                start = pendulum.naive(year, *rest, *(1, 1, 0)[len(rest) :])
-                return _local(start, timezone), _local(start + period, timezone)
-    shapes = ", ".join(shape for shape, _ in _PERIODS.values())
+    if _PARTITION.fullmatch(key):
+        with suppress(ValueError):
+            year, *rest = map(int, re.split("[-T]", key))
+            start = pendulum.naive(year, *rest, *(1, 1, 0)[len(rest) :])
+            return _local(start, timezone), _local(start.add(**{_PERIODS[len(rest)]: 1}), timezone)
     raise DSConfigurationError(
-        f"the run's partition key {key!r} names no period: give the timetable a key_format that makes one of {shapes}, "
-        "or give the task explicit bounds"
+        f"the run's partition key {key!r} names no period: give the timetable a key_format that makes one of "
+        "YYYY-MM-DDTHH, YYYY-MM-DD, YYYY-MM, YYYY, or give the task explicit bounds"
     )
 
 
 def _local(wall_clock: pendulum.DateTime, timezone: Any) -> pendulum.DateTime:
-    """The first instant at which clocks there show that time: an hour that comes twice is one period."""
+    """Return the first instant at which clocks there show that time: an hour that comes twice is one period."""
     zone = pendulum.timezone(timezone) if isinstance(timezone, str) else timezone
     clock = (wall_clock.year, wall_clock.month, wall_clock.day, wall_clock.hour)
     return pendulum.instance(datetime(*clock, tzinfo=zone).astimezone(pendulum.UTC))
 
 
 def _timezone_of(context: Context) -> Any:
-    """That of the DAG's timetable, in which the key was written; the service's own where there is none."""
+    """Return the time zone of the DAG's timetable, in which the key was written; without one, the service's own."""
     timetable = getattr(context.get("dag"), "timetable", None)
     return getattr(timetable, "timezone", None) or PARIS
 
 
 def _whole_seconds(instant: pendulum.DateTime) -> pendulum.DateTime:
-    """Intervals that share a bound keep sharing it, and rows show whole seconds."""
+    """Cut an instant to the second, as rows show it. Intervals that share a bound keep sharing it."""
     return instant.in_timezone("UTC").replace(microsecond=0)

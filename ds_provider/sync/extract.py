@@ -1,19 +1,18 @@
-"""One selection read into the landing zone, and many groups read one after another."""
+"""Extraction: groups read into the landing zone, one after another."""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, TypeVar
-
-import pendulum
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timezone
+from typing import TYPE_CHECKING, Any
 
 from ds_provider.api.paging.by_number import fetch_by_number, fetch_by_numbers
-from ds_provider.api.paging.iterator import locate
 from ds_provider.api.paging.pages import Page
 from ds_provider.api.paging.quarantine import quarantined_error
 from ds_provider.api.paging.reader import read
+from ds_provider.api.polling.idle_groups import find_idle_groups
 from ds_provider.api.query.selection import DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.exceptions import (
     DSAccessError,
@@ -22,10 +21,10 @@ from ds_provider.exceptions import (
     DSError,
     DSGroupesFailedError,
     DSGroupesRefusedError,
-    DSQuarantinedError,
     DSRequestError,
     DSTokenError,
 )
+from ds_provider.landing.layout import LandingTarget
 from ds_provider.landing.writer import LandingWriter
 
 if TYPE_CHECKING:
@@ -35,21 +34,26 @@ if TYPE_CHECKING:
     from ds_provider.api.query.selection import Selection
     from ds_provider.api.transport.client import DSClient
     from ds_provider.state.checkpoints import TaskCheckpoints
+    from ds_provider.state.watermark import Watermark
 
-T = TypeVar("T")
+Summary = dict[str, Any]
 
 # what fails for one group for these reasons fails for all: asking on would only add refusals
 _SAME_FOR_ALL = (DSTokenError, DSEndpointError, DSBudgetError)
-_LASTING = (DSAccessError, DSRequestError)
+_PERMANENT = (DSAccessError, DSRequestError)
 
 
-@dataclass(frozen=True)
+@dataclass
 class GroupExtractor:
-    """How the groups of one task are read.
+    """Extracts the groups of one task over one connection.
 
+    :ivar landed: the summaries of the groups that were landed so far.
+    :ivar not_found: the dossiers asked for by number that the service does not show.
+    :ivar unreadable: the dossiers that the service lists but could not give.
+    :param zone: the landing zone.
+    :param checkpoints: where extractions save how far they came.
     :param concurrency: requests in flight at most.
-    :param checkpoints: where readings say how far they came.
-    :param accepts_quarantine: whether a dossier that cannot be read lets the task succeed.
+    :param accepts_quarantine: true if a dossier that cannot be read lets the task succeed.
     """
 
     client: DSClient
@@ -58,146 +62,163 @@ class GroupExtractor:
     checkpoints: TaskCheckpoints
     concurrency: int = 1
     accepts_quarantine: bool = False
+    landed: list[Summary] = field(default_factory=list, init=False)
+    not_found: set[int] = field(default_factory=set, init=False)
+    unreadable: set[int] = field(default_factory=set, init=False)
 
-    def land(self, selection: Selection) -> LandingWriter:
+    def extract(
+        self,
+        selections: Sequence[Selection],
+        *,
+        several: bool = True,
+        watermarks: Mapping[int, Watermark] | None = None,
+    ) -> list[Summary]:
+        """Extract groups, and return their summaries.
+
+        :param selections: a group may have several: the last is what its summary is about.
+        :param several: true for a list of groups: one that fails does not stop the others, and those that hold nothing
+            in their windows are landed without being read. One request asks about many of them.
+        :param watermarks: by group; each is advanced to the last date once its group is landed.
+        :raises DSGroupesFailedError: naming the groups of a list that failed, after all others were read.
+        :raises DSError: if the one group fails, or for a reason that is the same for all groups.
+        """
+        asked_at = datetime.now(timezone.utc)
+        idle = self.client.result(find_idle_groups(selections)) if several else set()
+        groups: dict[int, list[Selection]] = {}
+        for selection in selections:
+            groups.setdefault(selection.groupe_instructeur_number, []).append(selection)
+        landed_before = len(self.landed)
+        failures: dict[int, DSError] = {}
+        for number, chosen in groups.items():
+            try:
+                writer = self._extract_group(chosen, asked_at if number in idle else None)
+                if watermarks and number in watermarks and writer.last_date:
+                    watermarks[number].advance(writer.last_date)
+            except _SAME_FOR_ALL:
+                raise
+            except DSError as error:
+                if not several:
+                    raise
+                self.log.error("group %s failed, going on with the others: %s", number, error)
+                failures[number] = error
+        summaries = self.landed[landed_before:]
+        if failures:
+            reasons = "; ".join(f"{number}: {error}" for number, error in failures.items())
+            message = f"{len(failures)} of {len(groups)} groups failed, the others are landed: {reasons}"
+            refused = all(isinstance(error, _PERMANENT) for error in failures.values())
+            raise (DSGroupesRefusedError if refused else DSGroupesFailedError)(message, failures, summaries)
+        return summaries
+
+    def _extract_group(self, selections: Sequence[Selection], idle_since: datetime | None) -> LandingWriter:
+        """Land a group's selections, and return the writer of the last.
+
+        :raises DSQuarantinedError: if dossiers could not be read and the task does not accept that.
+        """
+        *pending, writer = [self.land(selection, idle_since) for selection in selections]
+        self.landed.append(_summarize(writer, pending))
+        self.not_found |= writer.not_found
+        records = [record for one in (writer, *pending) for record in one.quarantined]
+        self.unreadable.update(record.number for record in records)
+        if records and not self.accepts_quarantine:
+            outcome = "all others are landed; the next run tries again, and on_dossier_error='quarantine' accepts it"
+            raise writer.selection.add_context(quarantined_error(records, outcome, self.landed[-1:]))
+        return writer
+
+    def land(self, selection: Selection, idle_since: datetime | None = None) -> LandingWriter:
         """Read a selection into the landing zone and publish it.
 
-        :raises DSError: with nothing published: what an earlier reading landed stays as it was.
+        :param idle_since: when the service was asked, and held nothing in the selection: it is then not read.
+        :raises DSError: with nothing published: what an earlier extraction landed stays as it was.
         """
+        target = LandingTarget.of(self.zone, selection)
+        if idle_since:
+            writer = LandingWriter(target, started=idle_since)
+            # dossiers that earlier runs could not read are tried again, in whichever window they are
+            if not writer.pending:
+                writer.publish()
+                return writer
         # a snapshot of two moments is none
         resumable = selection.stream is not PENDING_DELETED_DOSSIERS
-        landing = LandingWriter(self.zone, selection, self.checkpoints.of(selection) if resumable else None)
-        progress = _Progress(selection, self.log)
+        store = self.checkpoints.store_for(target.key) if resumable else None
+        writer = LandingWriter(target, store, requests=lambda: self.client.requests)
+        name = f"group {selection.groupe_instructeur_number}, {selection.stream.name}"
+        began = time.monotonic()
+        rows = 0
         try:
-            for page in self._pages(selection, landing):
-                landing.add(page)
-                for record in page.quarantined:
-                    landing.quarantine(record)
-                progress.page(page)
-            landing.publish()
+            for count, page in enumerate(self._pages(selection, writer), 1):
+                writer.add(page)
+                rows += len(page.rows)
+                rate = rows / max(time.monotonic() - began, 0.001)
+                share = _share_read(selection, page)
+                self.log.info("%s: page %d, %d rows, %.0f rows/s%s", name, count, rows, rate, share)
+            writer.publish()
         except BaseException:
-            landing.suspend()
+            writer.suspend()
             raise
-        progress.done(landing)
-        return landing
+        self._log_landed(name, writer, time.monotonic() - began)
+        return writer
 
-    def _pages(self, selection: Selection, landing: LandingWriter) -> Iterator[Page]:
-        """Those of the selection, then the dossiers that earlier runs could not read and this one has not met."""
+    def _pages(self, selection: Selection, writer: LandingWriter) -> Iterator[Page]:
+        """Yield the selection's pages, then the dossiers that earlier runs could not read and this one has not met."""
         if selection.numbers:
-            missing = [number for number in selection.numbers if number not in landing.landed]
+            missing = [number for number in selection.numbers if number not in writer.landed]
             yield from self.client.iterate(fetch_by_numbers(selection, missing))
             return
-        waiting = set(landing.pending)
-        schedule = read(selection, concurrency=self.concurrency, landed=landing.landed)
-        for page in self.client.iterate(schedule):
+        waiting = set(writer.pending)
+        for page in self.client.iterate(read(selection, concurrency=self.concurrency, landed=writer.landed)):
             waiting.difference_update(row.head.number for row in page.rows)
             waiting.difference_update(record.number for record in page.quarantined)
             yield page
-        for number in sorted(waiting.difference(landing.landed)) if selection.stream is DOSSIERS else ():
+        for number in sorted(waiting.difference(writer.landed)) if selection.stream is DOSSIERS else ():
             yield self.client.result(fetch_by_number(selection, number))
 
-    def told(self, summary: dict[str, Any], *landings: LandingWriter) -> dict[str, Any]:
-        """The summary, once nothing is wrong with it.
-
-        :raises DSQuarantinedError: if dossiers could not be read and nobody said that this is accepted.
-        """
-        records = [record for landing in landings for record in landing.quarantined]
-        if not records or self.accepts_quarantine:
-            return summary
-        what_becomes = "all others are landed; the next run tries again, and on_dossier_error='quarantine' accepts it"
-        raise locate(quarantined_error(records, what_becomes, [summary]), landings[0].selection, None)
-
-
-def each_groupe(numbers: list[int], extract: Callable[[int], T], log: Logger) -> list[T]:
-    """What each group gives. One that fails does not stop the others; the failures are told at the end.
-
-    :raises DSGroupesFailedError: naming the groups that failed, after all others were read.
-    """
-    results: list[T] = []
-    failures: dict[int, DSError] = {}
-    for number in numbers:
-        try:
-            results.append(extract(number))
-        except _SAME_FOR_ALL:
-            raise
-        except DSError as error:
-            log.error("groupe instructeur %s failed, going on with the others: %s", number, error)
-            failures[number] = error
-            results += error.landed if isinstance(error, DSQuarantinedError) else []
-    if failures:
-        reasons = "; ".join(f"{number}: {error}" for number, error in failures.items())
-        refused = all(isinstance(error, _LASTING) for error in failures.values())
-        kind = DSGroupesRefusedError if refused else DSGroupesFailedError
-        raise kind(
-            f"{len(failures)} of {len(numbers)} groupes instructeurs failed, the others are landed: {reasons}",
-            failures,
-            results,
-        )
-    return results
-
-
-class _Progress:
-    """A line per page and one at the end."""
-
-    def __init__(self, selection: Selection, log: Logger) -> None:
-        self._selection = selection
-        self._log = log
-        self._began = time.monotonic()
-        self._pages = self._rows = 0
-        self._name = f"groupe instructeur {selection.groupe_instructeur_number}, {selection.stream.name}"
-
-    def page(self, page: Page) -> None:
-        self._pages += 1
-        self._rows += len(page.rows)
-        share = self._share(page)
-        covered = "" if share is None else f", {share:.0%} of the window"
-        rate = self._rows / max(time.monotonic() - self._began, 0.001)
-        self._log.info("%s: page %d, %d rows, %.0f rows/s%s", self._name, self._pages, self._rows, rate, covered)
-
-    def done(self, landing: LandingWriter) -> None:
-        selection = self._selection
-        self._log.info(
+    def _log_landed(self, name: str, writer: LandingWriter, seconds: float) -> None:
+        selection = writer.selection
+        window = f"window {selection.window or 'none: the full group'}"
+        self.log.info(
             "%s: %d rows in %d pages and %d requests, %.1f s, %s, landed at %s",
-            self._name,
-            landing.rows,
-            landing.pages,
-            landing.requests,
-            time.monotonic() - self._began,
-            _what_was_asked(selection),
-            landing.manifest_url,
+            name,
+            writer.rows,
+            writer.pages,
+            writer.requests,
+            seconds,
+            f"{len(selection.numbers)} dossiers by number" if selection.numbers else window,
+            writer.manifest_url,
         )
-        if landing.gone or landing.foreign:
-            hidden, foreign = len(landing.gone), len(landing.foreign)
-            self._log.info("%s: %d dossiers are hidden or deleted, %d out of reach", self._name, hidden, foreign)
-        if selection.revision and not landing.rows:
-            self._log.warning("%s: no row is on revision %s", self._name, selection.revision)
-
-    def _share(self, page: Page) -> float | None:
-        """How much of the window's time lies behind the last row; none where nothing says when it begins."""
-        window = self._selection.window
-        if page.reached is None or window is None or window.read_from is None:
-            return None
-        start, end = window.read_from, window.end or pendulum.now("UTC")
-        if self._selection.order == "DESC":
-            start, end = end, start
-        covered = (pendulum.instance(page.reached) - start).total_seconds() / (end - start).total_seconds()
-        return min(1.0, max(0.0, covered))
+        if writer.not_found or writer.unauthorized:
+            not_found, unauthorized = len(writer.not_found), len(writer.unauthorized)
+            self.log.info("%s: %d dossiers not found, %d unauthorized", name, not_found, unauthorized)
+        if selection.revision and not writer.rows:
+            self.log.warning("%s: no row is on revision %s", name, selection.revision)
 
 
-def _what_was_asked(selection: Selection) -> str:
-    if selection.numbers:
-        return f"{len(selection.numbers)} dossiers by number"
-    return f"window {selection.window or 'none: the whole group'}"
+def _summarize(writer: LandingWriter, pending: Sequence[LandingWriter]) -> Summary:
+    """Return what goes through XCom: where a group's extract is and how much it holds. Never rows.
 
-
-def summary_of(landing: LandingWriter, **more: Any) -> dict[str, Any]:
-    """What goes through XCom: where it is and how much. Never rows."""
-    window = landing.selection.window
-    return {
-        "manifest": landing.manifest_url,
-        "groupe_instructeur_number": landing.selection.groupe_instructeur_number,
-        "rows": landing.rows,
-        "quarantined": len(landing.quarantined),
+    :param pending: of the pending deletions, if there are any: an extract of their own.
+    """
+    window = writer.selection.window
+    summary: Summary = {
+        "manifest": writer.manifest_url,
+        "groupe_instructeur_number": writer.selection.groupe_instructeur_number,
+        "demarche_number": writer.demarche_number,
+        "rows": writer.rows,
+        "quarantined": len(writer.quarantined),
         "window": list(window.iso_bounds) if window else None,
-        **more,
     }
+    for one in pending:
+        summary |= {"manifest_pending": one.manifest_url, "rows_pending": one.rows}
+    if writer.selection.numbers:
+        summary |= {"not_found": len(writer.not_found), "unauthorized": len(writer.unauthorized)}
+    return summary
+
+
+def _share_read(selection: Selection, page: Page) -> str:
+    """Return for the log how much of the window's time is read, if anything says when it begins."""
+    window = selection.window
+    if page.last_date is None or window is None or window.read_from is None:
+        return ""
+    bounds = (window.read_from, window.end or datetime.now(timezone.utc))
+    start, end = reversed(bounds) if selection.is_descending else bounds
+    share = (page.last_date - start).total_seconds() / (end - start).total_seconds()
+    return f", {min(1.0, max(0.0, share)):.0%} of the window"

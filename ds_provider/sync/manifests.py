@@ -1,4 +1,4 @@
-"""The summaries that tasks hand on, as the manifests that they name."""
+"""Manifests that the summaries of tasks name."""
 
 from __future__ import annotations
 
@@ -12,42 +12,33 @@ from ds_provider.exceptions import DSConfigurationError
 
 
 def manifests_in(value: Any) -> Iterator[str]:
-    """The URLs of the manifests in what a task is given: a summary, a URL, or any nesting of lists of these.
+    """Yield the URLs of the manifests in a summary, a URL, or any nesting of lists of these.
 
-    What is null is passed over: a mapped task that was skipped hands on nothing.
+    Null is passed over: it is the result of a mapped task that was skipped.
 
     :raises DSConfigurationError: if something else is in it.
     """
+    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
+        try:
+            value = msgspec.json.decode(value)
+        except msgspec.DecodeError:
+            raise _no_manifests(value) from None
+    if is_absent(value):
+        return
     if isinstance(value, str):
-        yield from _in_text(value)
+        yield value.strip()
     elif isinstance(value, Mapping):
-        yield from _in_summary(value)
+        if not isinstance(value.get("manifest"), str):
+            raise _no_manifests(value)
+        yield value["manifest"]
+        # the pending deletions are an extract of their own
+        if pending := value.get("manifest_pending"):
+            yield pending
     elif isinstance(value, Iterable):
         for item in value:
             yield from manifests_in(item)
-    elif value is not None:
+    else:
         raise _no_manifests(value)
-
-
-def _in_text(text: str) -> Iterator[str]:
-    if is_absent(text):
-        return
-    if not text.lstrip().startswith(("[", "{")):
-        yield text.strip()
-        return
-    try:
-        yield from manifests_in(msgspec.json.decode(text))
-    except msgspec.DecodeError:
-        raise _no_manifests(text) from None
-
-
-def _in_summary(summary: Mapping[str, Any]) -> Iterator[str]:
-    if not isinstance(summary.get("manifest"), str):
-        raise _no_manifests(summary)
-    yield summary["manifest"]
-    # deletions: those that may still be taken back are in a reading of their own
-    if summary.get("manifest_pending"):
-        yield summary["manifest_pending"]
 
 
 def _no_manifests(value: Any) -> DSConfigurationError:

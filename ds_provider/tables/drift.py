@@ -1,4 +1,4 @@
-"""How a form changed from one of its revisions to the next."""
+"""Changes of a form from one of its revisions to the next."""
 
 from __future__ import annotations
 
@@ -18,15 +18,16 @@ Form = dict[tuple[str, str], Row]
 
 @dataclass(frozen=True)
 class Change:
-    """What became of one champ.
+    """A change of one champ.
 
     :param change: ``added``, ``removed``, ``renamed``, ``retyped`` or ``moved`` (to another repetition block, or
         between one and the root). A champ may have several.
     :param part: ``champs`` or ``annotations``.
     :param champ_descriptor_id: the champ, the same in all revisions.
     :param label: its label after the change; the last that it had, if it was removed.
-    :param before: the label, type or block (null for the root) that it had; nothing where it is added.
-    :param after: the one that it has; nothing where it is removed. Of champs that come or go it is the type.
+    :param before: the label, type or block (null for the root) before the change; null for a champ that is added.
+    :param after: the same after the change; null for a champ that is removed. For one that is added or removed, the
+        type is given.
     """
 
     change: str
@@ -39,7 +40,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Drift:
-    """The changes between two successive revisions of a form.
+    """Changes between two successive revisions of a form.
 
     :param published_at: when the later one was published; null while it is in the making.
     """
@@ -51,23 +52,24 @@ class Drift:
     changes: tuple[Change, ...]
 
     def as_dict(self) -> dict[str, Any]:
-        """For XCom: plain values."""
+        """Return plain values, for XCom."""
         published_at = None if self.published_at is None else self.published_at.isoformat()
         return {**asdict(self), "published_at": published_at, "changes": [asdict(change) for change in self.changes]}
 
 
-# by what of a descriptor a change is known, in the order in which the changes of one champ are told
+# the column of a descriptor that shows each change, in the order of one champ's changes
 _CHANGES = {"renamed": "label", "retyped": "type", "moved": "repetition_descriptor_id"}
 
 
-def drift(descriptors: pa.Table, revisions: pa.Table) -> list[Drift]:
-    """Each revision against the one before it, where they differ, by démarche and in the order of publication.
+def detect_drift(descriptors: pa.Table, revisions: pa.Table) -> list[Drift]:
+    """Compare each revision with the one before it, by démarche and in the order of publication.
 
-    Drafts come last: what they change is to come. Changes are in the order of the later form, and then those that are
+    Drafts come last: their changes are to come. Changes are in the order of the later form, then the champs that were
     removed.
 
     :param descriptors: the table ``champ_descriptors``.
     :param revisions: the table ``revisions``, with dates.
+    :returns: a drift for each two revisions that differ.
     """
     forms = _forms(descriptors)
     # of a revision that only a dossier named the dates are not known
@@ -82,7 +84,7 @@ def drift(descriptors: pa.Table, revisions: pa.Table) -> list[Drift]:
 
 
 def _forms(descriptors: pa.Table) -> dict[str, Form]:
-    """The champs of each revision: those of the root before those of blocks, annotations last."""
+    """Return the champs of each revision: those of the root before those of blocks, annotations last."""
     rows = [row for row in descriptors.to_pylist() if not row.get(ERASED)]
     rows.sort(key=lambda row: (row["part"] == ANNOTATIONS, row["repetition_descriptor_id"] or "", row["position"]))
     forms: dict[str, Form] = {}

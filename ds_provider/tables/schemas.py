@@ -1,6 +1,6 @@
-"""The tables: their columns, named as the API names them in snake case, and what a row is replaced by.
+"""Schemas of the tables: their columns, named as the API names them in snake case, and the keys of their rows.
 
-Dates are instants in UTC: the API's Parisian offsets are read, not kept. JSON is kept as text, as the API sent it.
+Dates are instants in UTC: the API's Paris offsets are read, not kept. JSON is kept as text, as the API sent it.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ DATE = pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")
 
 ERASED = "_erased"
-"""A row in which this is true is not loaded: it removes what its key names."""
+"""Column of a hard delete: a row in which it is true is not loaded, and removes the rows that have its key."""
 
 # what a file or a geographic area belongs to
 CHAMPS, ANNOTATIONS, MESSAGES, AVIS = "champs", "annotations", "messages", "avis"
@@ -27,35 +27,46 @@ ATTESTATION, MOTIVATION = "attestation", "motivation"
 
 @dataclass(frozen=True)
 class Table:
-    """One table.
+    """Schema of one table.
 
     :param columns: name and Arrow type of each.
-    :param key: the columns that say which rows a row takes the place of: all those with the same values there.
+    :param key: rows that are loaded replace all those that have the same values in these columns.
     :param unique: whether the key names one row.
     :param json: the columns that hold JSON.
-    :param parts: where the key has a ``part``, all that it may be.
+    :param parts: all values of ``part``, where the key has that column.
     """
 
     name: str
     columns: dict[str, pa.DataType]
     key: tuple[str, ...]
     unique: bool = False
-    json: frozenset[str] = frozenset()
+    json: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
-        """Its columns, and the one that erases."""
+        """Arrow schema: the columns, and the one that marks a hard delete."""
         return pa.schema([*self.columns.items(), (ERASED, BOOLEAN)])
 
 
-def _of_dossier(
-    name: str, columns: dict[str, pa.DataType], json: frozenset[str] = frozenset(), parts: tuple[str, ...] = ()
+def _child_table(
+    name: str, columns: dict[str, pa.DataType], json: tuple[str, ...] = (), parts: tuple[str, ...] = ()
 ) -> Table:
-    """A table whose rows are replaced all together with their dossier, or with a part of it."""
+    """Return a table whose rows are replaced all together with their dossier, or with a part of it."""
     key = ("dossier_number", "part") if parts else ("dossier_number",)
     return Table(name, {"dossier_number": INTEGER, **columns}, key, json=json, parts=parts)
 
+
+VALUE_COLUMNS = {
+    "text_value": TEXT,
+    "boolean_value": BOOLEAN,
+    "integer_value": INTEGER,
+    "decimal_value": DECIMAL,
+    "date_value": DATE,
+    "timestamp_value": INSTANT,
+    "json_value": JSON,
+}
+"""Columns of a champ's typed value: one for each kind, which it is named after."""
 
 _CHAMP_COLUMNS = {
     "champ_descriptor_id": TEXT,
@@ -67,15 +78,18 @@ _CHAMP_COLUMNS = {
     "label": TEXT,
     "type": TEXT,  # the API's __typename
     "string_value": TEXT,
-    "text_value": TEXT,
-    "boolean_value": BOOLEAN,
-    "integer_value": INTEGER,
-    "decimal_value": DECIMAL,
-    "date_value": DATE,
-    "timestamp_value": INSTANT,
-    "json_value": JSON,
+    **VALUE_COLUMNS,
     "prefilled": BOOLEAN,
     "updated_at": INSTANT,
+}
+
+# the place of a file or of a geographic area
+_PLACE_COLUMNS = {
+    "part": TEXT,
+    "parent_id": TEXT,  # of the champ, message or avis that holds it; null for the dossier's own
+    "champ_descriptor_id": TEXT,
+    "row_id": TEXT,
+    "position": INTEGER,
 }
 
 DOSSIERS = Table(
@@ -147,30 +161,20 @@ DOSSIERS = Table(
         "deletion_stage": TEXT,  # null, pending, deleted or vanished
         "deletion_reason": TEXT,
         "deletion_date": INSTANT,
-        "read_at": INSTANT,  # when the reading began that brought the row
+        "read_at": INSTANT,  # when the extraction began that landed the row
     },
     key=("number",),
     unique=True,
-    json=frozenset(
-        {
-            "demandeur_address",
-            "demandeur_entreprise_effectif_mensuel",
-            "demandeur_entreprise_effectif_annuel",
-        }
-    ),
+    json=("demandeur_address", "demandeur_entreprise_effectif_mensuel", "demandeur_entreprise_effectif_annuel"),
 )
 
-CHAMP_ROWS = _of_dossier("champs", _CHAMP_COLUMNS, json=frozenset({"json_value"}))
-ANNOTATION_ROWS = _of_dossier("annotations", _CHAMP_COLUMNS, json=frozenset({"json_value"}))
+CHAMP_ROWS = _child_table("champs", _CHAMP_COLUMNS, json=("json_value",))
+ANNOTATION_ROWS = _child_table("annotations", _CHAMP_COLUMNS, json=("json_value",))
 
-FICHIERS = _of_dossier(
+FICHIERS = _child_table(
     "fichiers",
     {
-        "part": TEXT,
-        "parent_id": TEXT,  # of the champ, message or avis that holds it; null for the dossier's own
-        "champ_descriptor_id": TEXT,
-        "row_id": TEXT,
-        "position": INTEGER,
+        **_PLACE_COLUMNS,
         "filename": TEXT,
         "content_type": TEXT,
         "byte_size": INTEGER,
@@ -181,14 +185,10 @@ FICHIERS = _of_dossier(
     parts=(CHAMPS, ANNOTATIONS, MESSAGES, AVIS, ATTESTATION, MOTIVATION),
 )
 
-GEO_AREAS = _of_dossier(
+GEO_AREAS = _child_table(
     "geo_areas",
     {
-        "part": TEXT,
-        "parent_id": TEXT,  # of the champ
-        "champ_descriptor_id": TEXT,
-        "row_id": TEXT,
-        "position": INTEGER,
+        **_PLACE_COLUMNS,
         "id": TEXT,
         "type": TEXT,  # the API's __typename
         "source": TEXT,
@@ -200,11 +200,11 @@ GEO_AREAS = _of_dossier(
         "surface": TEXT,
         "geometry": JSON,
     },
-    json=frozenset({"geometry"}),
+    json=("geometry",),
     parts=(CHAMPS, ANNOTATIONS),
 )
 
-TRAITEMENTS = _of_dossier(
+TRAITEMENTS = _child_table(
     "traitements",
     {
         "id": TEXT,
@@ -217,7 +217,7 @@ TRAITEMENTS = _of_dossier(
     },
 )
 
-MESSAGE_ROWS = _of_dossier(
+MESSAGE_ROWS = _child_table(
     "messages",
     {
         "id": TEXT,
@@ -231,7 +231,7 @@ MESSAGE_ROWS = _of_dossier(
     },
 )
 
-AVIS_ROWS = _of_dossier(
+AVIS_ROWS = _child_table(
     "avis",
     {
         "id": TEXT,
@@ -247,8 +247,8 @@ AVIS_ROWS = _of_dossier(
     },
 )
 
-INSTRUCTEURS = _of_dossier("instructeurs", {"id": TEXT, "email": TEXT})
-LABELS = _of_dossier("labels", {"id": TEXT, "name": TEXT, "color": TEXT})
+INSTRUCTEURS = _child_table("instructeurs", {"id": TEXT, "email": TEXT})
+LABELS = _child_table("labels", {"id": TEXT, "name": TEXT, "color": TEXT})
 
 GROUPES_INSTRUCTEURS = Table(
     "groupes_instructeurs",
@@ -294,7 +294,7 @@ CHAMP_DESCRIPTORS = Table(
         "read_at": INSTANT,
     },
     key=("revision_id",),
-    json=frozenset({"options"}),
+    json=("options",),
 )
 
 DELETED_DOSSIERS = Table(
@@ -319,7 +319,7 @@ CHAMP_COLUMNS = Table(
         "column_name": TEXT,
         "demarche_number": INTEGER,
         "part": TEXT,  # champs or annotations
-        "repetition_descriptor_id": TEXT,  # null in a relation of dossiers
+        "repetition_descriptor_id": TEXT,  # null in a table of dossiers
         "champ_descriptor_id": TEXT,
         "kind": TEXT,  # text, boolean, integer, decimal, date, timestamp or json
         "label": TEXT,  # the one that it was named after
@@ -335,10 +335,10 @@ LOADS = Table(
         "generation": TEXT,
         "groupe_instructeur_number": INTEGER,
         "stream": TEXT,
-        "window_column": TEXT,
+        "date_column": TEXT,
         "window_start": INSTANT,
         "window_end": INSTANT,
-        "complete": BOOLEAN,  # whether nothing but the window chose its rows
+        "complete": BOOLEAN,  # whether its rows are all those of the window
         "rows": INTEGER,
         "quarantined": INTEGER,
         "read_started_at": INSTANT,

@@ -1,1 +1,1 @@
-"""The same waits without a worker, and what starts a DAG when something happens in a group."""
+"""Triggers that wait without a worker, or start a DAG when something happens in a group."""

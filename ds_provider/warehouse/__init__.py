@@ -1,1 +1,1 @@
-"""Typed rows, into the tables of a warehouse, and what these hold."""
+"""Warehouse: loads of typed rows into its tables, and reports on their contents."""

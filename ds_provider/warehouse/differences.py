@@ -1,4 +1,4 @@
-"""What the service shows against what the warehouse holds."""
+"""Differences between the dossiers that the service shows and those that the warehouse holds."""
 
 from __future__ import annotations
 
@@ -13,13 +13,14 @@ from ds_provider.warehouse.tombstones import DELETED
 
 
 class DossierState(NamedTuple):
-    """A dossier as the service shows it, or as the warehouse holds it.
+    """State of a dossier in the service or in the warehouse.
 
+    :param group: the number of its groupe instructeur.
     :param modified: its date of last change, to the second.
-    :param stage: what hides it in the warehouse; none where nothing does.
+    :param stage: the stage of its tombstone in the warehouse; null if it has none.
     """
 
-    groupe: int
+    group: int
     state: str
     modified: datetime
     stage: str | None = None
@@ -27,13 +28,13 @@ class DossierState(NamedTuple):
 
 @dataclass
 class Differences:
-    """Dossier numbers, by what is wrong with them.
+    """Dossier numbers, by kind of difference.
 
-    :param missing: shown, and not held.
+    :param missing: shown but not held.
     :param moved: held in another group than the one that shows them.
     :param stale: held in an earlier version.
-    :param restored: shown, and held as hidden or gone.
-    :param absent: held, and shown by no group: hidden or deleted since, expired, or moved meanwhile.
+    :param restored: shown but held as hidden or gone.
+    :param absent: held but shown by no group: hidden or deleted since, expired, or moved meanwhile.
     """
 
     missing: set[int] = field(default_factory=set)
@@ -44,38 +45,38 @@ class Differences:
 
     @property
     def to_read(self) -> set[int]:
-        """Those of which the service shows more than is held."""
+        """Numbers of the dossiers to read again."""
         return self.missing | self.moved | self.stale | self.restored
 
 
 def held_dossiers(warehouse: Warehouse) -> dict[int, DossierState]:
-    """The dossiers that the warehouse holds, by number.
+    """Return the dossiers that the warehouse holds, by number.
 
     :raises DSWarehouseError: if the database cannot be read.
     """
     columns = ["number", "groupe_instructeur_number", "state", "date_derniere_modification", "deletion_stage"]
-    rows = warehouse.read(DOSSIERS, columns)
-    numbers, *seen = (rows[name].to_pylist() for name in columns)
-    return {number: DossierState(*row) for number, row in zip(numbers, zip(*seen, strict=True), strict=True)}
+    numbers, *values = (column.to_pylist() for column in warehouse.read(DOSSIERS, columns).columns)
+    return {number: DossierState(*row) for number, row in zip(numbers, zip(*values, strict=True), strict=True)}
 
 
 def compare(
-    shown: Mapping[int, DossierState], held: Mapping[int, DossierState], groupes: Collection[int]
+    shown: Mapping[int, DossierState], held: Mapping[int, DossierState], groups: Collection[int]
 ) -> Differences:
-    """What differs, for dossiers of these groups.
+    """Return the differences for dossiers of these groups.
 
-    :param shown: by any of the groups.
-    :param groupes: those that were looked at: what belongs to others may well be shown there.
+    :param shown: the dossiers that any of the groups shows, by number.
+    :param held: the dossiers that the warehouse holds, by number.
+    :param groups: those that were scanned: a dossier of another group may well be shown there.
     """
     differences = Differences()
-    for number, sight in shown.items():
-        kind = _difference(sight, held.get(number), differences)
+    for number, state in shown.items():
+        kind = _difference(state, held.get(number), differences)
         if kind is not None:
             kind.add(number)
     differences.absent = {
         number
-        for number, sight in held.items()
-        if number not in shown and sight.stage is None and sight.groupe in groupes
+        for number, state in held.items()
+        if number not in shown and state.stage is None and state.group in groups
     }
     return differences
 
@@ -84,11 +85,11 @@ def _difference(shown: DossierState, held: DossierState | None, differences: Dif
     if held is None:
         return differences.missing
     if held.stage is not None:
-        # a definitive deletion is never taken back: the dossier was purged while it was looked for
+        # a definitive deletion is never taken back: the dossier was purged during the scan
         return None if held.stage == DELETED else differences.restored
     if shown.modified < held.modified:
-        # loaded since it was looked at
+        # a later version was loaded since the scan
         return None
-    if shown.groupe != held.groupe:
+    if shown.group != held.group:
         return differences.moved
     return differences.stale if shown[1:3] != held[1:3] else None

@@ -1,20 +1,21 @@
-"""What is to be loaded: landed readings, sorted by what they are of."""
+"""Extracts: what has landed and is to be loaded, sorted by stream."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta, timezone
+from datetime import datetime
+from itertools import chain, compress, islice
 
 import msgspec
 
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.landing.manifest import Manifest, read_manifest
-from ds_provider.landing.rows import iter_lines, read_quarantine
+from ds_provider.landing.rows import BATCH, iter_lines, lines_of, read_quarantine
+from ds_provider.tables.instants import to_microseconds
 from ds_provider.warehouse.tombstones import DELETED, PENDING, Snapshot, Tombstone
-
-_EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 
 class _DeletedDossier(msgspec.Struct, rename="camel"):
@@ -26,38 +27,79 @@ class _DeletedDossier(msgspec.Struct, rename="camel"):
 
 @dataclass(frozen=True)
 class LandedExtract:
-    """One landed reading.
+    """Files of one extraction: a group's stream, whole or in one window.
 
-    :param url: of its manifest.
+    :param url: the URL of its manifest.
     """
 
     url: str
     manifest: Manifest
 
     @property
-    def read(self) -> int:
-        """When it began, in microseconds since the epoch."""
-        return microseconds(self.manifest.read_started_at)
+    def group(self) -> int:
+        """Number of the groupe instructeur."""
+        return self.manifest.groupe_instructeur_number
+
+    @property
+    def read_at(self) -> int:
+        """Start of the extraction, in microseconds since the epoch."""
+        return to_microseconds(self.manifest.read_started_at)
 
     @property
     def is_complete(self) -> bool:
-        """Whether nothing but the window chose its rows."""
-        chosen = self.manifest.selection.keys()
-        return not any(not name.startswith("include_") and name != "order" for name in chosen)
+        """Return whether nothing but the window chose its rows."""
+        return all(name.startswith("include_") or name == "order" for name in self.manifest.selection)
 
-    def unreadable(self) -> frozenset[int]:
-        """The dossiers that the service lists but could not give."""
+    def quarantined_numbers(self) -> frozenset[int]:
+        """Return the dossiers that the service lists but could not give."""
         quarantined = read_quarantine(self.url) if self.manifest.quarantined else []
         return frozenset(record.number for record in quarantined)
 
+    def tombstones(self) -> Iterator[Tombstone]:
+        """Yield the deletions that it lists."""
+        decoder = msgspec.json.Decoder(_DeletedDossier)
+        stage = DELETED if self.manifest.stream == DELETED_DOSSIERS.name else PENDING
+        for line in chain.from_iterable(self.lines()):
+            try:
+                row = decoder.decode(line)
+            except msgspec.DecodeError as error:
+                raise DSDestinationError(f"{self.url} holds a row that is no deletion: {error}") from None
+            date = to_microseconds(row.date_supression)
+            yield Tombstone(row.number, self.group, row.state, row.reason, date, stage, self.read_at)
+
+    def snapshot(self) -> Snapshot:
+        """Return its pending deletions as those of one moment."""
+        tombstones = {tombstone.number: tombstone for tombstone in self.tombstones()}
+        return Snapshot(self.group, self.read_at, tombstones, self.quarantined_numbers())
+
     def lines(self) -> Iterator[Sequence[bytes]]:
-        """Its rows as they landed, in batches."""
+        """Yield its rows as they landed, in batches."""
         return iter_lines(self.url, self.manifest.parts)
+
+    def lines_at(self, indexes: Sequence[int]) -> Iterator[Sequence[bytes]]:
+        """Yield some of its rows as they landed, in batches. A part that holds none of them is not opened.
+
+        :param indexes: their positions among all rows, in ascending order.
+        """
+        lines = self._lines_at(indexes)
+        while batch := list(islice(lines, BATCH)):
+            yield batch
+
+    def _lines_at(self, indexes: Sequence[int]) -> Iterator[bytes]:
+        first = 0
+        for part in self.manifest.parts:
+            start, stop = bisect_left(indexes, first), bisect_left(indexes, first + part.rows)
+            if start < stop:
+                is_wanted = bytearray(part.rows)
+                for index in indexes[start:stop]:
+                    is_wanted[index - first] = True
+                yield from compress(lines_of(self.url, part), is_wanted)
+            first += part.rows
 
 
 @dataclass
 class LandedExtracts:
-    """Landed readings, by what they are of."""
+    """Extracts by stream."""
 
     dossiers: list[LandedExtract] = field(default_factory=list)
     deleted: list[LandedExtract] = field(default_factory=list)
@@ -67,83 +109,47 @@ class LandedExtracts:
         yield from (*self.dossiers, *self.deleted, *self.pending)
 
     @property
-    def groupes(self) -> set[int]:
-        """The groups that they are of."""
-        return {reading.manifest.groupe_instructeur_number for reading in self}
+    def groups(self) -> set[int]:
+        """Numbers of their groups."""
+        return {extract.group for extract in self}
 
     def tombstones(self) -> Iterator[Tombstone]:
-        """The definitive deletions."""
-        for reading in self.deleted:
-            yield from _tombstones(reading, DELETED)
+        """Return the definitive deletions."""
+        return chain.from_iterable(extract.tombstones() for extract in self.deleted)
 
     def deleted_numbers(self) -> set[int]:
-        """The dossiers that the lists of deletions name, of both kinds, also those of which no more can be read."""
-        named = {stone.number for reading in self.pending for stone in _tombstones(reading, PENDING)}
-        named |= {stone.number for stone in self.tombstones()}
-        return named.union(*(reading.unreadable() for reading in (*self.pending, *self.deleted)))
+        """Return the dossiers in the lists of deletions, pending or definitive, quarantined ones included."""
+        lists = (*self.pending, *self.deleted)
+        numbers = {tombstone.number for extract in lists for tombstone in extract.tombstones()}
+        return numbers.union(*(extract.quarantined_numbers() for extract in lists))
 
     def snapshots(self, since: dict[int, int]) -> list[Snapshot]:
-        """The latest snapshot of each group's pending deletions.
+        """Return the latest snapshot of each group's pending deletions.
 
-        :param since: by group, when the snapshot began that is loaded already: an earlier one says nothing any more.
+        :param since: by group, the start of the latest snapshot that is loaded, in microseconds since the epoch: an
+            earlier one is out of date.
         """
-        latest: dict[int, LandedExtract] = {}
-        for reading in sorted(self.pending, key=lambda reading: reading.read):
-            groupe = reading.manifest.groupe_instructeur_number
-            if reading.read >= since.get(groupe, 0):
-                latest[groupe] = reading
-        return [_snapshot(reading) for reading in latest.values()]
+        current = [extract for extract in self.pending if extract.read_at >= since.get(extract.group, 0)]
+        latest = {extract.group: extract for extract in sorted(current, key=lambda extract: extract.read_at)}
+        return [extract.snapshot() for extract in latest.values()]
 
 
 def open_extracts(urls: Iterable[str]) -> LandedExtracts:
-    """The manifests at these URLs, each once.
+    """Read the manifests at these URLs, each once.
 
-    :raises DSDestinationError: if one is not there.
+    :raises DSConfigurationError: if one is of a stream that has no table.
+    :raises DSDestinationError: if one is missing.
     """
-    readings = LandedExtracts()
+    extracts = LandedExtracts()
     by_stream = {
-        DOSSIERS.name: readings.dossiers,
-        DELETED_DOSSIERS.name: readings.deleted,
-        PENDING_DELETED_DOSSIERS.name: readings.pending,
+        DOSSIERS.name: extracts.dossiers,
+        DELETED_DOSSIERS.name: extracts.deleted,
+        PENDING_DELETED_DOSSIERS.name: extracts.pending,
     }
     for url in dict.fromkeys(urls):
-        reading = LandedExtract(url, read_manifest(url))
-        if reading.manifest.stream not in by_stream:
-            raise DSConfigurationError(f"manifests: {url} is of {reading.manifest.stream}, which no table is made of")
-        by_stream[reading.manifest.stream].append(reading)
-    return readings
-
-
-def microseconds(instant: datetime) -> int:
-    """Since the epoch."""
-    delta = instant - _EPOCH
-    return (delta.days * 86_400 + delta.seconds) * 1_000_000 + delta.microseconds
-
-
-def instant(microseconds_since_epoch: int | None) -> datetime | None:
-    """The same, as an instant."""
-    return None if microseconds_since_epoch is None else _EPOCH + timedelta(microseconds=microseconds_since_epoch)
-
-
-def _snapshot(reading: LandedExtract) -> Snapshot:
-    stones = {stone.number: stone for stone in _tombstones(reading, PENDING)}
-    return Snapshot(reading.manifest.groupe_instructeur_number, reading.read, stones, reading.unreadable())
-
-
-def _tombstones(reading: LandedExtract, stage: str) -> Iterator[Tombstone]:
-    decoder = msgspec.json.Decoder(_DeletedDossier)
-    for lines in reading.lines():
-        for line in lines:
-            try:
-                row = decoder.decode(line)
-            except msgspec.DecodeError as error:
-                raise DSDestinationError(f"{reading.url} holds a row that is no deletion: {error}") from None
-            yield Tombstone(
-                number=row.number,
-                groupe=reading.manifest.groupe_instructeur_number,
-                state=row.state,
-                reason=row.reason,
-                date=microseconds(row.date_supression),
-                stage=stage,
-                read=reading.read,
-            )
+        extract = LandedExtract(url, read_manifest(url))
+        stream = extract.manifest.stream
+        if stream not in by_stream:
+            raise DSConfigurationError(f"manifests: {url} is of the stream {stream}, which has no table")
+        by_stream[stream].append(extract)
+    return extracts

@@ -1,4 +1,4 @@
-"""How far each group is loaded."""
+"""Freshness: up to which time each group is loaded."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from ds_provider.api.query.selection import DOSSIERS
 from ds_provider.tables.schemas import LOADS
 from ds_provider.warehouse.database.store import Warehouse
 
-Stretch = tuple[datetime | None, datetime]
+Interval = tuple[datetime | None, datetime]
 
 
 @dataclass(frozen=True)
 class Freshness:
-    """How far a group's dossiers are loaded.
+    """Time up to which a group's dossiers are loaded.
 
-    :param loaded_upto: every change before it is loaded, from the first window that was on; none where only windows on
-        the date of deposit were loaded, since these say nothing of changes.
-    :param last_read_at: when the latest of the loaded readings began.
+    :param loaded_upto: all changes between the first loaded window and this time are loaded. It is null if only windows
+        on the date of deposit were loaded, since they do not cover changes.
+    :param last_read_at: when the latest loaded extraction began.
     """
 
     groupe_instructeur_number: int
@@ -31,7 +31,7 @@ class Freshness:
 class _Load(NamedTuple):
     groupe_instructeur_number: int
     stream: str
-    window_column: str | None
+    date_column: str | None
     window_start: datetime | None
     window_end: datetime | None
     complete: bool
@@ -39,24 +39,27 @@ class _Load(NamedTuple):
 
 
 def freshness(warehouse: Warehouse) -> list[Freshness]:
-    """Of each group of which dossiers were loaded, by number.
+    """Return the freshness of each group with a loaded extraction of dossiers, in the order of the numbers.
 
     :raises DSWarehouseError: if the database cannot be read.
     """
-    groupes: dict[int, list[_Load]] = {}
+    groups: dict[int, list[_Load]] = {}
     for row in warehouse.read(LOADS, _Load._fields).to_pylist():
         load = _Load(**row)
         if load.stream == DOSSIERS.name and load.complete:
-            groupes.setdefault(load.groupe_instructeur_number, []).append(load)
-    return [_freshness(number, groupes[number]) for number in sorted(groupes)]
+            groups.setdefault(load.groupe_instructeur_number, []).append(load)
+    return [
+        Freshness(number, covered_until(_intervals(loads)), max(load.read_started_at for load in loads))
+        for number, loads in sorted(groups.items())
+    ]
 
 
-def unbroken(stretches: Iterable[Stretch]) -> datetime | None:
-    """The end of the time that is covered without a gap from the first beginning on.
+def covered_until(intervals: Iterable[Interval]) -> datetime | None:
+    """Return the end of the time that is covered without a gap since the first start.
 
-    :param stretches: half-open; without a beginning, from the first dossier on.
+    :param intervals: half-open; one without a start begins with the first dossier.
     """
-    ordered = sorted(stretches, key=lambda stretch: (stretch[0] is not None, stretch[0] or stretch[1]))
+    ordered = sorted(intervals, key=lambda interval: (interval[0] is not None, interval[0] or interval[1]))
     reached: datetime | None = None
     for start, end in ordered:
         if reached is not None and start is not None and start > reached:
@@ -65,14 +68,10 @@ def unbroken(stretches: Iterable[Stretch]) -> datetime | None:
     return reached
 
 
-def _freshness(number: int, loads: list[_Load]) -> Freshness:
-    return Freshness(number, unbroken(_stretches(loads)), max(load.read_started_at for load in loads))
-
-
-def _stretches(loads: Iterable[_Load]) -> Iterator[Stretch]:
-    """What each reading covers: one that was still going on when its window ended covers it up to its own beginning."""
+def _intervals(loads: Iterable[_Load]) -> Iterator[Interval]:
+    """Yield the interval that each extraction covers: up to the end of its window, but never past its own start."""
     for load in loads:
-        if load.window_column in (None, "updated"):
+        if load.date_column in (None, "updated"):
             end = min(load.window_end or load.read_started_at, load.read_started_at)
             if load.window_start is None or load.window_start < end:
                 yield load.window_start, end

@@ -1,149 +1,142 @@
-"""What becomes of dossiers that the service hides, deletes or no longer shows.
+"""Tombstones: what becomes of dossiers that the service hides, deletes or no longer shows.
 
-A definitive deletion is final. All else may be taken back: a dossier that is shown after it was hidden is restored.
-"After" is told by the readings, and where they may have overlapped also by the dossier itself, since to restore it
-moves its date of last change.
+A definitive deletion is final. Everything else may be taken back: a dossier that is shown after it was hidden is
+restored. The times of extraction say what "after" is. Where two extractions may have overlapped, the dossier's own date
+decides as well, since its restoration moves its date of last change.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
-from typing import Protocol
 
-from ds_provider.warehouse.versions import Version
+from ds_provider.warehouse.versions import HeldVersions, Version
 
 PENDING, DELETED, VANISHED = "pending", "deleted", "vanished"
 
 SECOND = 1_000_000
 
 
-class Held(Protocol):
-    """The versions of dossiers that a warehouse holds."""
-
-    def get(self, number: int, /) -> Version | None: ...
-
-
 @dataclass(frozen=True)
 class Tombstone:
-    """What is known of a dossier that is not shown any more.
+    """Record of a dossier that is not shown any more. Both times are in microseconds since the epoch.
 
+    :param group: the number of the groupe instructeur.
     :param stage: ``pending``, ``deleted`` or ``vanished``: in none of the service's lists.
-    :param date: the service's date of the deletion, in microseconds since the epoch; none where it gives none.
-    :param read: when the reading began that showed it, likewise: of what is pending the last, of all else the first.
+    :param date: the service's date of the deletion; null if it gives none.
+    :param read_at: when the extraction began that showed it: the last one if it is pending, else the first one.
     """
 
     number: int
-    groupe: int | None
+    group: int | None
     state: str | None
     reason: str | None
     date: int | None
     stage: str
-    read: int
+    read_at: int
 
-    def outlived_by(self, version: Version | None) -> bool:
-        """Whether a version of the dossier was shown after this."""
-        if version is None or self.stage == DELETED or version.read <= self.read:
+    def is_outlived_by(self, version: Version | None) -> bool:
+        """Return whether this version of the dossier was shown after the tombstone."""
+        if version is None or self.stage == DELETED or version.read_at <= self.read_at:
             return False
-        # the readings may have overlapped: then the dossier's own dates tell
+        # the extractions may have overlapped: then the dossier's own dates decide
         return self.date is None or version.modified // SECOND >= self.date // SECOND
 
 
 @dataclass(frozen=True)
 class Snapshot:
-    """The pending deletions of a group at one moment.
+    """Pending deletions of a group at one moment.
 
-    :param read: when it was asked for, in microseconds since the epoch.
-    :param unreadable: the dossiers that it lists, and of which no more is known.
+    :param read_at: when it was requested, in microseconds since the epoch.
+    :param quarantined: the dossiers that it lists but could not give.
     """
 
-    groupe: int
-    read: int
+    group: int
+    read_at: int
     tombstones: Mapping[int, Tombstone]
-    unreadable: frozenset[int] = frozenset()
+    quarantined: frozenset[int] = frozenset()
 
-    def lists(self, number: int) -> bool:
-        """Whether a dossier was hidden then."""
-        return number in self.tombstones or number in self.unreadable
+    def __contains__(self, number: int) -> bool:
+        return number in self.tombstones or number in self.quarantined
 
 
 @dataclass
 class TombstoneSet:
-    """The tombstones of a warehouse, and how they change.
+    """Tombstones of a warehouse, and how a load changes them.
 
-    :param known: those that it holds.
-    :param changed: those that are new or other than they were.
-    :param lifted: the numbers of those that are no more.
+    :param known: those that the warehouse holds.
+    :param changed: those that are new or differ from the known ones.
+    :param removed: the numbers of known ones that hold no longer.
     """
 
     known: Mapping[int, Tombstone]
     changed: dict[int, Tombstone] = field(default_factory=dict)
-    lifted: set[int] = field(default_factory=set)
+    removed: set[int] = field(default_factory=set)
     _confirmed: dict[int, Tombstone] = field(default_factory=dict)
 
     def get(self, number: int) -> Tombstone | None:
-        """A dossier's tombstone, as it stands by now."""
-        if number in self.lifted:
+        """Return a dossier's tombstone, with all changes so far."""
+        if number in self.removed:
             return None
         return self.changed.get(number) or self._confirmed.get(number) or self.known.get(number)
 
-    def stand(self) -> Iterable[Tombstone]:
-        """All of them, as they stand by now."""
+    def active(self) -> Iterator[Tombstone]:
+        """Yield all tombstones, with all changes so far."""
         yield from self.changed.values()
-        gone = self.lifted | self.changed.keys()
-        yield from (stone for number, stone in self.known.items() if number not in gone)
+        replaced = self.removed | self.changed.keys()
+        yield from (tombstone for number, tombstone in self.known.items() if number not in replaced)
 
-    def bury(self, stones: Iterable[Tombstone]) -> None:
-        """Take in definitive deletions, whatever was known."""
-        for stone in stones:
-            self._put(stone)
+    def add_deleted(self, tombstones: Iterable[Tombstone]) -> None:
+        """Add definitive deletions, whatever was known."""
+        for tombstone in tombstones:
+            self._put(tombstone)
 
-    def hide(self, snapshots: Iterable[Snapshot], held: Held) -> None:
-        """Take in pending deletions: those that a group's snapshot lists, and those that it lists no more."""
+    def apply_snapshots(self, snapshots: Iterable[Snapshot], held: HeldVersions | Mapping[int, Version]) -> None:
+        """Add the pending deletions that the groups' snapshots list, and remove those that they no longer list."""
         snapshots = list(snapshots)
         for snapshot in snapshots:
-            self._release(snapshot)
+            self._remove_unlisted(snapshot)
         for snapshot in snapshots:
-            for number, stone in snapshot.tombstones.items():
+            for number, tombstone in snapshot.tombstones.items():
                 known = self.get(number)
-                if (known is None or known.stage != DELETED) and not stone.outlived_by(held.get(number)):
-                    self._put(stone)
+                if (known is None or known.stage != DELETED) and not tombstone.is_outlived_by(held.get(number)):
+                    self._put(tombstone)
 
-    def mark_vanished(self, stones: Iterable[Tombstone]) -> None:
-        """Take in dossiers that no list shows; since when is kept where that is known already."""
-        for stone in stones:
-            if self.get(stone.number) is None:
-                self._put(stone)
+    def mark_vanished(self, tombstones: Iterable[Tombstone]) -> None:
+        """Add dossiers that no list shows. One that is known already keeps its tombstone, and so its time."""
+        for tombstone in tombstones:
+            if self.get(tombstone.number) is None:
+                self._put(tombstone)
 
-    def show(self, shown: Mapping[int, Version]) -> None:
-        """Take in dossiers that are shown: those that were hidden before are restored."""
+    def restore(self, shown: Mapping[int, Version]) -> None:
+        """Remove the tombstones of dossiers that were shown after them."""
         for number, version in shown.items():
-            stone = self.get(number)
-            if stone is not None and stone.outlived_by(version):
-                self._lift(number)
+            tombstone = self.get(number)
+            if tombstone is not None and tombstone.is_outlived_by(version):
+                self._remove(number)
 
-    def _release(self, snapshot: Snapshot) -> None:
-        gone = [
-            stone.number
-            for stone in self.stand()
-            if stone.stage == PENDING
-            and stone.groupe == snapshot.groupe
-            and stone.read <= snapshot.read
-            and not snapshot.lists(stone.number)
+    def _remove_unlisted(self, snapshot: Snapshot) -> None:
+        unlisted = [
+            tombstone.number
+            for tombstone in self.active()
+            if tombstone.stage == PENDING
+            and tombstone.group == snapshot.group
+            and tombstone.read_at <= snapshot.read_at
+            and tombstone.number not in snapshot
         ]
-        for number in gone:
-            self._lift(number)
+        for number in unlisted:
+            self._remove(number)
 
-    def _put(self, stone: Tombstone) -> None:
-        standing = self.get(stone.number)
-        if standing is None or replace(standing, read=stone.read) != stone:
-            self.lifted.discard(stone.number)
-            self.changed[stone.number] = stone
-        elif stone.stage == PENDING and stone.number not in self.changed:
-            # still pending is no change; that the snapshot was loaded says since when
-            self._confirmed[stone.number] = stone
+    def _put(self, tombstone: Tombstone) -> None:
+        known = self.get(tombstone.number)
+        if known is None or replace(known, read_at=tombstone.read_at) != tombstone:
+            self.removed.discard(tombstone.number)
+            self.changed[tombstone.number] = tombstone
+        elif tombstone.stage == PENDING and tombstone.number not in self.changed:
+            # still pending is no change: the row of the loaded snapshot holds the new time
+            self._confirmed[tombstone.number] = tombstone
 
-    def _lift(self, number: int) -> None:
+    def _remove(self, number: int) -> None:
         self.changed.pop(number, None)
         if number in self.known:
-            self.lifted.add(number)
+            self.removed.add(number)

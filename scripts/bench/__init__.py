@@ -1,4 +1,4 @@
-"""This provider beside three other ways to read the same group: ``python -m scripts.bench``.
+"""Compare this provider with three other ways to read the same group: ``python -m scripts.bench``.
 
-Every contender runs in a process of its own and keeps its rows as gzipped JSON lines. The answers are the sandbox's.
+Every contender runs in a process of its own and keeps its rows as gzipped JSON lines. The sandbox answers.
 """

@@ -1,4 +1,4 @@
-"""How fast landed dossiers become tables, on one core: ``python -m scripts.bench.flattening [FOLDER]``.
+"""Measure how fast landed dossiers become tables, on one core: ``python -m scripts.bench.flattening [FOLDER]``.
 
 FOLDER holds parts as the provider lands them, ``*.jsonl.gz``. Without one, the sandbox's dossiers are repeated, each
 with 60 champs.
@@ -7,7 +7,6 @@ with 60 champs.
 from __future__ import annotations
 
 import argparse
-import json
 import subprocess
 import sys
 import tempfile
@@ -18,6 +17,7 @@ from itertools import cycle, islice
 from pathlib import Path
 from typing import Any
 
+import msgspec
 from isal import igzip
 
 from ds_provider.api.paging.reader import read
@@ -30,7 +30,7 @@ from scripts.bench.worker import cpu_seconds, peak_mb
 BATCH = 500
 SAMPLE = 500
 CHAMPS, ANNOTATIONS = 50, 10
-INCLUDES = {"messages": True, "avis": True, "labels": True, "corrections": True}
+INCLUDES: dict[str, object] = {"messages": True, "avis": True, "labels": True, "corrections": True}
 
 
 def main() -> None:
@@ -68,7 +68,7 @@ def batches(folder: Path) -> Iterator[list[bytes]]:
 
 
 def generate_and_measure(dossiers: int) -> None:
-    """In a process of its own, which has never held the sample."""
+    """Measure in a process of its own, which has never held the sample."""
     with tempfile.TemporaryDirectory(prefix="ds-bench-") as folder:
         sample = [widen(line) for line in read_sample(Path(folder))]
         with igzip.open(Path(folder) / "part.jsonl.gz", "wb", compresslevel=1) as part:
@@ -83,11 +83,10 @@ def read_sample(folder: Path) -> list[bytes]:
 
 
 def widen(line: bytes) -> bytes:
-    """The dossier with its champs repeated."""
-    dossier = json.loads(line)
+    """Return the dossier with its champs repeated."""
+    dossier = msgspec.json.decode(line)
     champs, annotations = repeated(dossier["champs"], CHAMPS), repeated(dossier["annotations"], ANNOTATIONS)
-    told = {**dossier, "champs": champs, "annotations": annotations}
-    return json.dumps(told, ensure_ascii=False, separators=(",", ":")).encode()
+    return msgspec.json.encode({**dossier, "champs": champs, "annotations": annotations})
 
 
 def repeated(champs: Sequence[dict[str, Any]], count: int) -> list[dict[str, Any]]:

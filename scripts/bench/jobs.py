@@ -1,9 +1,8 @@
-"""What a contender is asked and what came of it, each one line of JSON between two processes."""
+"""A contender's job and its outcome. Each passes between two processes as a line of JSON."""
 
 from __future__ import annotations
 
-import json
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,14 +11,14 @@ GZIP_LEVEL = 1
 
 @dataclass(frozen=True)
 class Job:
-    """One group to read whole.
+    """One group to read in full.
 
-    :ivar folder: where the rows go
+    :ivar folder: the folder for the rows
     :ivar query: the GraphQL text, the same for all
-    :ivar concurrency: requests under way at a time, for those who can
-    :ivar requests_per_minute: the budget to keep to, for those who can
-    :ivar pauses: whether pauses between attempts are made; without, they last a thousandth
-    :ivar truth: a file of row digests by number, to compare with what was kept
+    :ivar concurrency: requests at a time, for contenders that can send several
+    :ivar requests_per_minute: the budget, for contenders that keep one
+    :ivar pauses: if false, pauses between attempts last a thousandth of their time
+    :ivar truth: a file of row digests by number, to compare with the kept rows
     """
 
     url: str
@@ -38,21 +37,21 @@ class Job:
         return Path(self.folder) / "dossiers.jsonl.gz"
 
     def body(self, after: str | None = None) -> dict[str, Any]:
-        """The request for the page behind a cursor."""
+        """Return the request for the page after a cursor."""
         return {"query": self.query, "variables": {"number": self.groupe, "first": self.page_size, "after": after}}
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What a job came to.
+    """The outcome of a job.
 
     :ivar error: why it failed; None if the run is green
     :ivar rows: distinct dossiers in the files that it left
-    :ivar damaged: how many of them are not as the API has them
-    :ivar wall: seconds of the reading
-    :ivar cpu: seconds of user and system time of the reading
-    :ivar peak_mb: the most memory that the process ever had
-    :ivar idle_mb: the same before the reading: what the imports take
+    :ivar damaged: the number of rows that differ from the API's
+    :ivar wall: seconds of the job
+    :ivar cpu: seconds of user and system time of the job
+    :ivar peak_mb: the process's peak memory
+    :ivar idle_mb: the same before the job, after all imports
     """
 
     error: str | None
@@ -62,7 +61,3 @@ class Outcome:
     cpu: float
     peak_mb: float
     idle_mb: float
-
-
-def to_line(message: Job | Outcome) -> bytes:
-    return json.dumps(asdict(message)).encode() + b"\n"

@@ -1,4 +1,4 @@
-"""What a contender kept, held against what is there."""
+"""Compare the rows that a contender kept with the API's."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ decoder = msgspec.json.Decoder(Row | None)
 
 
 def count(folder: Path, truth: Path | None) -> tuple[int, int]:
-    """How many dossiers were kept, and how many of them are not what the API has; without a truth, none."""
+    """Count the kept dossiers, and those that differ from the API's. Without a truth, the second is 0."""
     if truth is None:
         return len(numbers(folder)), 0
     there, kept = json.loads(truth.read_text()), digests(folder)
@@ -33,7 +33,7 @@ def numbers(folder: Path) -> set[int]:
 
 
 def digests(folder: Path) -> dict[int, str]:
-    """A digest of each row by its number, whatever the order and spacing of its JSON."""
+    """Return a digest of each row by its number. The order and spacing of its JSON do not matter."""
     rows = (json.loads(line, object_hook=without_url) for line in lines_of(folder))
     return {row["number"]: digest(row) for row in rows if row is not None}
 
@@ -43,7 +43,7 @@ def digest(row: dict[str, Any]) -> str:
 
 
 def without_url(value: dict[str, Any]) -> dict[str, Any]:
-    """A file's URL is signed anew in each answer: all that stays is whether there is one."""
+    """Replace a file's URL, which is signed anew in each answer, by whether there is one."""
     return {**value, "url": value["url"] is not None} if "url" in value else value
 
 
@@ -54,7 +54,7 @@ def lines_of(folder: Path) -> Iterator[bytes]:
 
 
 def files_of(folder: Path) -> Iterator[Path]:
-    """A contender's own file, or what the manifests of a landing zone list: readers trust nothing else."""
+    """Find a contender's own file, or the parts that a landing zone's manifests list: readers trust nothing else."""
     yield from folder.glob("*.jsonl.gz")
     for manifest in folder.rglob("manifest.json"):
         yield from (manifest.with_name(part["name"]) for part in json.loads(manifest.read_text())["parts"])

@@ -1,4 +1,4 @@
-"""The processes of the benchmark: sandbox, replay, and a worker for each contender."""
+"""Processes of the benchmark: sandbox, replay, and a worker for each contender."""
 
 from __future__ import annotations
 
@@ -6,30 +6,31 @@ import json
 import os
 import subprocess
 import sys
-import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any
+from typing import IO
 
-from scripts.bench.jobs import Job, Outcome, to_line
+import msgspec
 
-CHECKOUT = Path(__file__).resolve().parents[2]
-# a clock that stands still: the same question has the same answer, byte by byte
+from scripts import processes
+from scripts.bench.jobs import Job, Outcome
+
+# a clock that stands still: the same query has the same answer, byte by byte
 NOW = "2026-11-20T12:00:00+01:00"
-# of the dossiers deposited, those that the API still shows at that time
+# the share of the deposited dossiers that the API still shows at that time
 VISIBLE_SHARE = 0.83
 
 
 @dataclass(frozen=True)
 class Spent:
-    """What a service was asked, and gave.
+    """Counts of a service's requests and answers.
 
-    :ivar requests: all of them
-    :ivar refusals: those answered with an HTTP status of 400 or more; a replay has none
-    :ivar recorded: those that a replay had to pass on, which take the sandbox's own time
-    :ivar megabytes: what a replay sent, before compression
+    :ivar requests: all requests
+    :ivar refusals: answers with an HTTP status of 400 or more; a replay has none
+    :ivar recorded: requests that a replay had to pass on, at the sandbox's own speed
+    :ivar megabytes: the size of a replay's answers before compression
     """
 
     requests: int = 0
@@ -47,7 +48,7 @@ class Service:
 
     :ivar url: its GraphQL endpoint
     :ivar control: the base of its own controls
-    :ivar there: how many dossiers the group has
+    :ivar there: the number of dossiers in the group
     """
 
     url: str
@@ -57,102 +58,47 @@ class Service:
     there: int
 
     def spent(self) -> Spent:
-        """What was asked of it so far."""
-        state = call(f"{self.control}/state")
-        return Spent(**{field.name: state.get(field.name, 0) for field in fields(Spent)})
+        """Return its counts so far."""
+        return msgspec.convert(processes.call(f"{self.control}/state"), Spent)
 
 
 @contextmanager
 def sandbox(folder: Path, dossiers: int, *, rate_limit: int = 0) -> Iterator[Service]:
-    """A sandbox with one group that shows about so many dossiers."""
-    deposited = str(round(dossiers / VISIBLE_SHARE))
-    options = ["--port", "0", "--groupes", "1", "--dossiers", deposited, "--now", NOW, "--rate-limit", str(rate_limit)]
-    with running(["ds_provider.sandbox", *options], folder / "sandbox.log") as process:
-        world = read_line(process, folder / "sandbox.log")
-        control = world["url"].removesuffix("/api/v2/graphql") + "/sandbox"
-        there = len(call(f"{control}/truth")["groupes"][0]["dossiers"])
-        yield Service(world["url"], control, world["token"], world["groupes"][0], there)
+    """Run a sandbox with one group that shows about this number of dossiers."""
+    deposited = round(dossiers / VISIBLE_SHARE)
+    log = folder / "sandbox.log"
+    with processes.sandbox(log, groupes=1, dossiers=deposited, now=NOW, rate_limit=rate_limit) as served:
+        (groupe,) = served.truth()["groupes"]
+        yield Service(served.url, served.control, served.token, groupe["number"], len(groupe["dossiers"]))
 
 
 @contextmanager
 def replay(folder: Path, upstream: Service) -> Iterator[Service]:
-    """A sandbox's answers, recorded."""
-    with running(["scripts.bench.replay", upstream.url], folder / "replay.log") as process:
-        url = read_line(process, folder / "replay.log")["url"]
-        control = url.removesuffix("/api/v2/graphql") + "/replay"
-        yield Service(url, control, upstream.token, upstream.groupe, upstream.there)
-
-
-class Worker:
-    """A contender's process. The token goes through its input, not through its arguments or a file."""
-
-    def __init__(self, process: subprocess.Popen[bytes], log: Path) -> None:
-        self._process = process
-        self._log = log
-        self._answer()
-
-    def do(self, job: Job) -> Outcome:
-        stdin: IO[bytes] = self._process.stdin  # type: ignore[assignment]
-        stdin.write(to_line(job))
-        stdin.flush()
-        return Outcome(**json.loads(self._answer()))
-
-    def _answer(self) -> bytes:
-        return read_answer(self._process, self._log)
+    """Run a replay of a sandbox's answers."""
+    log = folder / "replay.log"
+    command = [sys.executable, "-m", "scripts.bench.replay", upstream.url]
+    with processes.running(command, log, pipe=subprocess.PIPE) as process:
+        url = json.loads(processes.read_line(process, log))["url"]
+        yield replace(upstream, url=url, control=url.removesuffix("/api/v2/graphql") + "/replay")
 
 
 @contextmanager
-def worker(contender: str, folder: Path) -> Iterator[Worker]:
-    """A worker that has imported what its contender needs."""
-    log = folder / f"{contender}.log"
-    with running(["scripts.bench.worker", contender], log, environment(folder)) as process:
-        yield Worker(process, log)
+def worker(contender: str, folder: Path) -> Iterator[Callable[[Job], Outcome]]:
+    """Run a worker that has imported all that its contender needs. Yield what does a job in it.
 
-
-def environment(folder: Path) -> dict[str, str]:
-    """Homes that are thrown away, and no telemetry."""
-    own = {
-        "AIRFLOW_HOME": str(folder / "airflow"),
-        "DLT_DATA_DIR": str(folder / "dlt"),
-        "RUNTIME__DLTHUB_TELEMETRY": "false",
-    }
-    return os.environ | own
-
-
-@contextmanager
-def running(module: list[str], log: Path, env: dict[str, str] | None = None) -> Iterator[subprocess.Popen[bytes]]:
-    """A Python module as a process, ended with the block."""
-    command = [sys.executable, "-m", *module]
-    with log.open("ab") as errors:
-        process = subprocess.Popen(
-            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=errors, cwd=CHECKOUT, env=env
-        )
-    try:
-        yield process
-    finally:
-        process.terminate()
-        process.communicate()
-
-
-def read_answer(process: subprocess.Popen[bytes], log: Path) -> bytes:
-    """The next line of its output.
-
-    :raises SystemExit: if it ended instead, with the end of its log
+    It gets the token through its input, not through its arguments or a file. Its homes are thrown away.
     """
-    line = process.stdout.readline() if process.stdout else b""
-    if not line:
-        tail = "\n".join(log.read_text(errors="replace").splitlines()[-5:])
-        raise SystemExit(f"{' '.join(map(str, process.args))} ended:\n{tail}")  # type: ignore[arg-type]
-    return line
+    log = folder / f"{contender}.log"
+    homes = {"AIRFLOW_HOME": str(folder / "airflow"), "DLT_DATA_DIR": str(folder / "dlt")}
+    env = os.environ | homes | {"RUNTIME__DLTHUB_TELEMETRY": "false"}
+    command = [sys.executable, "-m", "scripts.bench.worker", contender]
+    with processes.running(command, log, env, subprocess.PIPE) as process:
+        processes.read_line(process, log)
+        stdin: IO[bytes] = process.stdin  # type: ignore[assignment]
 
+        def do(job: Job) -> Outcome:
+            stdin.write(msgspec.json.encode(job) + b"\n")
+            stdin.flush()
+            return msgspec.json.decode(processes.read_line(process, log), type=Outcome)
 
-def read_line(process: subprocess.Popen[bytes], log: Path) -> dict[str, Any]:
-    told: dict[str, Any] = json.loads(read_answer(process, log))
-    return told
-
-
-def call(url: str, orders: dict[str, Any] | None = None) -> Any:
-    """GET, or POST with orders."""
-    body = None if orders is None else json.dumps(orders).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
-        return json.load(answer)
+        yield do

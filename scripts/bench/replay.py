@@ -1,8 +1,8 @@
-"""Answers of a sandbox, recorded at the first asking and then given from memory, at a set cost.
+"""Record a sandbox's answers at the first request, then send them from memory, at a set cost.
 
-The sandbox computes its answers on the machine that is measured, one after another. Recorded, they cost next to
-nothing, and what they shall cost can be said: so much a request and so much a megabyte, since the service's time goes
-with what it is asked to send.
+The sandbox computes its answers on the machine that is measured, one after another. Recorded answers cost next to
+nothing. Their cost can therefore be set: seconds a request and seconds a megabyte, since the real service's time grows
+with the size of its answers.
 """
 
 from __future__ import annotations
@@ -41,25 +41,23 @@ class Replay:
         self._client = httpx.AsyncClient(timeout=120)
         self._recordings: dict[str, Recording] = {}
         self._cost = FREE
-        self._requests = self._recorded = 0
-        self._megabytes = 0.0
+        self._counts = {"requests": 0, "recorded": 0, "megabytes": 0.0}
 
     async def answer(self, request: Request) -> Response:
-        self._requests += 1
+        self._counts["requests"] += 1
         body = await request.body()
         key = identity(body)
         if key not in self._recordings:
-            self._recorded += 1
+            self._counts["recorded"] += 1
             self._recordings[key] = await self._record(body, request.headers["Authorization"])
         recording = self._recordings[key]
-        self._megabytes += recording.megabytes
+        self._counts["megabytes"] += recording.megabytes
         await asyncio.sleep(self._cost["seconds"] + self._cost["seconds_per_megabyte"] * recording.megabytes)
         headers = {"Content-Encoding": "gzip", "Content-Type": "application/json; charset=utf-8"}
         return Response(recording.body, headers=headers)
 
     async def counts(self, request: Request) -> JSONResponse:
-        told = {"requests": self._requests, "recorded": self._recorded, "megabytes": self._megabytes}
-        return JSONResponse(told)
+        return JSONResponse(self._counts)
 
     async def set_cost(self, request: Request) -> JSONResponse:
         self._cost = FREE | await request.json()
@@ -73,10 +71,10 @@ class Replay:
 
 
 def identity(body: bytes) -> str:
-    """The same for the same question, however its JSON is written."""
-    told: dict[str, Any] = json.loads(body)
-    variables = {name: value for name, value in told["variables"].items() if value is not None}
-    return hashlib.md5(json.dumps([told["query"], variables], sort_keys=True).encode()).hexdigest()
+    """Return one key for all spellings of a request's JSON."""
+    content: dict[str, Any] = json.loads(body)
+    variables = {name: value for name, value in content["variables"].items() if value is not None}
+    return hashlib.md5(json.dumps([content["query"], variables], sort_keys=True).encode()).hexdigest()
 
 
 def main(upstream: str) -> None:

@@ -17,7 +17,7 @@ PACKAGES = ("apache-airflow", "httpx", "apache-airflow-providers-http", "dlt")
 
 
 def machine() -> str:
-    """Where and when."""
+    """Return the date, the machine and the versions."""
     return (
         f"{datetime.now().astimezone():%Y-%m-%d}, {cpu_model()}, {os.cpu_count()} cores, {platform.system()}, "
         f"Python {platform.python_version()}; " + ", ".join(f"{name} {installed(name)}" for name in PACKAGES)
@@ -41,7 +41,7 @@ def installed(package: str) -> str:
 def latency(results: Sequence[Result]) -> str:
     base, cost = results[0].outcome.wall, scenarios.COST
     head = f"### Time: {cost['seconds']} s a request and {cost['seconds_per_megabyte']} s a megabyte, {size(results)}"
-    rows = [[each.contender.name, ratio(each.outcome.wall, base), *service_columns(each)] for each in results]
+    rows = [[each.contender.name, f"{each.outcome.wall / base:.2f}", *service_columns(each)] for each in results]
     return section(head, ["", "time ÷ ours", *SERVICE_NAMES], rows, results)
 
 
@@ -52,8 +52,8 @@ def processor(results: Sequence[Result]) -> str:
     rows = [
         [
             each.contender.name,
-            ratio(each.outcome.cpu, base.cpu),
-            ratio(each.outcome.peak_mb, base.peak_mb),
+            f"{each.outcome.cpu / base.cpu:.2f}",
+            f"{each.outcome.peak_mb / base.peak_mb:.2f}",
             f"{each.outcome.cpu / each.there * 10_000:.2f}",
             f"{each.outcome.peak_mb:.0f}",
             f"{each.outcome.idle_mb:.0f}",
@@ -65,13 +65,14 @@ def processor(results: Sequence[Result]) -> str:
 
 
 def service_columns(result: Result) -> list[object]:
-    spent = result.spent
-    return [f"{result.outcome.wall:.1f}", spent.requests, f"{spent.megabytes:.1f}", kept(result)]
+    outcome, spent = result.outcome, result.spent
+    rows = outcome.rows if outcome.error is None else verdict(result)
+    return [f"{outcome.wall:.1f}", spent.requests, f"{spent.megabytes:.1f}", rows]
 
 
 def size(results: Sequence[Result]) -> str:
     there = results[0].there
-    # the last one reads page after page and nothing besides
+    # the last contender reads page after page, and sends no other request
     return f"{there:,} dossiers of {results[-1].spent.megabytes / there * 1000:.1f} kB"
 
 
@@ -90,7 +91,7 @@ def rate(results: Sequence[Result]) -> str:
 def faults(cases: Cases) -> str:
     contenders = list(next(iter(cases.values())))
     there = next(iter(cases.values()))[contenders[0]].there
-    summary = [[each.name, *ends([found[each] for found in cases.values()])] for each in contenders]
+    summary = [[each.name, *count_ends([found[each] for found in cases.values()])] for each in contenders]
     parts = [
         f"### Rows kept under each fault: {there:,} dossiers in pages of {scenarios.FAULT_PAGE_SIZE}",
         table(["", "green with rows lost or damaged", "green and whole", "red"], summary),
@@ -101,8 +102,8 @@ def faults(cases: Cases) -> str:
     return "\n\n".join(parts)
 
 
-def ends(results: Sequence[Result]) -> tuple[int, int, int]:
-    """How many runs ended green with a loss, green without, and red."""
+def count_ends(results: Sequence[Result]) -> tuple[int, int, int]:
+    """Count the runs that ended green with a loss, green without, and red."""
     losses = sum(map(hides_a_loss, results))
     red = sum(result.outcome.error is not None for result in results)
     return losses, len(results) - losses - red, red
@@ -114,7 +115,7 @@ def hides_a_loss(result: Result) -> bool:
 
 
 def verdict(result: Result) -> str:
-    """How a run ended, and with what."""
+    """Return how a run ended and how many rows it kept."""
     outcome = result.outcome
     if outcome.error is not None:
         return f"red, {outcome.rows} kept" if outcome.rows else "red"
@@ -122,14 +123,6 @@ def verdict(result: Result) -> str:
         return "all, green"
     damaged = f", {outcome.damaged} damaged" if outcome.damaged else ""
     return f"**{outcome.rows} of {result.there}{damaged}, green**"
-
-
-def kept(result: Result) -> str:
-    return str(result.outcome.rows) if result.outcome.error is None else verdict(result)
-
-
-def ratio(value: float, base: float) -> str:
-    return f"{value / base:.2f}"
 
 
 def section(head: str, names: Sequence[str], rows: Sequence[Sequence[object]], results: Sequence[Result]) -> str:

@@ -1,9 +1,8 @@
-"""A contender's process: does the jobs that it reads from its input, one a line, and answers each with a line."""
+"""A contender's process. Each line of its input is a job, each line of its output an outcome."""
 
 from __future__ import annotations
 
 import importlib
-import json
 import os
 import resource
 import sys
@@ -12,7 +11,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from pathlib import Path
 
-from scripts.bench.jobs import Job, Outcome, to_line
+import msgspec
+
+from scripts.bench.jobs import Job, Outcome
 from scripts.bench.kept import count
 
 MEGABYTE = 1024 * 1024
@@ -21,13 +22,14 @@ RSS_UNIT = 1 if sys.platform == "darwin" else 1024
 
 
 def main(name: str) -> None:
-    # what the libraries print goes to the log
+    # anything that the libraries print goes to the log
     answers = os.fdopen(os.dup(1), "wb", buffering=0)
     os.dup2(2, 1)
     read = importlib.import_module(f"scripts.bench.contenders.{name}").read
     answers.write(b"ready\n")
     for line in sys.stdin:
-        answers.write(to_line(run(read, Job(**json.loads(line)))))
+        outcome = run(read, msgspec.json.decode(line, type=Job))
+        answers.write(msgspec.json.encode(outcome) + b"\n")
 
 
 def run(read: Callable[[Job], None], job: Job) -> Outcome:
@@ -41,7 +43,7 @@ def run(read: Callable[[Job], None], job: Job) -> Outcome:
 
 
 def attempt(read: Callable[[Job], None], job: Job) -> str | None:
-    """Why it failed; None if it did not. Any exception makes a task red."""
+    """Return the error, if there is one. Any exception makes a task red."""
     try:
         with nullcontext() if job.pauses else short_pauses():
             read(job)
@@ -52,7 +54,7 @@ def attempt(read: Callable[[Job], None], job: Job) -> str | None:
 
 @contextmanager
 def short_pauses() -> Iterator[None]:
-    """Which rows are kept does not depend on how long one waits for the next attempt."""
+    """Shorten all pauses: which rows are kept does not depend on the time between attempts."""
     sleep = time.sleep
     time.sleep = lambda seconds: sleep(seconds / 1000)
     try:

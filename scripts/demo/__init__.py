@@ -1,6 +1,6 @@
-"""Thirty days of a démarche, into a warehouse, in a real Airflow of its own below ``.airflow/demo``.
+"""Load thirty days of a démarche into a warehouse, by a real Airflow with its home in ``.airflow/demo``.
 
-The sandbox stands in for the service. Airflow loads the past by date of deposit, then makes up for the days one by one,
-and the sandbox's clock moves along: each day is read as it was at its end. At last the tables are held against the
-sandbox's own truth.
+The sandbox stands in for the service. Airflow loads the past by date of deposit, then runs one day after another. The
+sandbox's clock moves along, so that each day is extracted as it was at its end. Finally the tables are compared with
+the sandbox's own lists.
 """

@@ -1,122 +1,140 @@
-"""A real Airflow on SQLite: scheduler, triggerer, DAG processor and API server."""
+"""A real Airflow on SQLite: scheduler, DAG processor and API server. No task of the demo needs a triggerer."""
 
 from __future__ import annotations
 
 import json
 import os
+import socket
 import sqlite3
 import subprocess
 import sys
-import urllib.request
+import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
-from scripts.demo.processes import free_port, running, wait_for
-from scripts.demo.service import Sandbox
+from scripts.processes import Sandbox, call, end_of, running
 
 BIN = Path(sys.executable).parent
-ATTEMPTS = 4
+# one process: each command alone would import Airflow again
+COMMANDS = """
+import json, sys
+from airflow.__main__ import main
+for sys.argv in json.loads(sys.argv[1]):
+    main()
+"""
+# tasks fork from the scheduler, and so need not import these again
+SCHEDULER = """
+import sys
+import dlt.destinations.impl.duckdb.duck
+import ds_provider.operators.load, ds_provider.operators.reconcile, ds_provider.warehouse.database.store
+from airflow.__main__ import main
+from airflow.sdk.execution_time import task_runner
+sys.argv = ["airflow", "scheduler"]
+main()
+"""
 RUN_STATE = "select state from dag_run where dag_id = ? and logical_date = ?"
 TASK_STATES = """
     select task_id, task_instance.state from task_instance join dag_run using (dag_id, run_id)
     where dag_id = ? and dag_run.logical_date = ?
 """
 FAILED = {"failed", "upstream_failed"}
+TIMEOUT_SECONDS = 300
+POLL_SECONDS = 0.2
 
 
 class Airflow:
-    """Airflow with a home of its own, in which the sandbox is its connection ``ds_default``."""
+    """An Airflow with its own home. Its connection ``ds_default`` leads to the sandbox."""
 
     def __init__(self, home: Path, sandbox: Sandbox) -> None:
         port = free_port()
         self.home = home
         self.url = f"http://127.0.0.1:{port}"
-        self.log = home / "airflow.log"
         self.env = os.environ | settings(home, sandbox, port)
 
-    def backfill(self, dag: str, months: list[datetime], conf: dict[str, Any]) -> None:
-        """Have runs made for past months of a paused DAG, by Airflow's own commands.
+    def create_backfill(self, dag: str, months: list[datetime], conf: dict[str, Any]) -> None:
+        """Create a DAG's runs of past months, by Airflow's own commands.
 
-        To be called before Airflow is started: on SQLite, a scheduler that is at work gets in the way.
+        Call it before Airflow is started: on SQLite, a working scheduler gets in the way.
         """
-        self._command("db", "migrate")
-        self._command("dags", "reserialize")
         bounds = ["--from-date", months[0].isoformat(), "--to-date", months[-1].isoformat()]
-        # one month at a time: Airflow fails one of two tasks that are the first to name an asset, at the same moment
-        create = ["backfill", "create", "--dag-id", dag, *bounds, "--max-active-runs", "1"]
-        self._command(*create, "--dag-run-conf", json.dumps(conf))
+        # one month at a time: if two tasks name a new asset at the same moment, Airflow fails one of them
+        limit = ["--max-active-runs", "1"]
+        backfill = ["backfill", "create", "--dag-id", dag, *bounds, *limit, "--dag-run-conf", json.dumps(conf)]
+        commands = [["airflow", "db", "migrate"], ["airflow", "dags", "reserialize"], ["airflow", *backfill]]
+        command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
+        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"Airflow could not create the backfill:\n{done.stderr}")
 
     def start(self, stack: ExitStack) -> None:
-        self.process = stack.enter_context(running([str(BIN / "airflow"), "standalone"], self.log, self.env))
-        self._wait_for("Airflow", self._is_up)
+        self._start("dag-processor", [str(BIN / "airflow"), "dag-processor"], stack)
+        self._start("api-server", [str(BIN / "airflow"), "api-server"], stack)
+        self._wait_for("Airflow's API server", self._is_api_up)
+        # only now: a task that starts before the API server fails, and its retry comes minutes later
+        self._start("scheduler", [sys.executable, "-c", SCHEDULER], stack)
 
-    def unpause(self, dag: str) -> None:
-        self._command("dags", "unpause", dag)
-
-    def _command(self, *arguments: str) -> None:
-        for _ in range(ATTEMPTS):
-            command = [str(BIN / "airflow"), *arguments]
-            done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
-            if done.returncode == 0:
-                return
-            # SQLite refuses one who has read and would write, where another has written meanwhile
-            if "database is locked" not in done.stderr:
-                break
-        raise SystemExit(f"airflow {' '.join(arguments)} failed:\n{done.stderr}")
+    def _start(self, component: str, command: list[str], stack: ExitStack) -> None:
+        self.log = self.home / f"{component}.log"
+        self.process = stack.enter_context(running(command, self.log, self.env))
 
     def wait_for_tables(self, dag: str, day: datetime) -> None:
-        """Wait until a day's run has nothing more to ask of the service, nor to load."""
-
-        def are_done() -> bool:
-            states = self._states(dag, day)
-            return states.get("load") == "success" and states.get("reconcile") in ("success", "skipped")
-
-        self._wait_for(f"the run of {day:%Y-%m-%d}", are_done)
+        """Wait until a day's run has neither requests to send nor rows to load."""
+        self._wait_for(f"the run of {day:%Y-%m-%d}", lambda: self._is_loaded(dag, day))
 
     def wait_for_run(self, dag: str, day: datetime) -> None:
-        self._wait_for(f"the end of the run of {day:%Y-%m-%d}", lambda: self._has_run(dag, day))
+        self._wait_for(f"the end of the run of {day:%Y-%m-%d}", lambda: self._check_run(dag, day))
 
-    def _has_run(self, dag: str, start: datetime) -> bool:
-        """Whether the run of an interval is over.
+    def _check_run(self, dag: str, start: datetime) -> bool:
+        """Return true once the run of an interval has succeeded.
 
         :raises SystemExit: if it failed.
         """
-        states = {state for (state,) in self._query(RUN_STATE, dag, stored(start))}
+        states = {state for (state,) in self._query(RUN_STATE, dag, start)}
         if states & FAILED:
             raise SystemExit(f"a run of {dag} failed: see {self.home / 'logs'}")
         return states == {"success"}
 
-    def _states(self, dag: str, start: datetime) -> dict[str, str]:
-        states = dict(self._query(TASK_STATES, dag, stored(start)))
+    def _is_loaded(self, dag: str, start: datetime) -> bool:
+        states = dict(self._query(TASK_STATES, dag, start))
         if failed := sorted(task for task, state in states.items() if state in FAILED):
             raise SystemExit(f"{failed} of {dag} failed on {start:%Y-%m-%d}: see {self.home / 'logs'}")
-        return states
+        return states.get("load") == "success" and states.get("reconcile") in ("success", "skipped")
 
-    def _wait_for(self, what: str, ready: Any) -> None:
-        wait_for(what, ready, self.process, self.log)
+    def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
+        """Wait until ``ready`` returns true.
 
-    def _is_up(self) -> bool:
+        :raises SystemExit: with the end of the log, if the component started last ends or the wait takes too long.
+        """
+        deadline = time.monotonic() + TIMEOUT_SECONDS
+        while not ready():
+            if time.monotonic() > deadline or self.process.poll() is not None:
+                raise SystemExit(f"{what} did not happen; the end of {self.log}:\n{end_of(self.log)}")
+            time.sleep(POLL_SECONDS)
+
+    def _is_api_up(self) -> bool:
         try:
-            with urllib.request.urlopen(f"{self.url}/api/v2/monitor/health", timeout=2) as answer:
-                health = json.load(answer)
+            return bool(call(f"{self.url}/api/v2/monitor/health")["metadatabase"]["status"] == "healthy")
         except (OSError, ValueError):
             return False
-        return bool(health["scheduler"]["status"] == "healthy")
 
-    def _query(self, sql: str, *values: str) -> list[Any]:
-        """Rows of Airflow's database; none while it cannot be read."""
+    def _query(self, sql: str, dag: str, start: datetime) -> list[Any]:
+        """Return rows of Airflow's database, or nothing while it cannot be read."""
+        # as Airflow writes an instant into SQLite
+        stored = start.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
         try:
             with sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True, timeout=5) as database:
-                return database.execute(sql, values).fetchall()
+                return database.execute(sql, (dag, stored)).fetchall()
         except sqlite3.OperationalError:
             return []
 
 
-def stored(instant: datetime) -> str:
-    """An instant as Airflow writes it into SQLite."""
-    return instant.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def settings(home: Path, sandbox: Sandbox, port: int) -> dict[str, str]:
@@ -136,9 +154,10 @@ def settings(home: Path, sandbox: Sandbox, port: int) -> dict[str, str]:
         "AIRFLOW__API__PORT": str(port),
         "AIRFLOW__API__WORKERS": "1",
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port()),
+        # new files are enough: no file changes
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600",
         "AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT": str(free_port()),
         "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        # a day is a dozen steps, and each would wait for a second
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.1",
+        # a day is a dozen steps, and each would wait a second
+        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
     }

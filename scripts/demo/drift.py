@@ -1,4 +1,4 @@
-"""What the tables say of each dossier, held against what is true in the sandbox."""
+"""Compare where the tables list each dossier with where the sandbox does."""
 
 from __future__ import annotations
 
@@ -6,77 +6,81 @@ from typing import Any, NamedTuple
 
 import duckdb
 
-from ds_provider.hooks.warehouse import DATASET
+from ds_provider.constants import DEFAULT_DATASET
 
 MICROS = 1_000_000
 
 SHOWN = f"""
     select number, groupe_instructeur_number, state, epoch_us(date_derniere_modification) // {MICROS}
-    from {DATASET}.dossiers where deletion_stage is null
+    from {DEFAULT_DATASET}.dossiers where deletion_stage is null
 """
-GONE = f"select number, groupe_instructeur_number, stage, reason from {DATASET}.deleted_dossiers"
-HOLDERS = f"""
+DELETED = f"select number, groupe_instructeur_number, stage, reason from {DEFAULT_DATASET}.deleted_dossiers"
+CHILD_TABLES = f"""
     select table_name from information_schema.columns
-    where table_schema = '{DATASET}' and column_name = 'dossier_number'
+    where table_schema = '{DEFAULT_DATASET}' and column_name = 'dossier_number'
 """
 
 
 class Shown(NamedTuple):
-    """A dossier that is there, and its last change to the second, which is all that the API shows of it."""
+    """A visible dossier. Its last change is in seconds since 1970, since the API shows no more of it."""
 
     groupe: int
     state: str
     changed: int
 
 
-class Gone(NamedTuple):
-    """A dossier that waits to be deleted, or is."""
+class Deleted(NamedTuple):
+    """A dossier that is deleted, or soon will be."""
 
     groupe: int
     stage: str
     reason: str
 
 
-Fate = Shown | Gone | None
-"""None for one of which no list tells, or that is only known to have vanished."""
+Listing = Shown | Deleted | None
+"""The list that holds a dossier. None if no list does, or if it is only known to have vanished."""
 
 
-def true_fates(truth: dict[str, Any]) -> dict[int, Fate]:
-    """What is true of each dossier, from the sandbox's ``GET /sandbox/truth``."""
-    fates: dict[int, Fate] = {row["number"]: None for row in truth["deleted_without_groupe"]}
+def true_listings(truth: dict[str, Any]) -> dict[int, Listing]:
+    """Return the list of each dossier by number, from the sandbox's ``GET /sandbox/truth``."""
+    listings: dict[int, Listing] = {row["number"]: None for row in truth["deleted_without_groupe"]}
     for groupe in truth["groupes"]:
         number = groupe["number"]
-        fates |= dict.fromkeys(groupe["limbo"])
-        fates |= {row["number"]: Gone(number, "pending", row["reason"]) for row in groupe["pending"]}
-        fates |= {row["number"]: Gone(number, "deleted", row["reason"]) for row in groupe["deleted"]}
+        listings |= dict.fromkeys(groupe["limbo"])
+        listings |= {row["number"]: Deleted(number, "pending", row["reason"]) for row in groupe["pending"]}
+        listings |= {row["number"]: Deleted(number, "deleted", row["reason"]) for row in groupe["deleted"]}
         for row in groupe["dossiers"]:
-            fates[row["number"]] = Shown(number, row["state"], row["updated_at"] // MICROS)
-    return fates
+            listings[row["number"]] = Shown(number, row["state"], row["updated_at"] // MICROS)
+    return listings
 
 
-def held_fates(warehouse: duckdb.DuckDBPyConnection) -> dict[int, Fate]:
-    """What the tables say of each dossier."""
-    gone = {number: Gone(*told) for number, *told in warehouse.execute(GONE).fetchall()}
-    fates: dict[int, Fate] = {number: None if fate.stage == "vanished" else fate for number, fate in gone.items()}
-    return fates | {number: Shown(*told) for number, *told in warehouse.execute(SHOWN).fetchall()}
+def table_listings(warehouse: duckdb.DuckDBPyConnection) -> dict[int, Listing]:
+    """Return the list of each dossier by number, as the tables have it."""
+    deleted = {number: Deleted(*row) for number, *row in warehouse.execute(DELETED).fetchall()}
+    listings: dict[int, Listing] = {
+        number: None if listing.stage == "vanished" else listing for number, listing in deleted.items()
+    }
+    return listings | {number: Shown(*row) for number, *row in warehouse.execute(SHOWN).fetchall()}
 
 
-def left_over(warehouse: duckdb.DuckDBPyConnection) -> dict[int, set[str]]:
-    """The tables that hold rows of a dossier that has none in ``dossiers``: what an erasure forgot."""
+def orphan_rows(warehouse: duckdb.DuckDBPyConnection) -> dict[int, set[str]]:
+    """Return, by dossier number, the tables with rows of a dossier that is no longer in ``dossiers``."""
     found: dict[int, set[str]] = {}
-    for (table,) in warehouse.execute(HOLDERS).fetchall():
-        orphans = f"from {DATASET}.{table} anti join {DATASET}.dossiers on dossier_number = number"
+    for (table,) in warehouse.execute(CHILD_TABLES).fetchall():
+        orphans = f"from {DEFAULT_DATASET}.{table} anti join {DEFAULT_DATASET}.dossiers on dossier_number = number"
         for (number,) in warehouse.execute(f"select distinct dossier_number {orphans}").fetchall():
             found.setdefault(number, set()).add(table)
     return found
 
 
 def drift(truth: dict[str, Any], warehouse: duckdb.DuckDBPyConnection) -> dict[int, str]:
-    """What is wrong with each dossier that is not in the tables as it is in truth."""
-    true, held = true_fates(truth), held_fates(warehouse)
+    """Describe, by number, each dossier that the tables list differently from the sandbox."""
+    true, held = true_listings(truth), table_listings(warehouse)
     wrong = {
         number: f"{held.get(number)} in the tables, {true.get(number)} in truth"
         for number in sorted(true.keys() | held.keys())
         if true.get(number) != held.get(number)
     }
-    return wrong | {number: f"erased, but not from {sorted(tables)}" for number, tables in left_over(warehouse).items()}
+    return wrong | {
+        number: f"erased, but not from {sorted(tables)}" for number, tables in orphan_rows(warehouse).items()
+    }

@@ -1,8 +1,8 @@
-"""What the warehouse holds, and what a team would ask it."""
+"""Queries on the warehouse: its counts, and the questions of a team."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from datetime import datetime
 from pathlib import Path
@@ -10,7 +10,7 @@ from typing import Any
 
 import duckdb
 
-from ds_provider.hooks.warehouse import DATASET
+from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.warehouse.database.destinations import duckdb_file
 from ds_provider.warehouse.database.store import Warehouse
 
@@ -18,13 +18,13 @@ NAMES = """
     select table_name from information_schema.tables
     where table_schema = ? and not starts_with(table_name, '_dlt') order by table_name
 """
-STANDING = f"""
+TOTALS = f"""
     select count(*) filter (deletion_stage is null), count(*) filter (deletion_stage = 'pending'),
-        (select count(*) from {DATASET}.deleted_dossiers where stage = 'deleted'),
-        (select count(*) from {DATASET}.deleted_dossiers where stage = 'vanished')
-    from {DATASET}.dossiers
+        (select count(*) from {DEFAULT_DATASET}.deleted_dossiers where stage = 'deleted'),
+        (select count(*) from {DEFAULT_DATASET}.deleted_dossiers where stage = 'vanished')
+    from {DEFAULT_DATASET}.dossiers
 """
-READ = f"select coalesce(sum(rows), 0) from {DATASET}.loads where stream = 'dossiers' and loaded_at >= ?"
+LOADED = f"select coalesce(sum(rows), 0) from {DEFAULT_DATASET}.loads where stream = 'dossiers' and loaded_at >= ?"
 
 ANSWERS = {
     "Dossiers by group and state": """
@@ -52,21 +52,21 @@ ANSWERS = {
 
 @contextmanager
 def opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
-    """The DuckDB file, while no task has it open."""
-    turn = Warehouse(duckdb_file(database), DATASET, database.parent / "looking").locked()
-    with turn, closing(duckdb.connect(str(database), read_only=True)) as warehouse:
+    """Open the DuckDB file while no task has it open."""
+    lock = Warehouse(duckdb_file(database), DEFAULT_DATASET, database.parent / "queries").locked()
+    with lock, closing(duckdb.connect(str(database), read_only=True)) as warehouse:
         yield warehouse
 
 
-def standing(warehouse: duckdb.DuckDBPyConnection, since: datetime) -> tuple[int, ...]:
-    """Dossiers that were read since; those that are shown, pending, deleted and vanished."""
-    return *_one(warehouse, READ, since), *_one(warehouse, STANDING)
+def totals(warehouse: duckdb.DuckDBPyConnection, since: datetime) -> tuple[int, ...]:
+    """Count the dossiers loaded since an instant, then all that are shown, pending, deleted and vanished."""
+    return *_one(warehouse, LOADED, since), *_one(warehouse, TOTALS)
 
 
 def counts(warehouse: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
-    """The tables, and how many rows each has."""
-    names = warehouse.execute(NAMES, [DATASET]).fetchall()
-    return [(name, _one(warehouse, f"select count(*) from {DATASET}.{name}")[0]) for (name,) in names]
+    """Count the rows of each table."""
+    names = warehouse.execute(NAMES, [DEFAULT_DATASET]).fetchall()
+    return [(name, _one(warehouse, f"select count(*) from {DEFAULT_DATASET}.{name}")[0]) for (name,) in names]
 
 
 def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> tuple[Any, ...]:
@@ -75,20 +75,6 @@ def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> tuple[
 
 
 def answer(warehouse: duckdb.DuckDBPyConnection, sql: str, demarche: int) -> tuple[list[str], list[Any]]:
-    """The columns and rows of an answer."""
-    result = warehouse.execute(sql.format(dataset=DATASET, demarche=demarche))
+    """Return the columns and rows of an answer."""
+    result = warehouse.execute(sql.format(dataset=DEFAULT_DATASET, demarche=demarche))
     return [column[0] for column in result.description], result.fetchall()
-
-
-def laid_out(heading: Sequence[str], rows: Sequence[Sequence[Any]]) -> str:
-    """A table as text, numbers to the right."""
-    lines = [[str("" if cell is None else cell) for cell in row] for row in (heading, *rows)]
-    widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
-    numeric = [all(isinstance(cell, int | float) for cell in column) for column in zip(*rows, strict=True)]
-    return "\n".join(
-        "  ".join(
-            cell.rjust(width) if right else cell.ljust(width)
-            for cell, width, right in zip(line, widths, numeric, strict=True)
-        ).rstrip()
-        for line in lines
-    )

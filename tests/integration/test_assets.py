@@ -1,4 +1,4 @@
-"""What a real Airflow makes of the assets: whom it wakes, whom it lets sleep, and what it remembers."""
+"""Assets in a real Airflow: the DAGs that their events start, and the values that they keep."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Asset, BaseOperator, Context
 
-from ds_provider.asset_events import Change, advance_loaded_upto, declare, emit, loaded_upto
+from ds_provider.asset_events import AssetChange, add_outlets, advance_loaded_watermarks, emit_changes, loaded_watermark
 from ds_provider.assets import dossiers_asset, table_asset
 
 pytestmark = pytest.mark.integration
@@ -22,41 +22,45 @@ START = pendulum.datetime(2026, 1, 1, tz="Europe/Paris")
 
 
 class LoadsRows(BaseOperator):
-    """As a load does: so many rows of a group into some tables, and then how far it came."""
+    """Emits as a load does: rows of a group in some tables, then how far the group is loaded."""
 
     def __init__(self, *, rows: int, day: int = 1, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.rows = rows
         self.day = day
-        declare(self, [DOSSIERS, AVIS])
+        add_outlets(self, [DOSSIERS, AVIS])
 
     def execute(self, context: Context) -> str | None:
-        emit(self, context, [(DOSSIERS, Change(self.rows)), (AVIS, Change(0)), (WIDE, Change(self.rows))])
-        advance_loaded_upto(context, DOSSIERS, {7: pendulum.datetime(2026, 11, self.day, tz="UTC")})
-        watermark = loaded_upto(context, DOSSIERS, 7)
+        emit_changes(
+            self, context, [(DOSSIERS, AssetChange(self.rows)), (AVIS, AssetChange(0)), (WIDE, AssetChange(self.rows))]
+        )
+        advance_loaded_watermarks(context, DOSSIERS, {7: pendulum.datetime(2026, 11, self.day, tz="UTC")})
+        watermark = loaded_watermark(context, DOSSIERS, 7)
         known = watermark.get() if watermark else None
         return known.to_date_string() if known else None
 
 
-class ReadsGroupe(BaseOperator):
-    """As an extraction does: it learns only when it runs which service it reads."""
+class ExtractsGroup(BaseOperator):
+    """Emits as an extraction does: it learns at run time which service it reads."""
 
     def __init__(self, *, host: str, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.host = host
 
     def execute(self, context: Context) -> None:
-        emit(self, context, [(dossiers_asset(7, self.host), Change(1)), (dossiers_asset(8), Change(0))])
+        emit_changes(
+            self, context, [(dossiers_asset(7, self.host), AssetChange(1)), (dossiers_asset(8), AssetChange(0))]
+        )
 
 
 class Consumers:
-    """DAGs that wait for one asset each, and what Airflow lays down for its scheduler to run."""
+    """DAGs scheduled on one asset each, and the runs that Airflow queues for them."""
 
     def __init__(self, session: Any, serialise: Any) -> None:
         self._session = session
         self._serialise = serialise
 
-    def wait_for(self, dag_id: str, asset: Asset) -> None:
+    def schedule_on(self, dag_id: str, asset: Asset) -> None:
         from airflow.models.dag import DagModel
 
         with DAG(dag_id, schedule=[asset], start_date=START) as dag:
@@ -65,10 +69,10 @@ class Consumers:
         self._session.get(DagModel, dag_id).is_paused = False
         self._session.commit()
 
-    def woken(self) -> set[str]:
+    def queued(self) -> set[str]:
         from airflow.models.asset import AssetDagRunQueue
 
-        return {queued.target_dag_id for queued in self._session.query(AssetDagRunQueue)}
+        return {queue.target_dag_id for queue in self._session.query(AssetDagRunQueue)}
 
     def events(self) -> dict[str, dict[str, Any]]:
         from airflow.models.asset import AssetEvent
@@ -84,17 +88,17 @@ class Consumers:
 
 
 @pytest.fixture
-def consumers(run_dag: Any) -> Iterator[Consumers]:
+def consumers(serialise: Any) -> Iterator[Consumers]:
     from airflow.utils.session import create_session
 
     with create_session() as session:
-        consumers = Consumers(session, lambda dag: run_dag(dag))
-        consumers.wait_for("on_dossiers", DOSSIERS)
-        consumers.wait_for("on_avis", AVIS)
-        consumers.wait_for("on_wide", WIDE)
-        consumers.wait_for("on_groupe", dossiers_asset(7))
-        consumers.wait_for("on_other_groupe", dossiers_asset(8))
-        consumers.wait_for("on_sandbox", dossiers_asset(7, SANDBOX))
+        consumers = Consumers(session, serialise)
+        consumers.schedule_on("on_dossiers", DOSSIERS)
+        consumers.schedule_on("on_avis", AVIS)
+        consumers.schedule_on("on_wide", WIDE)
+        consumers.schedule_on("on_groupe", dossiers_asset(7))
+        consumers.schedule_on("on_other_groupe", dossiers_asset(8))
+        consumers.schedule_on("on_sandbox", dossiers_asset(7, SANDBOX))
         consumers.clear()
         yield consumers
         consumers.clear()
@@ -110,38 +114,38 @@ def returned(run: Any) -> Any:
     return run.get_task_instance("task").xcom_pull(task_ids="task")
 
 
-def test_rows_wake_what_waits_for_their_tables_and_for_no_other(run_dag, consumers):
+def test_rows_start_only_the_dags_on_their_tables(run_dag, consumers):
     assert run_dag(dag_of("loads_rows", LoadsRows, rows=3, outlets=[WIDE])).state == "success"
-    assert consumers.woken() == {"on_dossiers", "on_wide"}
+    assert consumers.queued() == {"on_dossiers", "on_wide"}
     extra = {"rows": 3, "erased": 0, "groupes_instructeurs": 1, "window": None}
     assert consumers.events() == {DOSSIERS.uri: extra, WIDE.uri: extra}
 
 
-def test_where_no_row_came_nobody_is_woken_and_the_next_rows_wake_again(run_dag, consumers):
+def test_load_without_rows_starts_no_dag_and_the_next_rows_do(run_dag, consumers):
     assert run_dag(dag_of("loads_rows", LoadsRows, rows=0, outlets=[WIDE])).state == "success"
-    assert consumers.woken() == set()
+    assert consumers.queued() == set()
     assert consumers.events() == {}
     assert run_dag(dag_of("loads_rows", LoadsRows, rows=1, outlets=[WIDE])).state == "success"
-    assert consumers.woken() == {"on_dossiers", "on_wide"}
+    assert consumers.queued() == {"on_dossiers", "on_wide"}
 
 
-def test_how_far_a_group_is_loaded_outlives_the_run_and_never_goes_back(run_dag, consumers):
-    seen = [returned(run_dag(dag_of("loads_rows", LoadsRows, rows=0, day=day))) for day in (5, 9, 7)]
-    assert seen == ["2026-11-05", "2026-11-09", "2026-11-09"]
+def test_watermark_of_a_group_outlives_the_run_and_never_goes_back(run_dag, consumers):
+    known = [returned(run_dag(dag_of("loads_rows", LoadsRows, rows=0, day=day))) for day in (5, 9, 7)]
+    assert known == ["2026-11-05", "2026-11-09", "2026-11-09"]
 
 
-def test_a_mapped_task_tells_of_its_rows_too(run_dag, consumers):
+def test_mapped_task_emits_its_rows(run_dag, consumers):
     with DAG("loads_mapped", schedule=None, start_date=START) as dag:
         LoadsRows.partial(task_id="task", outlets=[DOSSIERS, AVIS]).expand(rows=[0, 2])
     assert run_dag(dag).state == "success"
-    assert consumers.woken() == {"on_dossiers"}
+    assert consumers.queued() == {"on_dossiers"}
 
 
-def test_a_group_is_told_under_the_host_of_the_service_that_was_read(run_dag, consumers):
+def test_event_of_a_group_names_the_host_of_its_service(run_dag, consumers):
     outlets = [dossiers_asset(7), dossiers_asset(8), dossiers_asset(7, SANDBOX)]
-    assert run_dag(dag_of("reads_groupe", ReadsGroupe, host=SANDBOX, outlets=outlets)).state == "success"
-    assert consumers.woken() == {"on_sandbox"}
+    assert run_dag(dag_of("extracts_group", ExtractsGroup, host=SANDBOX, outlets=outlets)).state == "success"
+    assert consumers.queued() == {"on_sandbox"}
     consumers.clear()
     public = "https://demarche.numerique.gouv.fr/api/v2/graphql"
-    assert run_dag(dag_of("reads_groupe", ReadsGroupe, host=public, outlets=outlets)).state == "success"
-    assert consumers.woken() == {"on_groupe"}
+    assert run_dag(dag_of("extracts_group", ExtractsGroup, host=public, outlets=outlets)).state == "success"
+    assert consumers.queued() == {"on_groupe"}

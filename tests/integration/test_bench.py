@@ -1,4 +1,4 @@
-"""The benchmark measures what it says: every row kept where nothing fails, and each row lost told."""
+"""The benchmark keeps every row without a fault, and reports each lost row."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PROVIDER, HTTPX = Contender("this provider", "provider", 4), Contender("httpx lo
 
 
 def cells_of(text: str) -> list[list[str]]:
-    """The lines of the tables in a text, without the rules below their headings."""
+    """Return the lines of the tables in a text, without the rules below their headings."""
     lines = [line.strip("| ").split(" | ") for line in text.splitlines() if line.startswith("|")]
     return [line for line in lines if set(line) != {"---"}]
 
@@ -27,10 +27,10 @@ def cells_of(text: str) -> list[list[str]]:
 @pytest.fixture(scope="module")
 def under_faults(tmp_path_factory):
     names = ["null_node", "server_error"]
-    return scenarios.faults([PROVIDER, HTTPX], names, FEW, tmp_path_factory.mktemp("bench"))
+    return scenarios.faults([PROVIDER, HTTPX], FEW, tmp_path_factory.mktemp("bench"), names)
 
 
-def test_the_command_prints_a_table_with_ratios_first_and_every_row_kept():
+def test_command_prints_a_table_with_ratios_first_and_every_row_kept():
     command = [sys.executable, "-m", "scripts.bench", "--contenders", "provider", "httpx"]
     options = ["--scenarios", "latency", "--latency-dossiers", str(FEW)]
     done = subprocess.run([*command, *options], capture_output=True, text=True, check=False, timeout=300, cwd=CHECKOUT)
@@ -43,7 +43,7 @@ def test_the_command_prints_a_table_with_ratios_first_and_every_row_kept():
     assert int(kept) >= 100
 
 
-def test_processor_time_and_memory_are_those_of_a_reading_that_kept_every_row(tmp_path, monkeypatch):
+def test_processor_scenario_measures_runs_that_kept_every_row(tmp_path, monkeypatch):
     monkeypatch.setattr(scenarios, "REPETITIONS", 1)
     for result in scenarios.processor([PROVIDER, HTTPX], FEW, tmp_path):
         assert result.outcome.error is None
@@ -53,14 +53,14 @@ def test_processor_time_and_memory_are_those_of_a_reading_that_kept_every_row(tm
         assert 0 < result.outcome.idle_mb <= result.outcome.peak_mb
 
 
-def test_this_provider_is_never_green_with_rows_lost(under_faults):
+def test_provider_is_never_green_with_lost_rows(under_faults):
     assert not [case for case, found in under_faults.items() if tables.hides_a_loss(found[PROVIDER])]
 
 
-def test_a_row_that_another_lost_under_a_green_run_is_told(under_faults):
+def test_table_reports_the_rows_that_a_green_run_lost(under_faults):
     result = under_faults["null_node", "from page 2 on"][HTTPX]
     assert result.outcome.error is None
     assert 0 < result.outcome.rows < result.there
-    told = cells_of(tables.faults(under_faults))
-    assert ["null_node", "red", f"**{result.outcome.rows} of {result.there}, green**"] in told
-    assert next(line for line in told if line[0] == "httpx loop")[1] != "0"
+    lines = cells_of(tables.faults(under_faults))
+    assert ["null_node", "red", f"**{result.outcome.rows} of {result.there}, green**"] in lines
+    assert next(line for line in lines if line[0] == "httpx loop")[1] != "0"

@@ -1,4 +1,4 @@
-"""Each DAG in ``dags/``, run in a real Airflow against the sandbox: what lands is what the service shows."""
+"""The DAGs in ``dags/``, run in a real Airflow against the sandbox: the service's dossiers land."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from ds_provider.api.transport import retry as retries
-from ds_provider.landing.rows import iter_rows
+from ds_provider.landing import iter_rows
 from tests.integration import test_on_new_dossiers, test_warehouse_dags
 from tests.support.dag_files import DAGS, load, micros, midnight, shown
 
@@ -23,12 +23,12 @@ def landed(zone: Path, groupe: int, stream: str, window: str = "*") -> list[int]
     return [row["number"] for path in manifests for row in iter_rows(path.as_uri())]
 
 
-def test_every_dag_is_run_here_or_with_a_warehouse():
+def test_integration_tests_run_every_dag():
     elsewhere = test_warehouse_dags.EXPECTED | test_on_new_dossiers.EXPECTED
     assert {path.stem for path in DAGS.glob("*.py")} == EXPECTED | elsewhere
 
 
-def test_a_day_of_several_groups_lands(sandbox, connection, run_dag, tmp_path):
+def test_fan_out_over_groups_lands_a_day(sandbox, connection, run_dag, tmp_path):
     conf = {"groupes": sandbox.groupes, "destination": tmp_path.as_uri()}
     run = run_dag(load("ds_groupes_fan_out"), logical_date=midnight("2026-11-19"), run_conf=conf)
     assert run.state == "success"
@@ -46,7 +46,7 @@ def test_a_day_of_several_groups_lands(sandbox, connection, run_dag, tmp_path):
         assert Counter(landed(tmp_path, groupe, "deleted_dossiers")) == Counter(deleted)
 
 
-def test_the_groups_of_a_demarche_land_closed_ones_too(sandbox, connection, run_dag, tmp_path):
+def test_fan_out_over_a_demarche_lands_closed_groups_too(sandbox, connection, run_dag, tmp_path):
     conf = {"demarche": sandbox.demarche, "groupes_per_task": 2, "destination": tmp_path.as_uri()}
     run = run_dag(load("ds_demarche_fan_out"), logical_date=midnight("2026-11-19"), run_conf=conf)
     assert run.state == "success"
@@ -57,9 +57,7 @@ def test_the_groups_of_a_demarche_land_closed_ones_too(sandbox, connection, run_
         assert list(tmp_path.glob(f"groupe-{groupe}/dossiers/*/manifest.json"))
 
 
-def test_a_dossier_that_fails_leaves_all_others_and_no_green_run(
-    sandbox, connection, run_dag, tmp_path, monkeypatch, capfd
-):
+def test_poison_dossier_fails_the_run_and_hides_no_other(sandbox, connection, run_dag, tmp_path, monkeypatch, capfd):
     monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
     day = midnight("2026-11-18"), midnight("2026-11-19")
     bad = sandbox.groupes[0]
@@ -71,13 +69,13 @@ def test_a_dossier_that_fails_leaves_all_others_and_no_green_run(
     finally:
         sandbox.faults.clear()
     assert run.state == "failed"
-    assert f"of which not all was read, see their tasks: [{bad}]" in capfd.readouterr().out
+    assert f"that were not extracted in full, see their tasks: [{bad}]" in capfd.readouterr().out
     for groupe in sandbox.groupes:
         expected = shown(sandbox, groupe, "updated_at", day[0] - timedelta(minutes=5), day[1]) - {poison}
         assert Counter(landed(tmp_path, groupe, "dossiers")) == Counter(expected)
 
 
-def test_months_of_the_past_neither_overlap_nor_leave_a_gap(sandbox, connection, run_dag, tmp_path):
+def test_months_of_a_backfill_neither_overlap_nor_leave_a_gap(sandbox, connection, run_dag, tmp_path):
     conf = {"groupes": sandbox.groupes, "destination": tmp_path.as_uri()}
     dag = load("ds_backfill_by_deposit_date")
     for month in ("2026-09-01", "2026-10-01", "2026-11-01", "2026-12-01"):
@@ -88,7 +86,7 @@ def test_months_of_the_past_neither_overlap_nor_leave_a_gap(sandbox, connection,
         assert Counter(landed(tmp_path, groupe, "dossiers")) == Counter(expected)
 
 
-def test_a_month_that_is_read_again_replaces_what_was_landed(sandbox, connection, run_dag, tmp_path):
+def test_second_run_of_a_month_replaces_its_files(sandbox, connection, run_dag, tmp_path):
     conf = {"groupes": sandbox.groupes[:1], "destination": tmp_path.as_uri()}
     dag = load("ds_backfill_by_deposit_date")
     numbers = []

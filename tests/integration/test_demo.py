@@ -1,4 +1,4 @@
-"""The demo plays its days in a real Airflow: the tables end as the service's lists, and the token is nowhere."""
+"""The demo runs its days in a real Airflow: the tables end as the sandbox's lists, and no file holds the token."""
 
 from __future__ import annotations
 
@@ -37,16 +37,16 @@ def forms_of(token: str) -> set[bytes]:
     return {plain, plain.rstrip(b"="), urllib.parse.quote(token).encode(), base64.b64encode(plain), secret}
 
 
-def test_the_days_end_without_drift(demo):
+def test_demo_ends_without_drift(demo):
     rows = ROW.findall(demo)
     assert len(rows) == DAYS
-    assert all(int(read) > 0 and int(dossiers) > 300 for read, dossiers, *_ in rows)
+    assert all(int(loaded) > 0 and int(dossiers) > 300 for loaded, dossiers, *_ in rows)
     *_, drift, reconciled = rows[-1]
     assert (drift, reconciled.strip()) == ("0", "reconciled")
     assert re.search(r"^drift: 0 of [1-9]\d\d dossiers$", demo, re.MULTILINE)
 
 
-def test_the_tables_are_counted_and_asked(demo):
+def test_demo_counts_and_queries_the_tables(demo):
     counts = dict(re.findall(r"^(\w+) +(\d+)$", demo, re.MULTILINE))
     assert int(counts["dossiers"]) > 300
     assert int(counts["champs"]) > 10 * int(counts["dossiers"])
@@ -55,7 +55,7 @@ def test_the_tables_are_counted_and_asked(demo):
     assert "For the real service" in demo
 
 
-def test_the_token_is_nowhere_afterwards(demo):
+def test_demo_leaves_the_token_in_no_file(demo):
     with Sandbox(seed=7) as sandbox:
         forms = forms_of(sandbox.token)
     files = [path for path in HOME.rglob("*") if path.is_file()]

@@ -1,4 +1,4 @@
-"""What OpenLineage's own provider emits of a run: what was read, what was written, and no secret."""
+"""Events of OpenLineage's own provider: a run's inputs and outputs, and no secret."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ def events(home: Path, sandbox: Sandbox) -> list[dict[str, Any]]:
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(to_a_file),
         "AIRFLOW__OPENLINEAGE__NAMESPACE": "tests",
-        # a machine that is busy is not what is tested
+        # the default is too short on a busy machine
         "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "60",
         "AIRFLOW_CONN_DS_DEFAULT": json.dumps(connection | {"extra": {"requests_per_minute": 100_000}}),
     }
@@ -74,7 +74,7 @@ def service(sandbox: Sandbox) -> str:
     return sandbox.url.removesuffix("/api/v2/graphql")
 
 
-def test_a_group_goes_from_the_service_into_the_landing_zone(events, home, sandbox):
+def test_extraction_leads_from_the_service_to_the_landing_zone(events, home, sandbox):
     groupe = sandbox.groupes[0]
     event = event_of(events, "dossiers", "COMPLETE")
     source = service(sandbox), f"groupes-instructeurs/{groupe}/dossiers"
@@ -86,7 +86,7 @@ def test_a_group_goes_from_the_service_into_the_landing_zone(events, home, sandb
     assert set(named(event_of(events, "dossiers", "START")["outputs"])) == {target}
 
 
-def test_both_kinds_of_deletions_are_one_list_of_the_service(events, home, sandbox):
+def test_deletions_have_one_input_and_two_outputs(events, home, sandbox):
     groupe = sandbox.groupes[0]
     event = event_of(events, "deletions", "COMPLETE")
     source = service(sandbox), f"groupes-instructeurs/{groupe}/deleted_dossiers"
@@ -98,7 +98,7 @@ def test_both_kinds_of_deletions_are_one_list_of_the_service(events, home, sandb
     assert {stream: rows_in(event, landed(home, groupe, stream)) for stream in rows} == rows
 
 
-def test_a_task_that_fails_tells_what_it_landed_all_the_same(events, home, sandbox):
+def test_failed_task_emits_what_it_landed(events, home, sandbox):
     groupe = sandbox.groupes[0]
     event = event_of(events, "half", "FAIL")
     assert set(named(event["outputs"])) == {landed(home, groupe, "dossiers")}
@@ -106,7 +106,7 @@ def test_a_task_that_fails_tells_what_it_landed_all_the_same(events, home, sandb
     assert [rows_in(event, landed(home, groupe, "dossiers"))] == accepted
 
 
-def test_what_landed_goes_into_the_tables_with_their_columns(events, home, sandbox):
+def test_load_leads_from_the_files_to_the_tables_with_their_columns(events, home, sandbox):
     groupe = sandbox.groupes[0]
     event = event_of(events, "load", "COMPLETE")
     streams = ("dossiers", "deleted_dossiers", "pending_deleted_dossiers")
@@ -128,10 +128,10 @@ def test_what_landed_goes_into_the_tables_with_their_columns(events, home, sandb
     assert (warehouse, f"ds_warehouse.demarches_simplifiees.demarche_{sandbox.demarche}") in outputs
 
 
-def test_no_event_holds_the_token_or_anybodys_name(events, sandbox):
-    told = json.dumps(events, ensure_ascii=False)
-    assert sandbox.token not in told
+def test_events_hold_neither_the_token_nor_a_person(events, sandbox):
+    text = json.dumps(events, ensure_ascii=False)
+    assert sandbox.token not in text
     world = sandbox.world
     people = {world.usager_email(dossier) for dossier in world.dossiers.values() if dossier.usager is not None}
     assert people
-    assert not [one for one in people if one in told]
+    assert not [one for one in people if one in text]

@@ -1,4 +1,4 @@
-"""What the README shows runs as it stands, but for the reader's own group and folder."""
+"""The README's examples run as they stand, with the reader's own group and folder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pytest
 from airflow.dag_processing.dagbag import DagBag
 
 from ds_provider.hooks.ds import DSHook
-from ds_provider.landing.rows import iter_rows
+from ds_provider.landing import iter_rows
 from tests.support.operator_service import Store
 
 pytestmark = pytest.mark.integration
@@ -24,7 +24,7 @@ def block_with(text: str) -> str:
     return block
 
 
-def test_the_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_path):
+def test_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_path):
     groupe, zone = sandbox.groupes[0], tmp_path / "landing"
     source = block_with("def my_dossiers").replace("12345", str(groupe)).replace("file:///data/ds", zone.as_uri())
     file = tmp_path / "my_dossiers.py"
@@ -37,36 +37,36 @@ def test_the_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_
     assert streams == {"dossiers", "deleted_dossiers", "pending_deleted_dossiers"}
 
 
-def test_the_warehouse_in_a_dag_holds_a_day(sandbox, connection, run_dag, tmp_path, monkeypatch):
+def test_warehouse_dag_loads_a_day(sandbox, connection, run_dag, tmp_path, monkeypatch):
     import duckdb
 
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    own = {
+    settings = {
         "[12345, 12346]": str(sandbox.groupes),
         "54321": str(sandbox.demarche),
         "file:///data/ds": (tmp_path / "landing").as_uri(),
     }
     source = block_with("def my_warehouse")
-    for example, mine in own.items():
+    for example, value in settings.items():
         assert example in source
-        source = source.replace(example, mine)
+        source = source.replace(example, value)
     file = tmp_path / "my_warehouse.py"
     file.write_text(source)
     bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
     assert not bag.import_errors
     midnight = datetime(2026, 11, 19, tzinfo=ZoneInfo("Europe/Paris"))
     assert run_dag(bag.dags["my_warehouse"], logical_date=midnight).state == "success"
-    # run by hand, a DAG reads the day before
+    # a manual run extracts the day before
     since = {"updated_since": midnight - timedelta(days=1), "updated_until": midnight}
     landed = {dossier["number"] for groupe in sandbox.groupes for dossier in DSHook().iter_dossiers(groupe, **since)}
     with duckdb.connect(str(tmp_path / "ds_warehouse.duckdb"), read_only=True) as warehouse:
-        held = warehouse.sql("SELECT number FROM demarches_simplifiees.dossiers").fetchall()
-    # reading begins a few minutes before the day
+        loaded = warehouse.sql("SELECT number FROM demarches_simplifiees.dossiers").fetchall()
+    # the window begins a few minutes before the day
     assert landed
-    assert landed <= {number for (number,) in held}
+    assert landed <= {number for (number,) in loaded}
 
 
-def test_the_sensor_is_what_it_says(sandbox, connection):
+def test_sensor_finds_dossiers(sandbox, connection):
     source = block_with("DSDossierSensor(").replace("[12345, 12346]", str(sandbox.groupes))
     scope: dict[str, object] = {}
     exec(source.replace("DSDossierSensor(\n", "sensor = DSDossierSensor(\n", 1), scope)
@@ -77,7 +77,7 @@ def test_the_sensor_is_what_it_says(sandbox, connection):
     assert found.xcom_value["count"] >= sensor.min_count
 
 
-def test_the_hook_reads_without_files(sandbox, connection, capsys):
+def test_hook_reads_without_files(sandbox, connection, capsys):
     exec(block_with("DSHook(").replace("12345", str(sandbox.groupes[0])), {})
     shown = [line.split() for line in capsys.readouterr().out.splitlines() if re.match(r"\d{8} \w+$", line)]
     since = "2026-11-01T00:00:00+01:00"
@@ -86,7 +86,7 @@ def test_the_hook_reads_without_files(sandbox, connection, capsys):
     assert expected
 
 
-def test_rows_are_read_back(sandbox, connection, run_dag, tmp_path):
+def test_landed_rows_are_read_back(sandbox, connection, run_dag, tmp_path):
     from ds_provider.operators.extract import DSExtractDossiersOperator
 
     operator = DSExtractDossiersOperator(

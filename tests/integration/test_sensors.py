@@ -1,4 +1,4 @@
-"""A real Airflow runs the sensors in each of their modes, deferred ones by a trigger, over a world that lives on."""
+"""Sensors in a real Airflow, in each of their modes, while the sandbox's world changes."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ from airflow.sdk import DAG, Asset
 from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.http.control import truth
 from ds_provider.sensors.dossiers import DSDeletedDossierSensor, DSDossierSensor
-from ds_provider.triggers import _poll as polls
+from ds_provider.triggers import polling
 
 pytestmark = pytest.mark.integration
 
@@ -33,10 +33,9 @@ MODES = {
 
 
 @pytest.fixture(autouse=True)
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Half a minute would be long."""
-    monkeypatch.setattr(polls, "MIN_POLL_INTERVAL_SECONDS", 0.2)
-    monkeypatch.setattr("ds_provider.sensors.dossiers.MIN_POLL_INTERVAL_SECONDS", 0.2)
+def _short_intervals(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Allow intervals shorter than half a minute."""
+    monkeypatch.setattr(polling, "MIN_POLL_INTERVAL_SECONDS", 0.2)
 
 
 @pytest.fixture
@@ -57,13 +56,13 @@ def dag_of(name: str, sensor: Callable[..., Any], **options: Any) -> DAG:
     return dag
 
 
-def told(run: Any) -> Any:
+def returned(run: Any) -> Any:
     (instance,) = run.get_task_instances()
     return instance.xcom_pull(task_ids="wait")
 
 
 def shown(sandbox: Sandbox, groupe: int, name: str) -> list[dict[str, Any]]:
-    """What a group's list holds in truth."""
+    """Return the rows of a group's list."""
     (one,) = [one for one in truth(sandbox.state)["groupes"] if one["number"] == groupe]
     rows: list[dict[str, Any]] = one[name]
     return rows
@@ -71,7 +70,7 @@ def shown(sandbox: Sandbox, groupe: int, name: str) -> list[dict[str, Any]]:
 
 @contextmanager
 def changing(sandbox: Sandbox, requests: int, change: Callable[[], None]) -> Iterator[None]:
-    """Within it, the world changes once so many more requests came."""
+    """Change the world once the sandbox has served this number of further requests."""
     until = sandbox.state.served + requests
     stopped = threading.Event()
 
@@ -94,7 +93,7 @@ def microseconds(moment: datetime) -> int:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_dossiers_that_change_while_it_waits_are_told(world, run_dag, mode):
+def test_sensor_returns_the_dossiers_that_change_while_it_waits(world, run_dag, mode):
     groupe = world.groupes[0]
     options = {**MODES[mode], "groupe_instructeur_number": groupe, "updated_since": NOW.isoformat()}
     dag = dag_of(f"dossiers_{mode}", DSDossierSensor, **options)
@@ -102,7 +101,7 @@ def test_dossiers_that_change_while_it_waits_are_told(world, run_dag, mode):
         run = run_dag(dag)
     assert run.state == "success"
     changed = {one["number"] for one in shown(world, groupe, "dossiers") if one["updated_at"] >= microseconds(NOW)}
-    value = told(run)
+    value = returned(run)
     assert changed
     assert set(value["numbers"]) == changed
     assert value["count"] == len(changed)
@@ -110,7 +109,7 @@ def test_dossiers_that_change_while_it_waits_are_told(world, run_dag, mode):
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_deletions_that_come_while_it_waits_are_told_those_dated_back_too(world, run_dag, mode):
+def test_sensor_returns_the_deletions_of_its_wait_though_they_are_dated_back(world, run_dag, mode):
     groupe = world.groupes[0]
     before = {name: numbers_in(world, groupe, name) for name in ("pending", "deleted")}
     dag = dag_of(f"deletions_{mode}", DSDeletedDossierSensor, **MODES[mode], groupe_instructeur_number=groupe)
@@ -119,7 +118,7 @@ def test_deletions_that_come_while_it_waits_are_told_those_dated_back_too(world,
     assert run.state == "success"
     new = {name: numbers_in(world, groupe, name) - before[name] for name in before}
     assert new["deleted"]
-    value = told(run)
+    value = returned(run)
     assert set(value["numbers"]) == new["pending"] | new["deleted"]
     assert (value["pending"], value["deleted"]) == (len(new["pending"]), len(new["deleted"]))
     back = [
@@ -132,9 +131,9 @@ def numbers_in(sandbox: Sandbox, groupe: int, name: str) -> set[int]:
     return {one["number"] for one in shown(sandbox, groupe, name)}
 
 
-# a deferred one has no end where a DAG is run without a scheduler
+# a deferred sensor does not end if a DAG runs without a scheduler
 @pytest.mark.parametrize("mode", ["poke", "reschedule"])
-def test_a_wait_that_took_too_long_fails_or_is_skipped_as_asked_for(world, run_dag, mode):
+def test_sensor_fails_or_is_skipped_after_its_timeout(world, run_dag, mode):
     for soft_fail, state in ((False, "failed"), (True, "skipped")):
         options = {**MODES[mode], "groupe_instructeur_number": world.groupes[0], "updated_since": LATER.isoformat()}
         dag = dag_of(f"late_{mode}_{soft_fail}", DSDossierSensor, **options, soft_fail=soft_fail)
@@ -144,7 +143,7 @@ def test_a_wait_that_took_too_long_fails_or_is_skipped_as_asked_for(world, run_d
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_a_token_that_loses_its_rights_ends_the_wait_and_is_no_skip(world, run_dag, monkeypatch, mode):
+def test_sensor_fails_though_soft_once_its_token_loses_its_rights(world, run_dag, monkeypatch, mode):
     options = {**MODES[mode], "groupe_instructeur_number": world.groupes[0], "updated_since": LATER.isoformat()}
     dag = dag_of(f"refused_{mode}", DSDossierSensor, **options, soft_fail=True)
     requests = world.state.served
@@ -154,12 +153,12 @@ def test_a_token_that_loses_its_rights_ends_the_wait_and_is_no_skip(world, run_d
     assert world.state.served - requests <= 6
 
 
-def test_since_the_last_success_is_kept_in_the_asset(world, run_dag):
+def test_sensor_continues_from_the_watermark_in_its_asset(world, run_dag):
     groupe = world.groupes[0]
     options = {"groupe_instructeur_number": groupe, "updated_since": "watermark", "deferrable": True}
     dag = dag_of("watermark", DSDossierSensor, **options, outlets=[Asset("ds_wait_watermark")])
-    assert set(told(run_dag(dag))["numbers"]) == numbers_in(world, groupe, "dossiers")
+    assert set(returned(run_dag(dag))["numbers"]) == numbers_in(world, groupe, "dossiers")
     with changing(world, 2, lambda: world.clock.move_to(LATER)):
         run = run_dag(dag)
     changed = {one["number"] for one in shown(world, groupe, "dossiers") if one["updated_at"] >= microseconds(NOW)}
-    assert set(told(run)["numbers"]) == changed
+    assert set(returned(run)["numbers"]) == changed

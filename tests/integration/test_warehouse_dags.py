@@ -1,4 +1,4 @@
-"""The warehouse's DAGs in ``dags/``, run in a real Airflow against the sandbox: tables end as the service's lists."""
+"""The warehouse's DAGs in ``dags/``, run in a real Airflow: the tables end as the sandbox's lists."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import duckdb
 import pytest
 
 from ds_provider.api.transport import retry as retries
-from ds_provider.hooks.warehouse import DATASET
+from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.http.control import truth
 from scripts.demo.drift import drift
@@ -34,13 +34,13 @@ def sandbox() -> Iterator[Sandbox]:
 
 @pytest.fixture
 def run(sandbox, connection, run_dag, tmp_path, monkeypatch) -> Any:
-    """Runs a DAG of the warehouse, with a folder of the test as Airflow's home."""
+    """Run a DAG of the warehouse, with a folder of the test as Airflow's home."""
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
     conf = {"demarche": sandbox.demarche, "destination": (tmp_path / "landing").as_uri()}
 
     def run(name: str, at: datetime, **more: Any) -> dict[str, str]:
-        """The states of its tasks, and of the run itself under the DAG's name."""
+        """Return the states of its tasks, and the state of the run under the DAG's name."""
         dag_run = run_dag(load(name), logical_date=at, run_conf=conf | more)
         return states_of(dag_run) | {name: str(dag_run.state)}
 
@@ -61,38 +61,38 @@ def opened(home: Path) -> Any:
     return closing(duckdb.connect(str(home / "ds_warehouse.duckdb"), read_only=True))
 
 
-def drifted(sandbox: Sandbox, home: Path) -> dict[int, str]:
+def find_drift(sandbox: Sandbox, home: Path) -> dict[int, str]:
     with opened(home) as warehouse:
         return drift(truth(sandbox.state), warehouse)
 
 
-def held(home: Path) -> list[int]:
+def loaded_numbers(home: Path) -> list[int]:
     with opened(home) as warehouse:
-        return [number for (number,) in warehouse.execute(f"select number from {DATASET}.dossiers").fetchall()]
+        return [number for (number,) in warehouse.execute(f"select number from {DEFAULT_DATASET}.dossiers").fetchall()]
 
 
 def in_window(sandbox: Sandbox, column: str, start: datetime, end: datetime) -> set[int]:
     return {number for groupe in sandbox.groupes for number in shown(sandbox, groupe, column, start, end)}
 
 
-def test_days_end_as_the_service_shows_though_one_was_missed(run, sandbox, tmp_path):
+def test_daily_dag_ends_without_drift_after_a_missed_day(run, sandbox, tmp_path):
     for month in ("2026-09-01", "2026-10-01", "2026-11-01", "2026-12-01"):
         assert run("ds_warehouse_backfill", midnight(month))["ds_warehouse_backfill"] == "success"
     states = run("ds_warehouse_daily", SUNDAY - 3 * DAY)
     assert states["ds_warehouse_daily"] == "success"
     assert (states["reconcile"], states["prune"], states["failed"]) == ("skipped", "success", "skipped")
-    assert drifted(sandbox, tmp_path) == {}
+    assert find_drift(sandbox, tmp_path) == {}
 
-    # two days go by, and the first of them is not read
+    # two days pass, and the first is not extracted
     sandbox.clock.move_to(SUNDAY)
     assert in_window(sandbox, "updated_at", SUNDAY - 3 * DAY, SUNDAY - DAY)
     states = run("ds_warehouse_daily", SUNDAY)
     assert states["ds_warehouse_daily"] == "success"
     assert states["reconcile"] == "success"
-    assert drifted(sandbox, tmp_path) == {}
+    assert find_drift(sandbox, tmp_path) == {}
 
 
-def test_what_one_group_cannot_give_leaves_all_others_and_no_green_run(run, sandbox, tmp_path):
+def test_poison_dossier_fails_the_daily_run_and_hides_no_other(run, sandbox, tmp_path):
     window = SUNDAY - 4 * DAY, SUNDAY - 3 * DAY
     poison = min(shown(sandbox, sandbox.groupes[0], "updated_at", *window))
     sandbox.faults.set({"poison": {"numbers": [poison]}})
@@ -100,21 +100,21 @@ def test_what_one_group_cannot_give_leaves_all_others_and_no_green_run(run, sand
     assert states["ds_warehouse_daily"] == "failed"
     assert (states["load"], states["failed"]) == ("success", "failed")
     expected = in_window(sandbox, "updated_at", window[0] - LOOKBACK, window[1])
-    assert sorted(held(tmp_path)) == sorted(expected - {poison})
+    assert sorted(loaded_numbers(tmp_path)) == sorted(expected - {poison})
 
     sandbox.faults.clear()
     states = run("ds_warehouse_daily", window[1] + timedelta(seconds=1), groupes_per_task=2)
     assert states["ds_warehouse_daily"] == "success"
-    assert poison in held(tmp_path)
+    assert poison in loaded_numbers(tmp_path)
 
 
-def test_a_demarche_that_cannot_be_read_leaves_no_green_run(run, sandbox):
+def test_daily_run_without_access_fails(run, sandbox):
     states = run("ds_warehouse_daily", SUNDAY - 3 * DAY, demarche=sandbox.other_demarche)
     assert states["ds_warehouse_daily"] == "failed"
     assert (states["groupes"], states["dossiers"]) == ("failed", "upstream_failed")
 
 
-def test_an_idle_hour_costs_two_requests_and_a_busy_one_is_loaded(run, sandbox, tmp_path):
+def test_hourly_dag_sends_two_requests_in_an_idle_hour_and_loads_a_busy_one(run, sandbox, tmp_path):
     now = SUNDAY - 3 * DAY
     ends = [now - n * HOUR for n in range(72)]
     changed = {end: in_window(sandbox, "updated_at", end - HOUR - LOOKBACK, end) for end in ends}
@@ -126,13 +126,13 @@ def test_an_idle_hour_costs_two_requests_and_a_busy_one_is_loaded(run, sandbox, 
     assert len(sandbox.requests) - before == 2
 
     assert run("ds_warehouse_hourly", busy)["ds_warehouse_hourly"] == "success"
-    assert sorted(held(tmp_path)) == sorted(changed[busy])
+    assert sorted(loaded_numbers(tmp_path)) == sorted(changed[busy])
     assert changed[busy]
 
 
-def test_months_that_are_loaded_twice_are_there_once(run, sandbox, tmp_path):
+def test_backfill_loads_a_month_twice_into_the_same_rows(run, sandbox, tmp_path):
     for month in ("2026-11-01", "2026-10-01", "2026-11-01"):
         at = midnight(month) + timedelta(seconds=len(list(tmp_path.glob("**/manifest.json"))))
         assert run("ds_warehouse_backfill", at)["ds_warehouse_backfill"] == "success"
     expected = in_window(sandbox, "depose_at", midnight("2026-09-01"), midnight("2026-11-01"))
-    assert sorted(held(tmp_path)) == sorted(expected)
+    assert sorted(loaded_numbers(tmp_path)) == sorted(expected)

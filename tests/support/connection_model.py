@@ -1,4 +1,4 @@
-"""A connection as the service keeps it: rows with microseconds, an id each, and keyset cursors."""
+"""Model of a connection of the service: rows with microseconds and numbers, and keyset cursors."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Stored:
 
 
 class Connection:
-    """Answers page requests over stored rows as the service does."""
+    """Responds to page requests over stored rows as the service does."""
 
     def __init__(self, rows: list[Stored], connection: str = "dossiers") -> None:
         self.rows = sorted(rows, key=lambda row: row.key)

@@ -1,4 +1,4 @@
-"""The DAGs in ``dags/``, ready to be run by a test, and what the sandbox shows in a window."""
+"""The DAGs in ``dags/``, loaded for a test, and the dossiers that the sandbox shows in a window."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def micros(instant: datetime) -> int:
 
 
 def shown(sandbox: Sandbox, groupe: int, column: str, start: datetime, end: datetime) -> set[int]:
-    """The dossiers that the service shows in a group and window."""
+    """Return the dossiers that the service shows in a group and window."""
     every = sandbox.world.dossiers.values()
     visible = (dossier for dossier in every if dossier.visible and dossier.groupe.number == groupe)
     return {d.number for d in visible if micros(start) <= getattr(d, column) < micros(end)}

@@ -1,4 +1,4 @@
-"""The two drivers under one face, and a service that gives chosen answers."""
+"""Both clients with one interface, and a service with chosen responses."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Handler = Callable[[httpx.Request], httpx.Response]
 
 
 class Sync:
-    """Drives flows as a task does."""
+    """Drives flows with the blocking client."""
 
     def __init__(self, handler: Handler, **settings: Any) -> None:
         transport = httpx.MockTransport(handler)
@@ -30,9 +30,9 @@ class Sync:
 
     def take(self, flow: Any, count: int) -> list[Any]:
         with self.client as client:
-            given = client.iterate(flow)
-            taken = [next(given) for _ in range(count)]
-            given.close()
+            results = client.iterate(flow)
+            taken = [next(results) for _ in range(count)]
+            results.close()
             return taken
 
     def all(self, flow: Any) -> list[Any]:
@@ -41,7 +41,7 @@ class Sync:
 
 
 class Async:
-    """Drives the same flows as a trigger does."""
+    """Drives flows with the asynchronous client."""
 
     def __init__(self, handler: Handler, **settings: Any) -> None:
         transport = httpx.MockTransport(handler)
@@ -57,9 +57,9 @@ class Async:
     def take(self, flow: Any, count: int) -> list[Any]:
         async def run() -> list[Any]:
             async with self.client as client:
-                given = client.iterate(flow)
-                taken = [await anext(given) for _ in range(count)]
-                await given.aclose()
+                results = client.iterate(flow)
+                taken = [await anext(results) for _ in range(count)]
+                await results.aclose()
                 return taken
 
         return asyncio.run(run())
@@ -67,26 +67,26 @@ class Async:
     def all(self, flow: Any) -> list[Any]:
         async def run() -> list[Any]:
             async with self.client as client:
-                return [step async for step in client.iterate(flow)]
+                return [result async for result in client.iterate(flow)]
 
         return asyncio.run(run())
 
 
-def says(*args: Any, **kwargs: Any) -> Callable[[], httpx.Response]:
-    """An answer, made anew each time that it is given."""
+def respond_with(*args: Any, **kwargs: Any) -> Callable[[], httpx.Response]:
+    """Return a factory of responses, since httpx uses up each of them."""
     return lambda: httpx.Response(*args, **kwargs)
 
 
 class Service:
-    """Gives its answers in turn, the last one for ever."""
+    """Gives its responses in turn, the last one for ever."""
 
-    def __init__(self, *answers: Any) -> None:
-        self.answers = list(answers)
+    def __init__(self, *responses: Any) -> None:
+        self.responses = list(responses)
         self.requests: list[httpx.Request] = []
 
     def __call__(self, request: httpx.Request) -> httpx.Response:
         self.requests.append(request)
-        answer = self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
-        if isinstance(answer, Exception):
-            raise answer
-        return answer() if callable(answer) else httpx.Response(200, json=answer)
+        response = self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
+        if isinstance(response, Exception):
+            raise response
+        return response() if callable(response) else httpx.Response(200, json=response)

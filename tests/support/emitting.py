@@ -1,7 +1,7 @@
-"""An Airflow of its own in which OpenLineage's provider emits events: it takes its settings when it is imported.
+"""An Airflow with its own home, in which OpenLineage's provider emits events: it reads its settings at import.
 
 ``python -m tests.support.emitting <group> <destination>`` runs one DAG: dossiers and deletions of the group, and
-dossiers of the group and of one that is not there, into a landing zone and into the warehouse in Airflow's home.
+dossiers of the group and of an unknown group, into a landing zone and into the warehouse in Airflow's home.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ def dag_of(groupe: int, destination: str) -> DAG:
         half = DSExtractDossiersOperator(
             task_id="half", groupe_instructeur_number=[groupe, NO_GROUP], state="accepte", **zone
         )
-        manifests = [dossiers.output, deletions.output, XComArg(half, key="landed")]
+        manifests = [XComArg(task, key="landed") for task in (dossiers, deletions, half)]
         DSLoadOperator(task_id="load", manifests=manifests, trigger_rule=TriggerRule.ALL_DONE)
     return dag
 

@@ -1,4 +1,4 @@
-"""Drives flows and schedules without a network: answers come from a function, pauses are noted."""
+"""Drives flows without a network: exchanges come from a function, pauses are recorded."""
 
 from __future__ import annotations
 
@@ -6,99 +6,97 @@ import json
 from collections.abc import Callable, Iterator
 from typing import Any
 
+from ds_provider.api.transport.flows import Join, Joined, Send, Sleep, Spawn
 from ds_provider.api.transport.messages import Exchange, Request, Response
-from ds_provider.api.transport.retry import Join, Joined, Send, Sleep, Spawn
+
+Respond = Callable[[Request], Exchange]
+Pick = Callable[[int], int]
 
 
-def reply(data: Any = None, *, status: int = 200, body: bytes | None = None, **headers: str) -> Response:
+def response(data: Any = None, *, status: int = 200, body: bytes | None = None, **headers: str) -> Response:
     names = {name.replace("_", "-"): value for name, value in headers.items()}
     return Response(status, names, json.dumps(data).encode() if body is None else body)
-
-
-Pick = Callable[[int], int]
 
 
 def first(count: int) -> int:
     return 0
 
 
-def drive(
-    schedule: Any, answer: Callable[[Request], Exchange], pauses: list[Sleep], pick: Pick = first
-) -> Iterator[Any]:
-    """What a flow or a schedule gives, one by one.
+def drive(flow: Any, respond: Respond, pauses: list[Sleep], pick: Pick = first) -> Iterator[Any]:
+    """Yield the results of a flow, concurrent or not.
 
-    :param pick: which of the flows in flight gets its next answer, by their count.
+    :param pick: which of the spawned flows gets its next exchange, by their count.
     """
-    beside: list[_Beside] = []
-    sent: Any = None
+    spawned: list[_Spawned] = []
+    sent_back: Any = None
     while True:
         try:
-            step = schedule.send(sent)
+            step = flow.send(sent_back)
         except StopIteration:
             return
-        sent = None
+        sent_back = None
         if isinstance(step, Send):
-            sent = answer(step.request)
+            sent_back = respond(step.request)
         elif isinstance(step, Sleep):
             pauses.append(step)
         elif isinstance(step, Spawn):
-            beside.append(_Beside(step, answer, pauses))
+            spawned.append(_Spawned(step, respond, pauses))
         elif isinstance(step, Join):
-            sent = _next_outcome(beside, pick)
+            sent_back = _next_joined(spawned, pick)
         else:
             yield step
 
 
-class _Beside:
-    """A started flow, which moves by one exchange at a time."""
+class _Spawned:
+    """Spawned flow, which moves by one exchange at a time."""
 
-    def __init__(self, start: Spawn, answer: Callable[[Request], Exchange], pauses: list[Sleep]) -> None:
-        self.start = start
-        self.given: list[Any] = []
-        self._answer = answer
+    def __init__(self, spawn: Spawn, respond: Respond, pauses: list[Sleep]) -> None:
+        self.results: list[Any] = []
+        self._spawn = spawn
+        self._respond = respond
         self._pauses = pauses
-        self._sent: Any = None
+        self._sent_back: Any = None
 
     def move(self) -> Joined | None:
         try:
             while True:
-                step = self.start.flow.send(self._sent)
-                self._sent = None
+                step = self._spawn.flow.send(self._sent_back)
+                self._sent_back = None
                 if isinstance(step, Send):
-                    self._sent = self._answer(step.request)
+                    self._sent_back = self._respond(step.request)
                     return None
                 if isinstance(step, Sleep):
                     self._pauses.append(step)
                 else:
-                    self.given.append(step)
+                    self.results.append(step)
         except StopIteration:
-            return Joined(self.start, self.given)
+            return Joined(self._spawn, self.results)
         except Exception as error:
-            return Joined(self.start, self.given, error)
+            return Joined(self._spawn, self.results, error)
 
 
-def _next_outcome(beside: list[_Beside], pick: Pick) -> Joined:
+def _next_joined(spawned: list[_Spawned], pick: Pick) -> Joined:
     while True:
-        moved = beside[pick(len(beside))]
-        if outcome := moved.move():
-            beside.remove(moved)
-            return outcome
+        moved = spawned[pick(len(spawned))]
+        if joined := moved.move():
+            spawned.remove(moved)
+            return joined
 
 
 class Drive:
-    """What a flow gave, asked and waited for."""
+    """Drives a flow to its end and keeps its results, requests, pauses and error."""
 
-    def __init__(self, flow: Any, answer: Callable[[Request], Exchange], pick: Pick = first) -> None:
-        self.given: list[Any] = []
+    def __init__(self, flow: Any, respond: Respond, pick: Pick = first) -> None:
+        self.results: list[Any] = []
         self.requests: list[Request] = []
         self.pauses: list[Sleep] = []
         self.error: Exception | None = None
-        self._service = answer
+        self._respond = respond
         try:
-            self.given.extend(drive(flow, self._answer, self.pauses, pick))
+            self.results.extend(drive(flow, self._exchange, self.pauses, pick))
         except Exception as error:
             self.error = error
 
-    def _answer(self, request: Request) -> Exchange:
+    def _exchange(self, request: Request) -> Exchange:
         self.requests.append(request)
-        return self._service(request)
+        return self._respond(request)

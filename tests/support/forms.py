@@ -1,4 +1,4 @@
-"""Forms and the champs of dossiers, in a few words each."""
+"""Forms, and tables of champs, built by hand."""
 
 from __future__ import annotations
 
@@ -20,11 +20,11 @@ Row = dict[str, Any]
 def champ(
     id: str, label: str, kind: str = "text", *, block: str | None = None, of: int = DEMARCHE, part: str = CHAMPS
 ) -> Champ:
-    return Champ(of, part, block, block or "", id, label, kind)
+    return Champ(of, part, block, id, kind, label, block or "")
 
 
 def row(dossier: int, id: str | None, type: str = "TextChamp", label: str = "", **values: Any) -> Row:
-    """A row of ``champs``; without an id, the one that says that the dossier has none."""
+    """Return a row of ``champs``; without an id, the hard delete of a dossier that has none."""
     if id is None:
         return {"dossier_number": dossier, "_erased": True}
     return {"dossier_number": dossier, "champ_descriptor_id": id, "type": type, "label": label or id, **values}
@@ -33,7 +33,7 @@ def row(dossier: int, id: str | None, type: str = "TextChamp", label: str = "", 
 def batch(
     champs: Iterable[Row] = (), annotations: Iterable[Row] = (), of: dict[int, int] | None = None
 ) -> tuple[pa.Table, dict[str, pa.Table]]:
-    """The tables of a batch.
+    """Return the tables of a batch.
 
     :param of: the démarche of each dossier, by its number.
     """
@@ -48,7 +48,7 @@ def batch(
 
 
 def descriptor(id: str, label: str, type: str = "Text", **more: Any) -> Row:
-    """A champ of a form, as the API sends it."""
+    """Return a champ of a form, as the API sends it."""
     return {"__typename": f"{type}ChampDescriptor", "id": id, "label": label, "required": False, **more}
 
 

@@ -1,4 +1,4 @@
-"""A service on this machine that says what it is told to say."""
+"""HTTP service on this machine with chosen responses."""
 
 from __future__ import annotations
 
@@ -14,35 +14,36 @@ def refused(message: str, code: str | None = None) -> dict[str, Any]:
 
 
 class Service:
-    """Answers with what it is told to, the last answer for ever."""
+    """Gives its responses in turn, the last one for ever."""
 
     def __init__(self) -> None:
-        self.answers: list[tuple[int, bytes]] = []
+        self.responses: list[tuple[int, bytes]] = []
         self.requests: list[dict[str, Any]] = []
         self.headers: list[dict[str, str]] = []
 
-    def will_say(self, *answers: Any, status: int = 200) -> None:
-        self.answers = [
-            (status, answer if isinstance(answer, bytes) else json.dumps(answer).encode()) for answer in answers
+    def will_respond(self, *responses: Any, status: int = 200) -> None:
+        self.responses = [
+            (status, response if isinstance(response, bytes) else json.dumps(response).encode())
+            for response in responses
         ]
 
-    def answer(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
+    def respond(self, headers: dict[str, str], body: bytes) -> tuple[int, bytes]:
         self.headers.append(headers)
         self.requests.append(json.loads(body))
-        return self.answers.pop(0) if len(self.answers) > 1 else self.answers[0]
+        return self.responses.pop(0) if len(self.responses) > 1 else self.responses[0]
 
     @property
     def variables(self) -> list[dict[str, Any]]:
         return [request["variables"] for request in self.requests]
 
     def handler(self) -> type[BaseHTTPRequestHandler]:
-        told = self
+        service = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["content-length"])
                 headers = {name.lower(): value for name, value in self.headers.items()}
-                status, body = told.answer(headers, self.rfile.read(length))
+                status, body = service.respond(headers, self.rfile.read(length))
                 self.send_response(status)
                 self.send_header("Content-Type", "application/json; charset=utf-8")
                 self.send_header("Content-Length", str(len(body)))

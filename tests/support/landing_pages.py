@@ -1,4 +1,4 @@
-"""Pages as reading gives them, landed without a service."""
+"""Pages as the reader yields them, landed without a service."""
 
 from __future__ import annotations
 
@@ -14,9 +14,13 @@ from ds_provider.api.paging.pages import Page
 from ds_provider.api.paging.quarantine import Quarantined
 from ds_provider.api.paging.rows import Row, RowHead
 from ds_provider.api.query.parameters import select_dossiers
-from ds_provider.landing.layout import open_destination
+from ds_provider.api.query.selection import Selection
+from ds_provider.landing import iter_rows
+from ds_provider.landing.checkpoint import CheckpointStore
+from ds_provider.landing.layout import LandingTarget
 from ds_provider.landing.manifest import Manifest, Part, read_manifest
-from ds_provider.landing.rows import iter_rows
+from ds_provider.landing.quarantine import QuarantineRegistry
+from ds_provider.landing.storage import open_destination
 from ds_provider.landing.writer import LandingWriter
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
@@ -32,26 +36,41 @@ def row(number: int, **more: Any) -> Row:
     return Row(raw, msgspec.json.decode(raw, type=RowHead))
 
 
-def page(*numbers: int, requests: int = 1, **more: Any) -> Page:
-    rows = [row(number, **more) for number in numbers]
-    return Page(rows, requests, None)
+def page(*numbers: int, **more: Any) -> Page:
+    """Return a page of rows.
+
+    :param more: fields of each row.
+    """
+    return Page([row(number, **more) for number in numbers])
 
 
-def culprit(number: int, **more: Any) -> Quarantined:
+def poison_page(*numbers: int, **more: Any) -> Page:
+    """Return a page without rows, whose dossiers cannot be read.
+
+    :param more: fields of each record.
+    """
+    return Page([], quarantined=[poison(number, **more) for number in numbers])
+
+
+def poison(number: int, **more: Any) -> Quarantined:
     return Quarantined(number=number, message="Internal Server Error", **more)
 
 
-def landed(zone: ObjectStoragePath, *pages: Page, groupe: int = 7, **asked: Any) -> LandingWriter:
-    """A reading that was published."""
-    landing = LandingWriter(zone, select_dossiers(groupe, **asked))
+def writer_at(zone: ObjectStoragePath, selection: Selection, *args: Any, **kwargs: Any) -> LandingWriter:
+    return LandingWriter(LandingTarget.of(zone, selection), *args, **kwargs)
+
+
+def land(zone: ObjectStoragePath, *pages: Page, groupe: int = 7, **asked: Any) -> LandingWriter:
+    """Return the writer of an extract that was published."""
+    writer = writer_at(zone, select_dossiers(groupe, **asked))
     for one in pages:
-        landing.add(one)
-    landing.publish()
-    return landing
+        writer.add(one)
+    writer.publish()
+    return writer
 
 
-class Kept:
-    """A checkpoint in memory, which keeps what JSON keeps."""
+class MemoryStore:
+    """Store of checkpoints in memory, which keeps what JSON keeps."""
 
     def __init__(self) -> None:
         self.saved: list[str] = []
@@ -64,29 +83,46 @@ class Kept:
         return True
 
 
-class Failing(Kept):
-    """One whose store fails."""
+class FailingStore(MemoryStore):
+    """Store that never saves."""
 
     def save(self, value: dict[str, Any]) -> bool:
         return False
 
 
-def begun(zone: ObjectStoragePath, kept: Kept, *pages: Page, **asked: Any) -> LandingWriter:
-    """A reading of which some pages are landed."""
-    landing = LandingWriter(zone, select_dossiers(7, **asked), kept)
+class SentRequests:
+    """Count of the requests that a client has sent, as its driver keeps it."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    def __call__(self) -> int:
+        return self.count
+
+    def land(self, writer: LandingWriter, one: Page, requests: int = 1) -> None:
+        """Add a page that took some requests."""
+        self.count += requests
+        writer.add(one)
+
+
+def begin(zone: ObjectStoragePath, store: CheckpointStore | None, *pages: Page, **asked: Any) -> LandingWriter:
+    """Return the writer of an extraction that landed some pages and is not over."""
+    writer = writer_at(zone, select_dossiers(7, **asked), store)
     for one in pages:
-        landing.add(one)
-    return landing
+        writer.add(one)
+    return writer
 
 
-def finished(zone: ObjectStoragePath, kept: Kept, *pages: Page, **asked: Any) -> tuple[LandingWriter, int]:
-    """A reading that was published, and how many of the pages it had to read: those with a row not landed before."""
-    landing = begun(zone, kept, **asked)
-    missing = [one for one in pages if any(row.head.number not in landing.landed for row in one.rows)]
+def finish(
+    zone: ObjectStoragePath, store: CheckpointStore | None, *pages: Page, **asked: Any
+) -> tuple[LandingWriter, int]:
+    """Resume and publish an extraction. Return its writer, and how many pages had a row that was not landed before."""
+    writer = begin(zone, store, **asked)
+    missing = [one for one in pages if any(row.head.number not in writer.landed for row in one.rows)]
     for one in missing:
-        landing.add(one)
-    landing.publish()
-    return landing, len(missing)
+        writer.add(one)
+    writer.publish()
+    return writer, len(missing)
 
 
 def zone_at(path: Any) -> ObjectStoragePath:
@@ -94,12 +130,12 @@ def zone_at(path: Any) -> ObjectStoragePath:
 
 
 def parts_in(folder: ObjectStoragePath) -> list[ObjectStoragePath]:
-    """The parts in a folder, listed or not, by name."""
+    """Return the parts in a folder, listed or not, by name."""
     return sorted((path for path in folder.iterdir() if path.name.endswith(".jsonl.gz")), key=lambda path: path.name)
 
 
-def whole_parts(url: str) -> Manifest:
-    """The manifest, once each file that it lists was found to be what it says."""
+def checked_manifest(url: str) -> Manifest:
+    """Return the manifest, and fail if a file that it lists is not what it says."""
     manifest = read_manifest(url)
     for part in [*manifest.parts, *([manifest.quarantine] if manifest.quarantine else [])]:
         assert_whole(part, (ObjectStoragePath(url).parent / part.name).read_bytes())
@@ -107,9 +143,14 @@ def whole_parts(url: str) -> Manifest:
 
 
 def rows_of(url: str) -> list[int]:
-    """The numbers of the rows that a reader gets, once each part was found to be whole."""
-    whole_parts(url)
+    """Return the numbers of the rows that a reader gets, and fail if a part is not whole."""
+    checked_manifest(url)
     return [node["number"] for node in iter_rows(url)]
+
+
+def pending_numbers(zone: ObjectStoragePath, selection: Selection) -> list[int]:
+    """Return the dossiers that wait in a selection's quarantine registry."""
+    return QuarantineRegistry(LandingTarget.of(zone, selection)).pending_numbers()
 
 
 def assert_whole(part: Part, stored: bytes) -> None:

@@ -1,4 +1,4 @@
-"""Dossiers as the API sends them, built by hand, and what they are as tables."""
+"""Dossiers as the API sends them, built by hand, and their rows."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ Rows = dict[str, list[JSON]]
 
 
 def dossier(number: int = 1, **fields: Any) -> JSON:
-    """A dossier of which no part was read."""
+    """Return a dossier without any part."""
     return {
         "__typename": "Dossier",
         "id": f"Dossier-{number}",
@@ -55,7 +55,7 @@ def line(node: Any) -> bytes:
 
 
 def rows_of(*nodes: JSON) -> Rows:
-    """Dossiers as rows by table, those that only erase included."""
+    """Return dossiers as rows by table, hard deletes included."""
     return rows_of_lines(*map(line, nodes))
 
 
@@ -64,13 +64,13 @@ def rows_of_lines(*lines: bytes) -> Rows:
 
 
 def champ_row(node: JSON) -> JSON:
-    """The one row of a champ."""
+    """Return the row of a champ."""
     (row,) = rows_of(dossier(champs=[node]))["champs"]
     return row
 
 
 def values_of(row: JSON) -> JSON:
-    """A champ's typed values, those that it has."""
+    """Return the typed values of a champ's row that are not null."""
     return {
         name: value for name, value in row.items() if name.endswith("_value") and name != "string_value"
         if value is not None

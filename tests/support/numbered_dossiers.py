@@ -1,4 +1,4 @@
-"""A service that is asked for many dossiers by number in one request, and reads that request as a server does."""
+"""Service that is asked for many dossiers by number in one request, and reads that request as a server does."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from typing import Any
 from graphql import OperationDefinitionNode, parse
 
 from ds_provider.api.transport.messages import Exchange, Request
-from tests.support.combined_answers import arguments_of, fields_of
-from tests.support.flows import reply
+from tests.support.batched_groups import arguments_of, fields_of
+from tests.support.flows import response
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
 
@@ -25,7 +25,7 @@ def is_by_numbers(request: Request) -> bool:
 
 
 def asked_for(request: Request) -> dict[str, int]:
-    """The number behind each alias."""
+    """Return the number that each alias asks for."""
     definitions = parse(request.query).definitions
     operation = next(one for one in definitions if isinstance(one, OperationDefinitionNode))
     given = json.loads(request.body)["variables"]
@@ -39,14 +39,14 @@ def node(number: int) -> dict[str, Any]:
 
 @dataclass
 class Dossiers:
-    """Shows each dossier that is asked for, but those of which it is told otherwise.
+    """Shows each dossier that is asked for, but those named here.
 
     A dossier may not be null: one that fails leaves no data, and only the first one is named.
     """
 
-    gone: set[int] = field(default_factory=set)
-    foreign: set[int] = field(default_factory=set)
-    nulled: set[int] = field(default_factory=set)
+    not_found: set[int] = field(default_factory=set)
+    unauthorized: set[int] = field(default_factory=set)
+    invalid_null: set[int] = field(default_factory=set)
     poison: set[int] = field(default_factory=set)
     largest: int = 100
     batches: list[list[int]] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Dossiers:
             asked = asked_for(request)
             self.batches.append(list(asked.values()))
         elif "query getTypename" in request.query:
-            return reply({"data": {"__typename": "Query"}})
+            return response({"data": {"__typename": "Query"}})
         else:
             asked = {"dossier": request.variables["number"]}
             self.alone.append(asked["dossier"])
@@ -67,23 +67,25 @@ class Dossiers:
             return internal_error()
         for alias, number in asked.items():
             if error := self._error(alias, number):
-                return reply({"data": None, "errors": [error]})
-        return reply({"data": {alias: node(number) for alias, number in asked.items()}})
+                return response({"data": None, "errors": [error]})
+        return response({"data": {alias: node(number) for alias, number in asked.items()}})
 
     def _error(self, alias: str, number: int) -> dict[str, Any] | None:
-        if number in self.gone:
+        if number in self.not_found:
             return {**MISSING, "path": [alias], "extensions": {"code": "not_found"}}
-        if number in self.foreign:
+        if number in self.unauthorized:
             return {**HIDDEN, "path": [alias], "extensions": {"code": "unauthorized"}}
-        if number in self.nulled:
+        if number in self.invalid_null:
             return {**NULLED, "path": [alias, "demandeur"], "extensions": {"code": "invalid_null"}}
         return None
 
 
 def timeout() -> Exchange:
-    return reply({"data": None, "errors": [{"message": "Timeout on Query.x", "extensions": {"code": "timeout"}}]})
+    return response({"data": None, "errors": [{"message": "Timeout on Query.x", "extensions": {"code": "timeout"}}]})
 
 
 def internal_error() -> Exchange:
     extensions = {"code": "internal_server_error", "exception_id": "e-1"}
-    return reply({"errors": [{"message": "Internal Server Error", "extensions": extensions}], "data": None}, status=500)
+    return response(
+        {"errors": [{"message": "Internal Server Error", "extensions": extensions}], "data": None}, status=500
+    )

@@ -10,11 +10,11 @@ from datetime import datetime, timedelta, timezone
 from types import SimpleNamespace
 from typing import Any
 
+from ds_provider.api.transport.flows import Sleep
 from ds_provider.api.transport.messages import Exchange, Request
-from ds_provider.api.transport.retry import Sleep
-from tests.support.combined_answers import answer_combined, is_combined
+from tests.support.batched_groups import is_batched, respond_batched
 from tests.support.connection_model import Connection, Stored
-from tests.support.flows import drive, reply
+from tests.support.flows import drive, response
 from tests.support.group import Group
 from tests.support.numbered_dossiers import MISSING, asked_for, is_by_numbers
 
@@ -39,7 +39,7 @@ def dossiers(*numbers: int, start: datetime = START, **more: Any) -> list[Stored
 
 @dataclass
 class Service:
-    """Answers for several groups, and remembers what it was asked."""
+    """Service of several groups, which remembers the requests."""
 
     rows: dict[tuple[int, str], list[Stored]] = field(default_factory=dict)
     failures: dict[int, Callable[[Request], Exchange | None]] = field(default_factory=dict)
@@ -60,15 +60,15 @@ class Service:
         if is_by_numbers(request):
             return self.by_numbers(request)
         if "query getTypename" in request.query:
-            return reply({"data": {"__typename": "Query"}})
-        return answer_combined(request, self.alone) if is_combined(request) else self.alone(request)
+            return response({"data": {"__typename": "Query"}})
+        return respond_batched(request, self.alone) if is_batched(request) else self.alone(request)
 
     def alone(self, request: Request) -> Exchange:
-        """What one group answers."""
+        """Return the response of one group."""
         groupe = json.loads(request.body)["variables"]["number"]
         if failure := self.failures[groupe](request) if groupe in self.failures else None:
             return failure
-        if "query surveyDossiers" in request.query:
+        if "query probeDossiers" in request.query:
             return Group(self.rows.get((groupe, "dossiers"), []))(request)
         if "query getDossier(" in request.query:
             return unauthorized("not_found", "Dossier not found")
@@ -76,7 +76,7 @@ class Service:
         return Connection(self.rows.get((groupe, connection), []), connection)(request)
 
     def by_numbers(self, request: Request) -> Exchange:
-        """What several dossiers answer: each, or the failure of the first that fails."""
+        """Return the response for several dossiers: each, or the failure of the first that fails."""
         held = {row.number: row for (_, kind), rows in self.rows.items() if kind == "dossiers" for row in rows}
         asked = asked_for(request)
         for alias, number in asked.items():
@@ -84,31 +84,43 @@ class Service:
                 return failure
             if number not in held:
                 error = {**MISSING, "path": [alias], "extensions": {"code": "not_found"}}
-                return reply({"data": None, "errors": [error]})
-        return reply({"data": {alias: held[number].node() for alias, number in asked.items()}})
+                return response({"data": None, "errors": [error]})
+        return response({"data": {alias: held[number].node() for alias, number in asked.items()}})
 
     @property
     def variables(self) -> list[dict[str, Any]]:
         return [json.loads(request.body)["variables"] for request in self.requests]
 
-    def iterate(self, flow: Any) -> Iterator[Any]:
-        return drive(flow, self.answer, self.pauses)
-
-    def result(self, flow: Any) -> Any:
-        return next(self.iterate(flow))
-
     def hook(self, ds_conn_id: str) -> Any:
-        """Stands where the hook's class does."""
+        """Return a hook, in place of its class."""
         self.conn_ids.append(ds_conn_id)
         return SimpleNamespace(client=self._client, endpoint="https://service.test/api/v2/graphql")
 
     @contextmanager
-    def _client(self) -> Iterator[Service]:
+    def _client(self) -> Iterator[ServiceClient]:
         self.open_clients += 1
         try:
-            yield self
+            yield ServiceClient(self)
         finally:
             self.open_clients -= 1
+
+
+class ServiceClient:
+    """Client of the service in memory."""
+
+    def __init__(self, service: Service) -> None:
+        self._service = service
+        self._requests_before = len(service.requests)
+
+    @property
+    def requests(self) -> int:
+        return len(self._service.requests) - self._requests_before
+
+    def iterate(self, flow: Any) -> Iterator[Any]:
+        return drive(flow, self._service.answer, self._service.pauses)
+
+    def result(self, flow: Any) -> Any:
+        return next(self.iterate(flow))
 
 
 def connection_of(request: Request) -> str:
@@ -126,7 +138,7 @@ def from_the_second_page(answer: Exchange) -> Callable[[Request], Exchange | Non
 
 
 def unauthorized(code: str = "unauthorized", message: str = "hidden due to permissions") -> Exchange:
-    return reply({"data": None, "errors": [{"message": message, "extensions": {"code": code}}]})
+    return response({"data": None, "errors": [{"message": message, "extensions": {"code": code}}]})
 
 
 class Store:

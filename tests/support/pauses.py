@@ -1,4 +1,4 @@
-"""Pauses of one module cut short, and of no other: a server that a test left running in this process sleeps too."""
+"""Shorten the pauses of one module alone: a server that runs in the same process sleeps too."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ import pytest
 
 
 def cut_short(monkeypatch: pytest.MonkeyPatch, module: str, name: str, sleep: Callable[[float], object]) -> None:
-    """Have a module see another ``sleep``.
+    """Replace ``sleep`` in a module.
 
-    :param module: the one that sleeps.
-    :param name: by which module it does, ``time`` or ``asyncio``.
+    :param module: the module that sleeps.
+    :param name: the module whose ``sleep`` it calls, ``time`` or ``asyncio``.
     """
     stand_in = ModuleType(name)
     stand_in.__dict__.update(vars(sys.modules[name]), sleep=sleep)

@@ -1,11 +1,11 @@
-"""A warehouse that merges as the real one does, by hand and in memory: for properties that take thousands of loads."""
+"""Warehouse that merges as the real one does, in memory: for property tests with thousands of loads."""
 
 from __future__ import annotations
 
 import re
 import sqlite3
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -14,8 +14,8 @@ from typing import Any
 
 import pyarrow as pa
 
+from ds_provider.tables.instants import from_microseconds, to_microseconds
 from ds_provider.tables.schemas import ERASED, INSTANT, Table
-from ds_provider.warehouse.extracts import instant, microseconds
 
 Row = dict[str, Any]
 
@@ -24,13 +24,13 @@ _PLACE = "_place"
 
 
 class Killed(BaseException):
-    """What a process that is killed looks like from inside."""
+    """Raised where a process would be killed."""
 
 
 class QuickWarehouse:
     """Stands in for ``Warehouse``.
 
-    :ivar merges_left: after so many merged tables it is killed.
+    :ivar merges_left: the number of merged tables after which it is killed.
     """
 
     def __init__(self) -> None:
@@ -41,6 +41,9 @@ class QuickWarehouse:
     @contextmanager
     def locked(self) -> Iterator[None]:
         yield
+
+    def connected(self) -> AbstractContextManager[None]:
+        return nullcontext()
 
     @contextmanager
     def scratch(self) -> Iterator[Path]:
@@ -67,8 +70,7 @@ class QuickWarehouse:
         # a column that came later is null in what came before
         self._tables[table.name] = [dict.fromkeys(columns) | row for row in kept]
 
-    def read(self, table: Table | str, columns: Sequence[str], where: str | None = None) -> pa.Table:
-        assert isinstance(table, Table)
+    def read(self, table: Table, columns: Sequence[str], where: str | None = None) -> pa.Table:
         rows = self._tables.get(table.name, [])
         if where and rows:
             sql = f"SELECT {_PLACE} FROM {table.name} WHERE {where}"
@@ -78,7 +80,7 @@ class QuickWarehouse:
         return pa.Table.from_pylist(rows, schema=schema)
 
     def execute(self, sql: str) -> None:
-        """Have a database run it, on the tables that it names."""
+        """Run a statement in SQLite, on the tables that it names."""
         with self._database(sql) as database:
             database.execute(sql)
             for name in self._named_in(sql):
@@ -100,11 +102,11 @@ class QuickWarehouse:
         return sorted(self._tables.keys() & set(re.findall(r"\w+", sql)))
 
     def _changed(self, name: str, stored: Row) -> Row:
-        """A row as it was before, but for what the database changed in it."""
+        """Return a row with the changes that the database made."""
         place, types = stored.pop(_PLACE), self._columns[name]
         before = dict.fromkeys(types) if place is None else self._tables[name][place]
         changed = [column for column in types if stored[column] != _stored(before[column])]
-        return before | {c: instant(stored[c]) if types[c] == INSTANT else stored[c] for c in changed}
+        return before | {c: from_microseconds(stored[c]) if types[c] == INSTANT else stored[c] for c in changed}
 
     def qualified(self, name: str) -> str:
         return name
@@ -119,14 +121,14 @@ class QuickWarehouse:
         pass
 
     def rows(self, name: str, *columns: str) -> list[tuple[Any, ...]]:
-        """Sorted; what a row lacks is null."""
+        """Return the rows in order; a column that a row lacks is null."""
         rows = (tuple(row.get(column) for column in columns) for row in self._tables.get(name, ()))
         return sorted(rows, key=repr)
 
 
 @cache
 def _scratch() -> TemporaryDirectory[str]:
-    """One for all, since loads clear up behind themselves and folders cost more than what is put there."""
+    """Return one folder for all loads: each cleans up after itself, and a new folder takes longer than its use."""
     return TemporaryDirectory()
 
 
@@ -135,4 +137,4 @@ def _key(table: Table, row: Row) -> tuple[Any, ...]:
 
 
 def _stored(value: Any) -> Any:
-    return microseconds(value) if isinstance(value, datetime) else value
+    return to_microseconds(value) if isinstance(value, datetime) else value

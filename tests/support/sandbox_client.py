@@ -1,4 +1,4 @@
-"""A plain GraphQL client, and documents that the tests ask with."""
+"""A plain GraphQL client of the sandbox, and the documents that its tests send."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def page_query(connection: str, fields: str = "number", filters: tuple[str, ...]
 
 
 class Client:
-    """Asks a sandbox with its main token, or with another."""
+    """GraphQL client of a sandbox, with its main token or another one."""
 
     def __init__(self, sandbox: Sandbox, token: str | None = None) -> None:
         self.sandbox = sandbox
@@ -59,21 +59,21 @@ class Client:
         return HTTP.post(self.sandbox.url, json=body, headers=self.headers)
 
     def ask(self, query: str, **variables: Any) -> Any:
-        """The data of an answer that has no errors."""
+        """Send a query, and return the data of an answer without errors."""
         response = self.post(query, **variables)
         assert response.status_code == 200, response.text
         assert "errors" not in response.json(), response.json()["errors"]
         return response.json()["data"]
 
     def page(self, connection: str, fields: str = "number", **arguments: Any) -> Any:
-        """One page of the first group's connection, or of the group named by `number`."""
+        """Return one page of a connection of the first group, or of the group given by `number`."""
         filters = tuple(name for name in arguments if name in FILTERS)
         query = page_query(connection, fields, filters)
         arguments.setdefault("number", self.sandbox.groupes[0])
         return self.ask(query, **arguments)["groupeInstructeur"][connection]
 
-    def walk(self, connection: str, size: int = 100, fields: str = "number", **filters: Any) -> Iterator[Any]:
-        """Every row, forward, page by page."""
+    def rows(self, connection: str, size: int = 100, fields: str = "number", **filters: Any) -> Iterator[Any]:
+        """Yield all rows, forward, page by page."""
         after = None
         while True:
             page = self.page(connection, fields, first=size, after=after, **filters)
@@ -82,9 +82,6 @@ class Client:
                 return
             after = page["pageInfo"]["endCursor"]
 
-    def control(self, path: str, orders: Any = None) -> httpx.Response:
+    def control(self, path: str, settings: Any = None) -> httpx.Response:
         url = httpx.URL(self.sandbox.url).join(f"/sandbox/{path}")
-        return HTTP.get(url) if orders is None else HTTP.post(url, json=orders)
-
-    def close(self) -> None:
-        HTTP.close()
+        return HTTP.get(url) if settings is None else HTTP.post(url, json=settings)

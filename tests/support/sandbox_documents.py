@@ -1,4 +1,4 @@
-"""A whole dossier as a client would select it."""
+"""A document that selects all fields of a dossier."""
 
 from __future__ import annotations
 

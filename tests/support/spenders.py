@@ -1,7 +1,7 @@
-"""One process of several threads that spend a budget as fast as they may, and print when each request went out.
+"""A process whose threads spend a budget as fast as they may. It prints the time of each request.
 
 Its one argument: ``{"store": URL, "key": "a", "requests": 50, "period": 3, "threads": 4, "each": 10}``;
-with ``api``, ``token`` and ``demarche`` each request goes to a service.
+with ``api``, ``token`` and ``demarche`` it sends each request to a service.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ def spend(budget: Budget, count: int, threads: int) -> list[float]:
         return list(pool.map(one, range(count)))
 
 
-def ask(budget: Budget, wanted: dict[str, Any], count: int, threads: int) -> list[float]:
+def send(budget: Budget, job: dict[str, Any], count: int, threads: int) -> list[float]:
     with (
-        DSClient(wanted["api"], wanted["token"], user_agent="tests", budget=budget) as client,
+        DSClient(job["api"], job["token"], user_agent="tests", budget=budget) as client,
         ThreadPoolExecutor(threads) as pool,
     ):
 
         def one(_: int) -> float:
-            client.result(lookups.groupes(wanted["demarche"]))
+            client.result(lookups.get_groupes(job["demarche"]))
             return time.time()
 
         return list(pool.map(one, range(count)))
 
 
 def main() -> None:
-    wanted = json.loads(sys.argv[1])
-    budget = Budget(open_store(wanted["store"]), wanted["key"], wanted["requests"], period=wanted["period"])
-    count, threads = wanted["each"] * wanted["threads"], wanted["threads"]
-    times = ask(budget, wanted, count, threads) if "api" in wanted else spend(budget, count, threads)
+    job = json.loads(sys.argv[1])
+    budget = Budget(open_store(job["store"]), job["key"], job["requests"], period=job["period"])
+    count, threads = job["each"] * job["threads"], job["threads"]
+    times = send(budget, job, count, threads) if "api" in job else spend(budget, count, threads)
     budget.close()
     print(json.dumps(times))
 

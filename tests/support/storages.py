@@ -1,4 +1,4 @@
-"""Storages that fail when told to."""
+"""Storages that fail on command."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from fsspec.implementations.memory import MemoryFileSystem
 
 
 class Killed(BaseException):
-    """The process ends here: nothing catches it."""
+    """End of the process: nothing catches it."""
 
 
 class Faults:
@@ -26,7 +26,7 @@ class Faults:
         self._error: BaseException | None = None
 
     def arm(self, at: int, error: BaseException) -> None:
-        """Fail at the step of that number, from 0 on, and at each later one: who is dead does no more."""
+        """Fail at the step of that number, from 0 on, and at each later one: a dead process does no more."""
         self.steps, self._at, self._error = [], at, error
 
     def disarm(self) -> None:
@@ -65,7 +65,7 @@ class _FaultyFile:
 
 
 def make_faulty(monkeypatch: pytest.MonkeyPatch) -> Faults:
-    """Let every step that changes the local file system be one that can fail."""
+    """Make every step that changes the local file system one that can fail."""
     faults = Faults()
     whole_open = LocalFileSystem.open
 
@@ -90,7 +90,7 @@ def _counted(do: Callable[..., Any], name: str, faults: Faults) -> Callable[...,
 
 
 class Upload(io.BytesIO):
-    """What is written to an object becomes the object when it is closed, as S3's and Google's clients have it."""
+    """Upload that becomes an object when it is closed, as S3's and Google's clients do it."""
 
     def __init__(self, bucket: Bucket, path: str) -> None:
         super().__init__()
@@ -107,7 +107,7 @@ class Upload(io.BytesIO):
 
 
 class Bucket(MemoryFileSystem):
-    """An object store: objects are replaced whole, there are no folders, and listings are remembered."""
+    """Object store: objects are replaced whole, there are no folders, and listings are cached."""
 
     cachable = False
 
@@ -122,7 +122,7 @@ class Bucket(MemoryFileSystem):
         self.invalidate_cache()
 
     def put_elsewhere(self, path: str, data: bytes) -> None:
-        """What another process writes, of which this one is told nothing."""
+        """Write as another process does, without this one's cache knowing of it."""
         with super()._open(path, "wb") as file:
             file.write(data)
 
@@ -146,7 +146,7 @@ class Bucket(MemoryFileSystem):
 
 
 def bucket_zone(name: str) -> tuple[ObjectStoragePath, Bucket]:
-    """A zone on a fresh object store, known to Airflow under the name of a connection."""
+    """Return a zone on a fresh object store, which Airflow knows under the name of a connection, and the store."""
     bucket = Bucket()
     store = attach("memory", name)
     store.fs = bucket

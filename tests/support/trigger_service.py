@@ -1,4 +1,4 @@
-"""Stands where the hook's class does, over the lists of a service, for tasks and triggers alike."""
+"""Service under a stand-in for the hook's class, for tasks and for triggers."""
 
 from __future__ import annotations
 
@@ -8,14 +8,15 @@ from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 
-from ds_provider.api.transport.retry import Sleep
+from ds_provider.api.transport.flows import Sleep
 from tests.support.flows import drive
-from tests.support.lists import Lists
+from tests.support.stream_service import StreamService
 
 
 @dataclass
-class Service(Lists):
-    """
+class Service(StreamService):
+    """Shows rows, and counts the clients.
+
     :ivar open_clients: how many are open now.
     :ivar conn_ids: of the connections that were asked for.
     """

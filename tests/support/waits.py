@@ -1,4 +1,4 @@
-"""The three ways to wait, each played as Airflow does, and a task's stores."""
+"""Three ways to wait, each played as Airflow does, and the stores of a task."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ MODES = ("poke", "reschedule", "deferrable")
 
 
 class Assets(dict[str, Store]):
-    """The state stores of assets, by the assets' names."""
+    """State stores of assets, by the assets' names."""
 
     def __getitem__(self, asset: Any) -> Store:
         return self.setdefault(asset.name, Store())
@@ -43,16 +43,16 @@ class Task:
 
 
 class Wait:
-    """Runs sensors, and lets the world change between their looks.
+    """Runs sensors, and lets the world change between their polls.
 
-    :param change: called after each look, with the count of looks.
+    :param change: called after each poll, with the count of polls.
     """
 
     def __init__(self, service: Service, monkeypatch: pytest.MonkeyPatch, mode: str) -> None:
         self.service = service
         self.mode = mode
-        self.change: Callable[[int], None] = lambda look: None
-        self.looks = 0
+        self.change: Callable[[int], None] = lambda poll: None
+        self.polls = 0
         self.pauses: list[float] = []
         self._patch(monkeypatch)
 
@@ -61,9 +61,9 @@ class Wait:
         return {"deferrable": True} if self.mode == "deferrable" else {"mode": self.mode, "deferrable": False}
 
     def run(self, sensor: Any, task: Task | None = None) -> Any:
-        """What the task returns."""
+        """Return what the task returns."""
         task = task or Task()
-        self.looks = 0
+        self.polls = 0
         while True:
             try:
                 return sensor.execute(task.context)
@@ -79,24 +79,24 @@ class Wait:
 
         event = asyncio.run(asyncio.wait_for(anext(trigger.run()), 60))
         payload = json.loads(json.dumps(event.payload))
-        return getattr(sensor, deferred.method_name)(task.context, payload)
+        return sensor.resume_execution(deferred.method_name, {"event": payload}, task.context)
 
     def _pause(self, seconds: float) -> None:
         self.pauses.append(seconds)
-        self.looks += 1
-        if self.looks > 500:
+        self.polls += 1
+        if self.polls > 500:
             raise TimeoutError
-        self.change(self.looks)
+        self.change(self.polls)
 
     def _patch(self, monkeypatch: pytest.MonkeyPatch) -> None:
         async def sleep(seconds: float) -> None:
             self._pause(seconds)
             await asyncio.sleep(0)
 
-        monkeypatch.setattr("ds_provider.triggers._poll.asyncio", SimpleNamespace(sleep=sleep))
+        monkeypatch.setattr("ds_provider.triggers.polling.asyncio", SimpleNamespace(sleep=sleep))
         monkeypatch.setattr("airflow.sdk.bases.sensor.time", SimpleNamespace(sleep=self._pause, monotonic=lambda: 0.0))
-        monkeypatch.setattr("ds_provider.sensors.dossiers.time", SimpleNamespace(sleep=self._pause))
+        monkeypatch.setattr("ds_provider.sensors._base.time", SimpleNamespace(sleep=self._pause))
 
 
-def asset(name: str = "told") -> Asset:
+def asset(name: str = "seen") -> Asset:
     return Asset(name)

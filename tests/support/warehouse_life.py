@@ -1,4 +1,4 @@
-"""A small world of dossiers with a life, and readings of it as they land."""
+"""World of dossiers that change, and its extracts as they land."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ DEMARCHE = 12
 
 @dataclass
 class Living:
-    """A dossier.
+    """Dossier of the world.
 
-    :ivar secret: what nothing may hold once the dossier is purged.
-    :ivar silent: a content that changes without a date.
+    :ivar secret: a text that no table may hold once the dossier is purged.
+    :ivar silent: a content whose changes move no date.
     """
 
     number: int
-    groupe: int
+    group: int
     modified: int
     silent: int = 0
     messages: int = 0
@@ -52,92 +52,96 @@ class World:
         self.now += 1
         return self.now
 
-    def play(self, event: str, number: int, groupe: int) -> None:
-        """Have something happen to a dossier, if it can; whatever happens first to one is that it is deposited."""
+    def play(self, event: str, number: int, group: int) -> None:
+        """Play an event of a dossier, if it is possible. The first event of each is its deposit."""
         now = self.tick()
         one = self.dossiers.get(number)
         if one is None:
             if number not in self.purged:
-                self.dossiers[number] = Living(number, groupe, now)
+                self.dossiers[number] = Living(number, group, now)
         elif event == "silent":
             one.silent = now
         elif event == "purge" or (event == "purge_hidden" and one.hidden):
             # the service dates a deletion back to when it was asked for
-            self.purged[number] = (one.groupe, one.hidden or now)
+            self.purged[number] = (one.group, one.hidden or now)
             del self.dossiers[number]
         elif event == "restore" and not one.is_shown:
             one.hidden, one.expired, one.modified = None, False, now
         elif one.is_shown:
-            self._change(one, event, groupe, now)
+            self._change(one, event, group, now)
 
-    def _change(self, one: Living, event: str, groupe: int, now: int) -> None:
+    def _change(self, one: Living, event: str, group: int, now: int) -> None:
         if event == "expire":
             one.expired = True
         elif event == "hide":
             one.hidden = one.modified = now
         elif event == "move":
-            one.groupe, one.modified = groupe, now
+            one.group, one.modified = group, now
         elif event in ("touch", "message", "withdraw"):
             one.messages = {"touch": one.messages, "message": one.messages + 1, "withdraw": 0}[event]
             one.modified = now
 
-    def read(self, groupe: int, since: int | None = None) -> LandedExtracts:
-        """A group's dossiers last changed at or after a second, and its deletions, each read in a second of its own."""
-        pending = self._landed(groupe, "pending_deleted_dossiers", self._pending(groupe))
-        deleted = self._landed(groupe, "deleted_dossiers", self._deleted(groupe))
-        shown = [one for one in self.dossiers.values() if one.groupe == groupe and one.is_shown]
+    def read(self, group: int, since: int | None = None) -> LandedExtracts:
+        """Read a group's dossiers changed at or after a second, and its deletions, each in a second of its own."""
+        pending = self._landed(group, "pending_deleted_dossiers", self._pending(group))
+        deleted = self._landed(group, "deleted_dossiers", self._deleted(group))
+        shown = [one for one in self.dossiers.values() if one.group == group and one.is_shown]
         chosen = [_node(one) for one in shown if since is None or one.modified >= since]
-        dossiers = self._landed(groupe, "dossiers", chosen)
+        dossiers = self._landed(group, "dossiers", chosen)
         return LandedExtracts(dossiers=[dossiers], deleted=[deleted], pending=[pending])
 
-    def read_numbers(self, groupe: int, numbers: Sequence[int]) -> LandedExtracts:
+    def read_numbers(self, group: int, numbers: Sequence[int]) -> LandedExtracts:
         found = [self.dossiers[n] for n in numbers if n in self.dossiers and self.dossiers[n].is_shown]
         nodes = [_node(one) for one in found]
-        return LandedExtracts(dossiers=[self._landed(groupe, "dossiers", nodes, numbers={"count": len(numbers)})])
+        return LandedExtracts(dossiers=[self._landed(group, "dossiers", nodes, numbers={"count": len(numbers)})])
 
-    def _pending(self, groupe: int) -> list[dict[str, Any]]:
-        found = [one for one in self.dossiers.values() if one.groupe == groupe and one.hidden]
+    def _pending(self, group: int) -> list[dict[str, Any]]:
+        found = [one for one in self.dossiers.values() if one.group == group and one.hidden]
         return [_deletion(one.number, one.hidden) for one in found]
 
-    def _deleted(self, groupe: int) -> list[dict[str, Any]]:
-        return [_deletion(number, at) for number, (of, at) in self.purged.items() if of == groupe]
+    def _deleted(self, group: int) -> list[dict[str, Any]]:
+        return [_deletion(number, at) for number, (of, at) in self.purged.items() if of == group]
 
-    def _landed(self, groupe: int, stream: str, rows: list[dict[str, Any]], **selection: Any) -> LandedExtract:
+    def _landed(self, group: int, stream: str, rows: list[dict[str, Any]], **selection: Any) -> LandedExtract:
         read_at = _instant(self.tick())
         manifest = Manifest(
-            groupe_instructeur_number=groupe, stream=stream, window=None, window_column=None, read_from=None,
+            groupe_instructeur_number=group, stream=stream, window=None, date_column=None, read_from=None,
             selection=selection, fingerprint="", rows=len(rows), bytes=0, pages=1, requests=1, quarantined=0, parts=[],
             first_date=None, last_date=None, read_started_at=read_at, read_finished_at=read_at,
             generation=str(self.now), supersedes=None,
         )  # fmt: skip
         lines = [json.dumps(row).encode() for row in rows]
-        return Landed(f"memory://{groupe}/{stream}/{self.now}", manifest, tuple(lines))
+        return Landed(f"memory://{group}/{stream}/{self.now}", manifest, tuple(lines))
 
 
 @dataclass(frozen=True)
 class Landed(LandedExtract):
-    """A reading whose rows are at hand."""
+    """Extract with its rows in memory."""
 
     rows: tuple[bytes, ...] = ()
 
     def lines(self) -> Iterator[Sequence[bytes]]:
-        # in several batches, of which one may be empty
         for start in range(0, len(self.rows), 2):
-            yield list(self.rows[start : start + 2])
+            yield self.rows[start : start + 2]
+
+    def lines_at(self, indexes: Sequence[int]) -> Iterator[Sequence[bytes]]:
+        assert list(indexes) == sorted(set(indexes))
+        for start in range(0, len(indexes), 2):
+            yield [self.rows[index] for index in indexes[start : start + 2]]
 
 
-def together(*readings: LandedExtracts) -> LandedExtracts:
-    """To be loaded at once."""
+def together(*extracts: LandedExtracts) -> LandedExtracts:
+    """Return the extracts of several reads as those of one load."""
     return LandedExtracts(
-        dossiers=[one for each in readings for one in each.dossiers],
-        deleted=[one for each in readings for one in each.deleted],
-        pending=[one for each in readings for one in each.pending],
+        dossiers=[one for each in extracts for one in each.dossiers],
+        deleted=[one for each in extracts for one in each.deleted],
+        pending=[one for each in extracts for one in each.pending],
     )
 
 
-def again(readings: LandedExtracts) -> LandedExtracts:
-    """The same files."""
-    return replace(readings)
+def again(extracts: LandedExtracts) -> LandedExtracts:
+    """Return the same files."""
+    return replace(extracts)
 
 
 def _instant(second: int) -> datetime:
@@ -156,7 +160,7 @@ def _node(one: Living) -> dict[str, Any]:
         "dateDepot": paris(0),
         "dateDerniereModification": paris(one.modified),
         "demarche": {"number": DEMARCHE, "revision": {"id": "r1"}},
-        "groupeInstructeur": {"id": f"g{one.groupe}", "number": one.groupe, "label": "défaut", "closed": False},
+        "groupeInstructeur": {"id": f"g{one.group}", "number": one.group, "label": "défaut", "closed": False},
         "usager": {"id": "u", "email": one.secret},
         "demandeur": {"__typename": "PersonnePhysique", "id": "p", "nom": one.secret},
         "champs": [

@@ -1,4 +1,4 @@
-"""Rows for a warehouse, told by what differs in them."""
+"""Rows for a warehouse, given by their differences."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ def batch(table: Table, *rows: dict[str, Any]) -> tuple[Table, pa.Table]:
     return table, pa.Table.from_pylist(list(rows), schema=table.schema)
 
 
-def eraser(table: Table, **key: Any) -> tuple[Table, pa.Table]:
+def hard_delete(table: Table, **key: Any) -> tuple[Table, pa.Table]:
     return batch(table, {**key, ERASED: True})
 
 
 def rows_of(warehouse: Warehouse, table: Table, *columns: str) -> list[tuple[Any, ...]]:
-    """Sorted by what is asked for, null first."""
+    """Return rows sorted by the requested columns, null first."""
     rows = [tuple(row.values()) for row in warehouse.read(table, columns).to_pylist()]
     return sorted(rows, key=lambda row: [(value is not None, value) for value in row])

@@ -22,9 +22,8 @@ def destination(tmp_path: Path) -> str:
 
 
 @pytest.fixture
-def world(service: Service, monkeypatch: pytest.MonkeyPatch) -> World:
+def world(service: Service) -> World:
     """Ten dossiers in each of two groups, to the operators that read and load."""
-    monkeypatch.setattr("ds_provider.operators.reconcile.DSHook", service.hook)
     world = World(service)
     for groupe in GROUPES:
         for number in range(groupe * 100, groupe * 100 + 10):
@@ -35,6 +34,5 @@ def world(service: Service, monkeypatch: pytest.MonkeyPatch) -> World:
 @pytest.fixture
 def hooks(monkeypatch: pytest.MonkeyPatch) -> Hooks:
     hooks = Hooks(QuickWarehouse())
-    for name in ("load", "reconcile", "freshness"):
-        monkeypatch.setattr(f"ds_provider.operators.{name}.DSWarehouseHook", hooks)
+    monkeypatch.setattr("ds_provider.operators._parameters.DSWarehouseHook", hooks)
     return hooks

@@ -1,4 +1,4 @@
-"""A task wakes what waits for an asset when it changed the asset, and only then."""
+"""Asset events: a task emits one for an asset if it changed the asset, and only then."""
 
 from __future__ import annotations
 
@@ -13,16 +13,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.asset_events import (
-    Change,
-    advance_loaded_upto,
-    changes_of,
-    declare,
-    emit,
-    is_plain,
-    loaded_upto,
+    AssetChange,
+    add_outlets,
+    advance_loaded_watermarks,
+    change_of,
+    emit_changes,
+    is_literal,
+    loaded_watermark,
     span,
 )
-from ds_provider.assets import deleted_dossiers_asset, dossiers_asset, table_asset
+from ds_provider.assets import dossiers_asset, table_asset
 
 DOSSIERS, CHAMPS = table_asset("dossiers"), table_asset("champs")
 WIDE = table_asset("demarche_7")
@@ -33,7 +33,7 @@ NIGHT = ("2026-11-01T00:00:00+00:00", "2026-11-02T00:00:00+00:00")
 class Loading(BaseOperator):
     def __init__(self, **kwargs):
         super().__init__(**kwargs)
-        declare(self, [DOSSIERS, CHAMPS])
+        add_outlets(self, [DOSSIERS, CHAMPS])
 
 
 class Store(dict):
@@ -41,69 +41,66 @@ class Store(dict):
         self[key] = value
 
 
-def told(operator, *changes):
-    """What Airflow is given at the end of a task: the events of the outlets that are left."""
+def emitted(operator, *changes):
+    """Return the events of the outlets that are left at the end of a task."""
     events = OutletEventAccessors()
-    emit(operator, {"outlet_events": events}, changes)
+    emit_changes(operator, {"outlet_events": events}, changes)
     return {asset.uri: events[asset].extra for asset in operator.outlets}
 
 
-def test_an_operator_declares_what_it_may_change_besides_what_its_user_gives():
+def test_add_outlets_keeps_the_outlets_of_the_user():
     assert Loading(task_id="t").outlets == [DOSSIERS, CHAMPS]
     assert Loading(task_id="t", outlets=[MINE]).outlets == [MINE, DOSSIERS, CHAMPS]
     assert Loading(task_id="t", outlets=MINE).outlets == [MINE, DOSSIERS, CHAMPS]
 
 
-def test_an_asset_that_the_user_gives_too_is_there_once():
+def test_asset_that_the_user_gives_too_is_an_outlet_once():
     given_by_user = Asset(DOSSIERS.uri, extra={"owner": "us"})
     assert Loading(task_id="t", outlets=[given_by_user]).outlets == [given_by_user, CHAMPS]
 
 
-def test_what_changed_is_told_and_what_did_not_is_not():
-    changes = (DOSSIERS, Change(3, groupes=2, window=NIGHT)), (CHAMPS, Change(0))
+def test_only_changed_assets_get_events():
+    changes = (DOSSIERS, AssetChange(3, groupes=2, window=NIGHT)), (CHAMPS, AssetChange(0))
     extra = {"rows": 3, "erased": 0, "groupes_instructeurs": 2, "window": list(NIGHT)}
-    assert told(Loading(task_id="t"), *changes) == {DOSSIERS.uri: extra}
+    assert emitted(Loading(task_id="t"), *changes) == {DOSSIERS.uri: extra}
 
 
-def test_what_nobody_asked_for_is_not_told_until_it_is_among_the_outlets():
-    assert told(Loading(task_id="t"), (WIDE, Change(3))) == {}
-    assert list(told(Loading(task_id="t", outlets=[WIDE]), (WIDE, Change(3)))) == [WIDE.uri]
+def test_asset_gets_an_event_only_if_it_is_an_outlet():
+    assert emitted(Loading(task_id="t"), (WIDE, AssetChange(3))) == {}
+    assert list(emitted(Loading(task_id="t", outlets=[WIDE]), (WIDE, AssetChange(3)))) == [WIDE.uri]
 
 
-def test_where_nothing_came_only_the_users_own_asset_is_told():
-    assert told(Loading(task_id="t", outlets=[MINE]), (DOSSIERS, Change(0))) == {MINE.uri: {}}
+def test_task_without_changes_emits_only_the_events_of_other_assets():
+    assert emitted(Loading(task_id="t", outlets=[MINE]), (DOSSIERS, AssetChange(0))) == {MINE.uri: {}}
 
 
-def test_an_erased_dossier_is_a_change():
-    assert told(Loading(task_id="t"), (DOSSIERS, Change(0, erased=1)))[DOSSIERS.uri]["erased"] == 1
+def test_erased_dossier_is_a_change():
+    assert emitted(Loading(task_id="t"), (DOSSIERS, AssetChange(0, erased=1)))[DOSSIERS.uri]["erased"] == 1
 
 
-def test_the_next_try_of_the_same_operator_has_its_outlets_again():
+def test_next_try_of_an_operator_has_its_outlets_again():
     operator = Loading(task_id="t")
     running = operator.prepare_for_execution()
-    told(running, (DOSSIERS, Change(0)))
+    emitted(running, (DOSSIERS, AssetChange(0)))
     assert running.outlets == []
     assert operator.outlets == [DOSSIERS, CHAMPS]
 
 
-def test_another_service_than_the_one_that_was_declared_is_not_told_as_it():
+def test_change_on_another_service_emits_no_event():
     operator = BaseOperator(task_id="t", outlets=[dossiers_asset(7)])
-    assert told(operator, (dossiers_asset(7, "http://127.0.0.1:9999"), Change(5))) == {}
+    assert emitted(operator, (dossiers_asset(7, "http://127.0.0.1:9999"), AssetChange(5))) == {}
 
 
-def test_called_by_hand_a_task_tells_nobody():
-    emit(Loading(task_id="t"), {}, [(DOSSIERS, Change(1))])
+def test_task_outside_of_airflow_emits_no_event():
+    emit_changes(Loading(task_id="t"), {}, [(DOSSIERS, AssetChange(1))])
 
 
-def test_readings_tell_of_their_groups():
+def test_change_of_an_extraction_counts_both_lists_of_deletions():
     summaries = [
         {"groupe_instructeur_number": 1, "rows": 5, "window": list(NIGHT)},
         {"groupe_instructeur_number": 2, "rows": 0, "rows_pending": 4, "window": None},
     ]
-    assert list(changes_of(summaries, deleted_dossiers_asset)) == [
-        (deleted_dossiers_asset(1), Change(5, window=NIGHT)),
-        (deleted_dossiers_asset(2), Change(4)),
-    ]
+    assert [change_of(summary) for summary in summaries] == [AssetChange(5, window=NIGHT), AssetChange(4)]
 
 
 @pytest.mark.parametrize(
@@ -119,7 +116,7 @@ def test_readings_tell_of_their_groups():
         ),
     ],
 )
-def test_the_span_of_windows_holds_them_all(windows, expected):
+def test_span_holds_all_windows(windows, expected):
     assert span(windows) == expected
 
 
@@ -127,41 +124,41 @@ INSTANTS = st.integers(0, 2_000_000_000).map(lambda seconds: datetime.fromtimest
 
 
 @given(st.lists(st.tuples(INSTANTS, INSTANTS).map(sorted), min_size=1))
-def test_no_instant_of_a_window_is_outside_the_span(windows):
+def test_span_holds_every_instant_of_its_windows(windows):
     start, end = span([tuple(bound.isoformat() for bound in window) for window in windows])
     assert datetime.fromisoformat(start) == min(window[0] for window in windows)
     assert datetime.fromisoformat(end) == max(window[1] for window in windows)
 
 
 @given(st.integers(0), st.integers(0), st.integers(0))
-def test_what_an_event_says_is_small_and_json(rows, erased, groupes):
-    extra = Change(rows, erased, groupes, NIGHT).extra
+def test_extra_of_an_event_is_small_json(rows, erased, groupes):
+    extra = AssetChange(rows, erased, groupes, NIGHT).extra
     assert json.loads(json.dumps(extra)) == extra
     assert set(extra) == {"rows", "erased", "groupes_instructeurs", "window"}
 
 
 @pytest.mark.parametrize(
-    ("value", "plain"), [(None, True), ("warehouse", True), ("{{ x }}", False), ("{% x %}", False)]
+    ("value", "literal"), [(None, True), ("warehouse", True), ("{{ x }}", False), ("{% x %}", False)]
 )
-def test_a_parameter_is_plain_where_its_value_is_known(value, plain):
-    assert is_plain(value) is plain
+def test_literal_parameter_is_neither_template_nor_result(value, literal):
+    assert is_literal(value) is literal
 
 
-def test_the_result_of_another_task_is_not_plain():
-    assert not is_plain(XComArg(BaseOperator(task_id="t")))
+def test_result_of_another_task_is_not_literal():
+    assert not is_literal(XComArg(BaseOperator(task_id="t")))
 
 
 @given(st.lists(INSTANTS, min_size=1))
-def test_how_far_a_group_is_loaded_only_moves_forward(instants):
+def test_loaded_watermark_only_moves_forward(instants):
     store = Store()
     context = {"asset_state_store": {DOSSIERS: store}}
     for instant in instants:
-        advance_loaded_upto(context, DOSSIERS, {7: pendulum.instance(instant)})
-    assert loaded_upto(context, DOSSIERS, 7).get() == max(instants)
-    assert loaded_upto(context, DOSSIERS, 8).get() is None
+        advance_loaded_watermarks(context, DOSSIERS, {7: pendulum.instance(instant)})
+    assert loaded_watermark(context, DOSSIERS, 7).get() == max(instants)
+    assert loaded_watermark(context, DOSSIERS, 8).get() is None
 
 
 @pytest.mark.parametrize("context", [{}, {"asset_state_store": {CHAMPS: Store()}}])
-def test_a_task_without_the_asset_among_its_outlets_remembers_nothing_and_goes_on(context):
-    assert loaded_upto(context, DOSSIERS, 7) is None
-    advance_loaded_upto(context, DOSSIERS, {7: pendulum.now("UTC")})
+def test_task_without_the_outlet_saves_no_watermark(context):
+    assert loaded_watermark(context, DOSSIERS, 7) is None
+    advance_loaded_watermarks(context, DOSSIERS, {7: pendulum.now("UTC")})

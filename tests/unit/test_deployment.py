@@ -72,7 +72,7 @@ def is_option(section: str, option: str) -> bool:
 
 
 def defaults_of_bundled_providers() -> RawConfigParser:
-    """Airflow carries the defaults of providers that only its image brings, Celery's among them."""
+    """Return the defaults that Airflow carries for providers in its image, such as Celery."""
     defaults = RawConfigParser()
     defaults.read_string(
         files("airflow").joinpath("config_templates/provider_config_fallback_defaults.cfg").read_text()
@@ -80,51 +80,51 @@ def defaults_of_bundled_providers() -> RawConfigParser:
     return defaults
 
 
-def test_is_what_the_compose_specification_allows() -> None:
+def test_compose_file_follows_the_specification() -> None:
     check = ["-m", "check_jsonschema", "--builtin-schema", "vendor.compose-spec", str(COMPOSE_FILE)]
     done = subprocess.run([sys.executable, *check], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(("section", "option"), sorted(settings()))
-def test_sets_only_options_that_airflow_has(section: str, option: str) -> None:
+def test_compose_file_sets_only_options_of_airflow(section: str, option: str) -> None:
     assert is_option(section, option)
 
 
-def test_the_check_of_options_refuses_others() -> None:
+def test_check_of_options_refuses_unknown_ones() -> None:
     assert not is_option("core", "no_such_option")
     assert not is_option("no_such_section", "executor")
 
 
-def test_secrets_must_be_given() -> None:
+def test_secrets_are_required() -> None:
     required = {name for name, rule in variables() if rule.startswith(":?")}
     optional = {name for name, rule in variables() if not rule.startswith(":?")}
     assert required == SECRETS
     assert not optional & SECRETS
 
 
-def test_no_setting_holds_a_secret_in_clear() -> None:
+def test_settings_hold_no_secret_in_clear() -> None:
     for service in SERVICES:
         for name, value in environment_of(service).items():
             if re.search(r"PASSWORD|SECRET|FERNET|_CONN", name):
                 assert VARIABLE.search(str(value)), name
 
 
-def test_the_example_names_each_variable_and_no_other() -> None:
+def test_env_example_names_each_variable_and_no_other() -> None:
     assert set(example_variables()) == {name for name, _ in variables()}
 
 
-def test_the_example_holds_no_secret() -> None:
+def test_env_example_holds_no_secret() -> None:
     assert {name for name, value in example_variables().items() if not value} == SECRETS
 
 
-def test_the_example_of_a_fernet_key_makes_one() -> None:
+def test_env_example_shows_how_to_make_a_fernet_key() -> None:
     (recipe,) = re.findall(r"python3 -c '(import base64.*)'", ENV_EXAMPLE.read_text())
     made = subprocess.run([sys.executable, "-c", recipe], capture_output=True, text=True, check=True)
     Fernet(made.stdout.strip())
 
 
-def test_the_examples_of_a_connection_are_read_by_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_airflow_reads_the_example_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     from airflow.sdk import BaseHook
 
     values = re.findall(r"AIRFLOW_CONN_DS_DEFAULT='(.*)'", ENV_EXAMPLE.read_text())
@@ -135,44 +135,44 @@ def test_the_examples_of_a_connection_are_read_by_airflow(monkeypatch: pytest.Mo
         assert (connection.conn_type, connection.password) == ("ds", json.loads(value)["password"])
 
 
-def test_the_token_goes_only_where_tasks_and_triggers_run() -> None:
+def test_token_goes_only_to_worker_and_triggerer() -> None:
     assert {name for name in SERVICES if "AIRFLOW_CONN_DS_DEFAULT" in environment_of(name)} == WITH_TOKEN
 
 
 @pytest.mark.parametrize("service", LONG_RUNNING)
-def test_each_service_says_whether_it_is_well(service: str) -> None:
+def test_each_service_has_a_healthcheck(service: str) -> None:
     assert SERVICES[service]["healthcheck"]["test"]
 
 
 @pytest.mark.parametrize("service", [*AIRFLOW_SERVICES, "sandbox"])
-def test_one_image_serves_all(service: str) -> None:
+def test_all_services_share_one_image(service: str) -> None:
     assert SERVICES[service]["image"] == SERVICES["airflow-init"]["image"]
     assert SERVICES[service]["build"] == SERVICES["airflow-init"]["build"]
 
 
 @pytest.mark.parametrize("service", AIRFLOW_SERVICES)
-def test_all_see_the_same_dags_and_landing_zone(service: str) -> None:
+def test_all_services_share_dags_and_landing_zone(service: str) -> None:
     volumes = SERVICES[service]["volumes"]
     assert {"./dags:/opt/airflow/dags:ro", "landing:/opt/airflow/landing"} <= set(volumes)
 
 
-def test_workers_can_be_many() -> None:
+def test_workers_can_be_scaled() -> None:
     assert not {"container_name", "ports", "hostname"} & set(SERVICES["airflow-worker"])
 
 
-def test_only_the_web_interface_is_published_and_only_on_this_machine() -> None:
+def test_only_the_web_interface_is_published_on_this_machine_alone() -> None:
     published = {name: service["ports"] for name, service in SERVICES.items() if "ports" in service}
     assert published == {"airflow-apiserver": ["127.0.0.1:${AIRFLOW_PORT:-8080}:8080"]}
 
 
-def test_the_image_is_of_the_airflow_that_is_tested() -> None:
+def test_image_has_the_tested_airflow() -> None:
     from airflow import __version__
 
     assert SERVICES["airflow-init"]["build"]["args"]["AIRFLOW_VERSION"] == __version__
     assert f"ARG AIRFLOW_VERSION={__version__}\n" in (CHECKOUT / "Dockerfile").read_text()
 
 
-def test_the_image_copies_what_is_there_and_not_ignored() -> None:
+def test_image_copies_files_that_exist_and_are_not_ignored() -> None:
     let_through = (CHECKOUT / ".dockerignore").read_text().splitlines()
     assert copied_into_the_image()
     for name in copied_into_the_image():

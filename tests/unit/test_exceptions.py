@@ -1,4 +1,4 @@
-"""Errors are what their page says: one tree, facts that survive a process, texts that show them."""
+"""Errors form the tree of their docstring, keep their facts in other processes, and show them in their text."""
 
 from __future__ import annotations
 
@@ -40,8 +40,8 @@ KNOWN = {
 }
 
 
-def told_tree() -> dict[str, str | None]:
-    """Each class of the module's docstring with the one that it is drawn under."""
+def documented_tree() -> dict[str, str | None]:
+    """Return each class in the module's docstring, with its parent there."""
     above: list[tuple[int, str]] = []
     tree: dict[str, str | None] = {}
     for line in _LINE.finditer(exceptions.__doc__ or ""):
@@ -70,17 +70,17 @@ SAMPLES = [
 ]
 
 
-def test_the_tree_is_the_one_that_is_drawn():
+def test_tree_in_the_docstring_is_the_real_one():
     parents = {kind.__name__: kind.__bases__[0].__name__ for kind in CLASSES}
-    assert told_tree() == {**parents, "DSError": None}
+    assert documented_tree() == {**parents, "DSError": None}
 
 
-def test_every_class_has_a_sample_here():
+def test_each_class_has_a_sample():
     assert {type(sample) for sample in SAMPLES} == set(CLASSES)
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_every_class_says_what_it_is_for(kind):
+def test_each_class_has_a_docstring(kind):
     assert kind.__doc__
 
 
@@ -93,7 +93,7 @@ def facts(error: DSError) -> dict[str, object]:
 
 @pytest.mark.parametrize("error", SAMPLES, ids=lambda error: type(error).__name__)
 @pytest.mark.parametrize("again", [lambda error: pickle.loads(pickle.dumps(error)), copy.copy, copy.deepcopy])
-def test_an_error_survives_a_change_of_process(error, again):
+def test_error_survives_pickling_and_copying(error, again):
     twin = again(error)
     assert type(twin) is type(error)
     assert twin.args == error.args
@@ -102,7 +102,7 @@ def test_an_error_survives_a_change_of_process(error, again):
 
 
 @pytest.mark.parametrize("kind", FACTUAL)
-def test_a_text_shows_every_fact(kind):
+def test_text_shows_each_fact(kind):
     text = str(kind("what happened", **KNOWN))
     assert text.startswith("what happened (")
     assert all(str(value) in text for value in KNOWN.values())
@@ -110,53 +110,53 @@ def test_a_text_shows_every_fact(kind):
 
 
 @pytest.mark.parametrize("kind", FACTUAL)
-def test_a_text_without_facts_is_the_message(kind):
+def test_text_without_facts_is_the_message(kind):
     assert str(kind("what happened")) == "what happened"
 
 
 @pytest.mark.parametrize("name", FACTS)
-def test_a_text_shows_one_fact_alone(name):
+def test_text_shows_one_fact_alone(name):
     assert str(DSError("x", **{name: KNOWN[name]})) == f"x ({name.replace('_', ' ')} {KNOWN[name]})"
 
 
-def test_all_facts_are_tried_here():
+def test_facts_are_all_covered():
     assert set(FACTS) == set(KNOWN)
 
 
-def test_a_place_is_added_to_what_is_known():
+def test_context_is_added_to_known_facts():
     error = DSServerError("failed", code="internal_server_error", exception_id="0b6f", http_status=500)
-    located = error.locate(groupe_instructeur_number=12, stream="dossiers", window="all", cursor="c")
-    assert located is error
+    returned = error.add_context(groupe_instructeur_number=12, stream="dossiers", window="all", cursor="c")
+    assert returned is error
     assert (error.groupe_instructeur_number, error.stream, error.window, error.cursor) == (12, "dossiers", "all", "c")
     assert (error.code, error.exception_id, error.http_status) == ("internal_server_error", "0b6f", 500)
 
 
-def test_a_place_that_is_known_is_kept():
+def test_context_does_not_replace_known_facts():
     error = DSError("failed", **KNOWN)
-    error.locate(groupe_instructeur_number=99, stream="other", window="other", cursor="other")
+    error.add_context(groupe_instructeur_number=99, stream="other", window="other", cursor="other")
     assert {name: getattr(error, name) for name in FACTS} == KNOWN
 
 
-def test_a_place_that_is_told_in_two_steps_is_whole():
-    error = DSError("failed").locate(cursor="c", stream="dossiers").locate(groupe_instructeur_number=12)
+def test_context_can_be_added_in_two_steps():
+    error = DSError("failed").add_context(cursor="c", stream="dossiers").add_context(groupe_instructeur_number=12)
     assert (error.groupe_instructeur_number, error.stream, error.cursor) == (12, "dossiers", "c")
 
 
-def test_a_place_shows_in_the_text():
-    assert "groupe instructeur number 12" in str(DSTransportError("broken").locate(groupe_instructeur_number=12))
+def test_context_shows_in_the_text():
+    assert "groupe instructeur number 12" in str(DSTransportError("broken").add_context(groupe_instructeur_number=12))
 
 
-def test_errors_are_also_what_python_calls_them():
+def test_errors_are_also_built_in_errors():
     assert issubclass(DSConfigurationError, ValueError)
     assert issubclass(DSDestinationError, OSError)
 
 
 @pytest.mark.parametrize("kind", CLASSES)
-def test_nothing_is_both_for_a_person_and_for_another_attempt(kind):
+def test_errors_are_never_both_permanent_and_transient(kind):
     assert not (issubclass(kind, DSTransientError) and issubclass(kind, DSAccessError | DSConfigurationError))
 
 
-def test_the_failures_of_several_groups_are_kept_by_number():
+def test_failures_of_several_groups_are_kept_by_number():
     failures = {12: DSNotFoundError("gone"), 13: DSTransportError("broken")}
     error = DSGroupesFailedError("two failed", failures)
     failures.clear()

@@ -1,4 +1,4 @@
-"""Links to the service's own pages: only to what is certain, and with nothing of the connection but its host."""
+"""Links to the service's own pages: only if the démarche is known, and with the connection's host alone."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from tests.support.operator_service import unauthorized
 from tests.support.operator_warehouse import context
 
 SITE = "https://service.test:8443"
-TOKEN = "a-token-that-nobody-sees"
+TOKEN = "a-secret-token"
 DOSSIERS_PAGE = f"{SITE}/procedures/12"
 GROUPES_PAGE = f"{SITE}/admin/procedures/12/groupe_instructeurs"
 
@@ -35,11 +35,11 @@ def extract(groupe, destination, kind=DSExtractDossiersOperator):
 
 
 @pytest.mark.parametrize("number", [12, "12"])
-def test_the_groups_of_a_demarche_have_both_pages(number):
+def test_list_of_groups_links_to_both_pages(number):
     assert links_of(DSListGroupesOperator(task_id="g", demarche_number=number)) == [DOSSIERS_PAGE, GROUPES_PAGE]
 
 
-def test_a_group_that_was_read_has_its_own_page(world, destination):
+def test_extraction_of_one_group_links_to_its_own_page(world, destination):
     task = extract(7, destination)
     task.execute(context())
     asked = len(world.service.requests)
@@ -47,13 +47,13 @@ def test_a_group_that_was_read_has_its_own_page(world, destination):
     assert len(world.service.requests) == asked
 
 
-def test_a_list_of_one_group_has_it_too(world, destination):
+def test_extraction_of_a_list_of_one_group_links_to_its_own_page(world, destination):
     task = extract([7], destination)
     task.execute(context())
     assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
 
 
-def test_a_group_that_was_read_though_another_failed_is_the_only_one_that_is_known(world, destination):
+def test_extraction_links_to_the_one_group_that_did_not_fail(world, destination):
     world.service.fails(8, lambda request: unauthorized())
     task = extract([7, 8], destination)
     with pytest.raises(Exception, match="1 of 2"):
@@ -61,7 +61,7 @@ def test_a_group_that_was_read_though_another_failed_is_the_only_one_that_is_kno
     assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
 
 
-def test_where_it_is_not_certain_there_is_no_link(world, destination):
+def test_unknown_demarche_gives_no_link(world, destination):
     several = extract([7, 8], destination)
     several.execute(context())
     assert links_of(several) == ["", ""], "their démarches may differ"
@@ -79,16 +79,16 @@ def test_where_it_is_not_certain_there_is_no_link(world, destination):
 @pytest.mark.parametrize(
     ("number", "links"), [(12, [DOSSIERS_PAGE]), ([12], [DOSSIERS_PAGE]), ([12, 13], [""]), (None, [""])]
 )
-def test_a_load_has_the_page_of_its_one_demarche(number, links):
+def test_load_links_to_the_page_of_its_one_demarche(number, links):
     assert links_of(DSLoadOperator(task_id="l", manifests=[], demarche_number=number)) == links
 
 
-def test_a_reconciliation_is_about_too_much_for_a_link(destination):
+def test_reconciliation_has_no_link(destination):
     assert links_of(DSReconcileOperator(task_id="r", groupe_instructeur_number=7, destination=destination)) == []
 
 
 @pytest.mark.parametrize("value", [None, '{"conn_type": "ds", "host": "no host"}'])
-def test_a_connection_that_cannot_work_gives_no_link_and_no_second_error(monkeypatch, value):
+def test_invalid_connection_gives_no_link_and_no_second_error(monkeypatch, value):
     if value:
         monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value)
     else:
@@ -96,9 +96,9 @@ def test_a_connection_that_cannot_work_gives_no_link_and_no_second_error(monkeyp
     assert links_of(DSListGroupesOperator(task_id="g", demarche_number=12)) == ["", ""]
 
 
-def test_a_number_that_is_none_gives_no_link():
+def test_invalid_number_gives_no_link():
     assert links_of(DSListGroupesOperator(task_id="g", demarche_number="{{ params.x }}")) == ["", ""]
 
 
-def test_each_link_has_a_name_of_its_own():
+def test_links_have_different_names():
     assert DSDemarcheLink().name != DSGroupesLink().name

@@ -26,7 +26,7 @@ def schema(name: str) -> dict[str, Any]:
 
 
 def published_schema() -> dict[str, Any]:
-    """The stricter schema, less what only Apache's own release tools need."""
+    """Return the stricter schema, without the keys that only Apache's own release tools need."""
     strict = schema("provider.yaml.schema.json")
     strict["required"] = ["name", "package-name", "description", "versions"]
     return strict
@@ -58,11 +58,11 @@ def loaded_by(statement: str) -> set[str]:
 @pytest.mark.parametrize(
     "rules", [schema("provider_info.schema.json"), published_schema()], ids=["runtime", "published"]
 )
-def test_holds_against_the_schemas_of_airflow(rules: dict[str, Any]) -> None:
+def test_provider_info_is_valid_against_airflow_s_schemas(rules: dict[str, Any]) -> None:
     jsonschema.validate(get_provider_info(), rules)
 
 
-def test_has_no_key_that_airflow_would_ignore() -> None:
+def test_provider_info_has_no_key_that_airflow_would_ignore() -> None:
     known = schema("provider.yaml.schema.json")["properties"]
     info = get_provider_info()
     assert set(info) <= set(known)
@@ -70,7 +70,7 @@ def test_has_no_key_that_airflow_would_ignore() -> None:
         assert set(entry) <= set(known["connection-types"]["items"]["properties"])
 
 
-def test_is_found_by_its_entry_point_under_the_name_of_its_distribution() -> None:
+def test_provider_info_is_found_by_its_entry_point() -> None:
     (entry_point,) = (
         found
         for found in entry_points(group="apache_airflow_provider")
@@ -80,17 +80,17 @@ def test_is_found_by_its_entry_point_under_the_name_of_its_distribution() -> Non
     assert info["package-name"] == canonicalize_name(distribution(DISTRIBUTION).name)
 
 
-def test_lists_the_version_that_is_installed() -> None:
+def test_provider_info_lists_the_installed_version() -> None:
     assert get_provider_info()["versions"][0] == version(DISTRIBUTION) == ds_provider.__version__
 
 
-def test_shows_a_link_to_the_documentation() -> None:
+def test_distribution_links_to_the_documentation() -> None:
     urls = distribution(DISTRIBUTION).metadata.get_all("Project-URL")
     assert urls is not None
     assert any(url.startswith("Documentation, https://") for url in urls)
 
 
-def test_loads_nothing_but_itself() -> None:
+def test_provider_info_imports_nothing_but_the_package() -> None:
     loaded = loaded_by("from ds_provider.get_provider_info import get_provider_info; get_provider_info()")
     assert {name for name in loaded if name.startswith("ds_provider")} == {
         "ds_provider",
@@ -101,17 +101,17 @@ def test_loads_nothing_but_itself() -> None:
 
 
 @pytest.mark.parametrize("module", named_modules())
-def test_names_modules_that_exist(module: str) -> None:
+def test_provider_info_names_modules_that_exist(module: str) -> None:
     importlib.import_module(module)
 
 
 @pytest.mark.parametrize("path", named_objects())
-def test_names_objects_that_exist(path: str) -> None:
+def test_provider_info_names_objects_that_exist(path: str) -> None:
     module, _, name = path.rpartition(".")
     assert callable(getattr(importlib.import_module(module), name))
 
 
-def test_no_asset_uri_names_a_factory_that_there_is_not() -> None:
+def test_asset_uris_name_no_factory_that_is_null() -> None:
     # a null there is taken for a name, and Airflow no longer starts
     assert all(
         None not in (entry.get("factory", ""), entry.get("to_openlineage_converter", ""))
@@ -119,7 +119,7 @@ def test_no_asset_uri_names_a_factory_that_there_is_not() -> None:
     )
 
 
-def test_the_hook_is_of_the_connection_type_that_names_it() -> None:
+def test_hook_is_of_the_connection_type_that_names_it() -> None:
     for entry in get_provider_info()["connection-types"]:
         module, _, name = entry["hook-class-name"].rpartition(".")
         hook = getattr(importlib.import_module(module), name)
@@ -127,7 +127,7 @@ def test_the_hook_is_of_the_connection_type_that_names_it() -> None:
         assert hook.hook_name == entry["hook-name"]
 
 
-def test_the_token_is_asked_for_in_the_field_that_airflow_masks() -> None:
+def test_token_goes_into_the_field_that_airflow_masks() -> None:
     (connection,) = get_provider_info()["connection-types"]
     assert "password" not in connection["ui-field-behaviour"]["hidden-fields"]
     assert "token" in connection["ui-field-behaviour"]["relabeling"]["password"]
@@ -139,7 +139,7 @@ def sandbox_of(*argv: str) -> argparse.Namespace:
     return get_parser().parse_args(["ds", "sandbox", *argv])
 
 
-def test_the_command_line_passes_on_only_what_was_given() -> None:
+def test_command_line_passes_on_only_given_options() -> None:
     from ds_provider.cli import sandbox_argv
 
     assert sandbox_argv(sandbox_of()) == []
@@ -147,7 +147,7 @@ def test_the_command_line_passes_on_only_what_was_given() -> None:
     assert sandbox_argv(given) == ["--port=9999", "--rate-limit=5"]
 
 
-def test_the_command_line_has_each_option_of_the_sandbox() -> None:
+def test_command_line_has_each_option_of_the_sandbox() -> None:
     from ds_provider.cli import SANDBOX_OPTIONS
     from ds_provider.sandbox.__main__ import add_arguments
 
@@ -157,7 +157,7 @@ def test_the_command_line_has_each_option_of_the_sandbox() -> None:
     assert flags == {f"--{option}" for option in SANDBOX_OPTIONS}
 
 
-def test_the_command_line_names_the_extra_that_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_command_line_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
     from ds_provider.cli import sandbox_command
 
     for module in [name for name in sys.modules if name.startswith("ds_provider.sandbox")]:

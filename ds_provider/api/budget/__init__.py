@@ -1,1 +1,1 @@
-"""One budget of requests for a token, counted where all its tasks reach it."""
+"""Budgets: one limit of requests for a token, counted in a store that all its tasks reach."""

@@ -1,9 +1,9 @@
-"""One budget of requests for all who spend a token, whichever their thread, process or machine.
+"""Budget of requests of a token, shared by threads, processes and machines.
 
 The service counts a token's requests in each minute of the epoch and refuses more of them with HTTP 429
 (``config/initializers/rack_attack.rb`` of demarches-simplifiees.fr). The counting here is pyrate-limiter's: a log of
-the last minute's requests, in a store that all share. A second log holds the service's refusals, so that one of them
-makes all wait for the service's next minute, and go slower for a while.
+the last minute's requests, in a store that all tasks share. A second log holds the service's refusals. After one, all
+tasks wait for the service's next minute, and go slower for a while.
 """
 
 from __future__ import annotations
@@ -26,45 +26,45 @@ log = logging.getLogger(__name__)
 
 # a second more than the service's minute, since not all requests take equally long to get there
 PERIOD_SECONDS = 61.0
-MIN_CLOSURE_SECONDS = 1.0
-MAX_CLOSURE_SECONDS = 120.0
+MIN_REFUSAL_SECONDS = 1.0
+MAX_REFUSAL_SECONDS = 120.0
 # refusals of one minute of the service count once
 SAME_REFUSAL_SECONDS = 30.0
-# the time after which a budget that a refusal has halved is whole again
+# a budget that a refusal has halved is whole again after that time
 RECOVERY_SECONDS = 900.0
-# refusals that are none of the rate's doing must not bring everything to a halt
-MIN_SHARE = 10
+# refusals for another reason than the rate must not bring everything to a halt: a tenth always stays
+MAX_REDUCTION_FACTOR = 10
 STORE_PATIENCE_SECONDS = 15.0
 STORE_PAUSE_SECONDS = 1.0
-WORTH_TELLING_SECONDS = 5.0
+MIN_LOGGED_WAIT_SECONDS = 5.0
 
 _ANY_NUMBER = 1_000_000
-# what is further in the future was noted before the clock was set back
-_CLOCK_IS_WRONG_MS = 1000
+# a time further in the future than that was recorded before the clock was set back
+_CLOCK_TOLERANCE_MS = 1000
 
 
 def budget_key(token: str, server: str) -> str:
-    """What a token's budget on a server is filed under: a hash, since anyone may read the store."""
+    """Return the key of a token's budget on a server: a hash, since anyone may read the store."""
     return hashlib.sha256(f"{token} {server}".encode()).hexdigest()[:16]
 
 
 @dataclass(frozen=True)
 class _Logs:
-    """What all who spend the token have in common."""
+    """Logs that all budgets of the token share."""
 
     spent: AbstractBucket
     refusals: AbstractBucket
 
 
 class Budget:
-    """At most so many requests in any minute, for all budgets of the same key in the same store.
+    """Limit of requests in any minute, for all budgets of the same key in the same store.
 
-    Safe to be shared by threads. Nothing is opened before the first request.
+    Threads may share it. The store is opened at the first request.
 
     :param store: where the requests are counted.
-    :param key: which token's they are, as :func:`budget_key` has it.
-    :param requests_per_minute: how many.
-    :param period: seconds that a request counts for.
+    :param key: the token's, from :func:`budget_key`.
+    :param requests_per_minute: the limit.
+    :param period: how long a request counts, in seconds.
     """
 
     def __init__(self, store: Store, key: str, requests_per_minute: int, *, period: float = PERIOD_SECONDS) -> None:
@@ -79,7 +79,7 @@ class Budget:
 
     @property
     def secrets(self) -> list[str]:
-        """What in the store's address no log may show."""
+        """Parts of the store's address that no log may show."""
         return self._store.secrets
 
     def spend(self) -> None:
@@ -87,109 +87,112 @@ class Budget:
 
         :raises DSBudgetError: if the store stays out of reach.
         """
-        while wait := self._ask():
+        while wait := self._try_spend():
             self._closed.wait(wait)
 
     async def aspend(self) -> None:
-        """The same for an event loop, which stores would block."""
-        while wait := await asyncio.to_thread(self._ask):  # noqa: ASYNC110 - an event here says nothing of other processes
+        """Wait as :meth:`spend` does, without blocking the event loop. Stores would block it.
+
+        :raises DSBudgetError: if the store stays out of reach.
+        """
+        while wait := await asyncio.to_thread(self._try_spend):  # noqa: ASYNC110 - an event here says nothing of other processes
             await asyncio.sleep(wait)
 
-    def refused(self, wait_seconds: float | None) -> None:
-        """Tell all that the service refuses the token for so long.
+    def record_refusal(self, wait_seconds: float | None) -> None:
+        """Make all tasks wait, since the service refused a request of the token.
 
-        :param wait_seconds: until the service takes requests again, if it said so.
+        :param wait_seconds: until the service accepts requests again, if it said so.
         """
-        wait = min(max(wait_seconds or 0.0, MIN_CLOSURE_SECONDS), MAX_CLOSURE_SECONDS)
+        wait = min(max(wait_seconds or 0.0, MIN_REFUSAL_SECONDS), MAX_REFUSAL_SECONDS)
         try:
             with self._lock:
-                self._close_for(wait, self._open())
+                self._add_refusal(wait, self._open())
         except self._store.errors as error:
-            log.warning("the refusal is not shared with other tasks: %s", self._unreachable(error))
+            log.warning("the refusal is not shared with other tasks: %s", self._unreachable_error(error))
 
     def check(self) -> None:
-        """Whether the store can be reached.
+        """Raise if the store is out of reach.
 
-        :raises DSBudgetError: if not.
+        :raises DSBudgetError: if it is.
         """
         try:
             with self._lock:
                 self._open().refusals.peek(0)
         except self._store.errors as error:
-            raise self._unreachable(error) from None
+            raise self._unreachable_error(error) from None
 
     def close(self) -> None:
-        """Leave the store. What was spent stays spent; threads that still wait get an error."""
+        """Disconnect from the store. Spent requests stay counted. Threads that still wait get an error."""
         self._closed.set()
         with self._lock:
-            self._leave()
+            self._disconnect()
 
-    def _ask(self) -> float:
-        """Take a request from the budget: 0, or the seconds until it is worth asking again."""
+    def _try_spend(self) -> float:
+        """Take a request from the budget and return 0, or return the seconds to wait before the next attempt."""
         try:
             with self._lock:
                 wait = self._take(self._open())
                 self._broken_since = None
         except self._store.errors as error:
-            return self._bear(error)
-        if wait >= WORTH_TELLING_SECONDS:
+            return self._pause_or_raise(error)
+        if wait >= MIN_LOGGED_WAIT_SECONDS:
             log.info("the token's requests for this minute are spent: waiting %.0f s", wait)
         return wait
 
     def _take(self, logs: _Logs) -> float:
         now = cast("int", logs.spent.now())
         refusal = self._last_refusal(logs, now)
-        if closed := self._closed_for(refusal, now):
-            return closed
+        if seconds := self._seconds_refused(refusal, now):
+            return seconds
         logs.spent.rates = [Rate(self._rate_after(refusal, now), self._period_ms)]
         item = RateItem(self._key, now)
         if logs.spent.put(item):
             logs.spent.leak(now)
             return 0.0
-        return self._until_room(logs.spent, item)
+        return self._seconds_until_room(logs.spent, item)
 
-    def _until_room(self, spent: AbstractBucket, item: RateItem) -> float:
+    def _seconds_until_room(self, spent: AbstractBucket, item: RateItem) -> float:
         wait = cast("int", spent.waiting(item))
-        if wait > self._period_ms + _CLOCK_IS_WRONG_MS:
+        if wait > self._period_ms + _CLOCK_TOLERANCE_MS:
             spent.flush()
             wait = 0
         return max(0, wait) / 1000 + random.uniform(0.001, 0.25)
 
     def _last_refusal(self, logs: _Logs, now: int) -> RateItem | None:
         refusal = cast("RateItem | None", logs.refusals.peek(0))
-        if refusal is not None and refusal.timestamp - now > MAX_CLOSURE_SECONDS * 1000 + _CLOCK_IS_WRONG_MS:
+        if refusal is not None and refusal.timestamp - now > MAX_REFUSAL_SECONDS * 1000 + _CLOCK_TOLERANCE_MS:
             logs.refusals.flush()
             return None
         return refusal
 
-    def _closed_for(self, refusal: RateItem | None, now: int) -> float:
-        """Seconds until the service's next minute, spread so that not all come back in the same instant."""
+    def _seconds_refused(self, refusal: RateItem | None, now: int) -> float:
+        """Return the seconds until the service's next minute, spread so that not all come back in the same instant."""
         if refusal is None or refusal.timestamp <= now:
             return 0.0
         return (refusal.timestamp - now) / 1000 + random.uniform(0.1, 1.0)
 
     def _rate_after(self, refusal: RateItem | None, now: int) -> int:
-        """What the last refusal left of the budget: it doubles with time until it is whole again."""
+        """Return the rate that the last refusal left: it doubles with time until the budget is whole again."""
         if refusal is None:
             return self.requests_per_minute
         recovered = max(0, now - refusal.timestamp) / 1000 / RECOVERY_SECONDS
         return min(self.requests_per_minute, int(_rate_in(refusal) * 2.0 ** min(recovered, 64.0)))
 
-    def _close_for(self, wait: float, logs: _Logs) -> None:
+    def _add_refusal(self, wait: float, logs: _Logs) -> None:
         now = cast("int", logs.refusals.now())
         last = self._last_refusal(logs, now)
         reopening = now + int(wait * 1000)
         if last is not None and reopening - last.timestamp < SAME_REFUSAL_SECONDS * 1000:
             rate = _rate_in(last)
         else:
-            rate = max(self._rate_after(last, now) // 2, self.requests_per_minute // MIN_SHARE, 1)
+            rate = max(self._rate_after(last, now) // 2, self.requests_per_minute // MAX_REDUCTION_FACTOR, 1)
             log.warning(
                 "the service refuses the token's requests: other jobs spend it too, or the budget of %d a minute "
                 "is more than the service allows; going on with %d a minute for a while",
                 self.requests_per_minute,
                 rate,
             )
-        # the log keeps a name and a time of each item: the rate goes in the name
+        # the log keeps a name and a time of each item: the name holds the rate
         logs.refusals.put(RateItem(str(rate), reopening))
         logs.refusals.leak(reopening)
 
@@ -199,34 +202,34 @@ class Budget:
         if self._logs is None:
             spent = self._store.bucket(f"ds_{self._key}_spent", Rate(self.requests_per_minute, self._period_ms))
             refusals = self._store.bucket(
-                f"ds_{self._key}_refusals", Rate(_ANY_NUMBER, int(MAX_CLOSURE_SECONDS * 1000))
+                f"ds_{self._key}_refusals", Rate(_ANY_NUMBER, int(MAX_REFUSAL_SECONDS * 1000))
             )
             self._logs = _Logs(spent, refusals)
         return self._logs
 
-    def _leave(self) -> None:
+    def _disconnect(self) -> None:
         self._logs = None
         self._store.close()
 
-    def _bear(self, error: Exception) -> float:
-        """A pause before the store is opened anew, as long as it has not been out of reach for too long."""
+    def _pause_or_raise(self, error: Exception) -> float:
+        """Return a pause before the store is opened anew, or raise if it has been out of reach for too long."""
         with self._lock:
-            self._leave()
+            self._disconnect()
         self._broken_since = self._broken_since or time.monotonic()
         if time.monotonic() - self._broken_since > STORE_PATIENCE_SECONDS:
-            raise self._unreachable(error) from None
+            raise self._unreachable_error(error) from None
         return STORE_PAUSE_SECONDS
 
-    def _unreachable(self, error: Exception) -> DSBudgetError:
+    def _unreachable_error(self, error: Exception) -> DSBudgetError:
         reason = " ".join(str(error).split())
         for secret in self.secrets:
             reason = reason.replace(secret, "***")
         return DSBudgetError(
-            f"the budget of requests in {self._store.place} is out of reach ({type(error).__name__}: {reason}): "
+            f"the budget of requests in {self._store.location} is out of reach ({type(error).__name__}: {reason}): "
             "bring the store back, or name another in the extra budget_url of the connection"
         )
 
 
 def _rate_in(refusal: RateItem) -> int:
-    # Redis adds to the name what makes it unique
+    # Redis adds a suffix to the name, to make it unique
     return int(refusal.name.partition(":")[0])

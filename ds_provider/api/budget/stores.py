@@ -1,8 +1,7 @@
-"""Where budgets are kept: pyrate-limiter's buckets, in a file of this machine, in Redis or in Postgres."""
+"""Stores of budgets: pyrate-limiter's buckets, in a file of this machine, in Redis or in Postgres."""
 
 from __future__ import annotations
 
-import os
 import sqlite3
 from abc import ABC, abstractmethod
 from importlib.util import find_spec
@@ -26,32 +25,32 @@ _FORMS = "sqlite:///path/to/a/file, redis://host:6379/0, rediss://… or postgre
 
 
 class Store(ABC):
-    """Opens buckets of the same name for all processes. Connects when it is first asked to.
+    """Store whose buckets all processes share by name. It connects when the first bucket is opened.
 
-    :param place: what it is called in errors: neither user nor password.
-    :param errors: what its driver raises when it is out of reach.
-    :param secrets: what no log may show of its address.
+    :param location: its address in errors, without user and password.
+    :param errors: the exceptions of its driver when it is out of reach.
+    :param secrets: the parts of its address that no log may show.
     """
 
-    place: str
+    location: str
     errors: tuple[type[Exception], ...]
     secrets: list[str]
 
     @abstractmethod
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
-        """The log of that name, made if it is not there."""
+        """Return the bucket of that name, made if it does not exist."""
 
     @abstractmethod
     def close(self) -> None:
-        """Let go of the connection; the next bucket makes a new one."""
+        """Close the connection. The next bucket makes a new one."""
 
 
 def open_store(url: str) -> Store:
-    """The store that a URL means. Nothing is opened yet.
+    """Return the store of a URL, without opening it.
 
     :param url: ``sqlite:///path`` (always from the root), ``redis[s]://…`` or ``postgresql://…``.
-    :raises DSConfigurationError: if it is no such URL, or its driver is not installed; the URL is not shown, since it
-        may hold a password.
+    :raises DSConfigurationError: if it is no such URL, or its driver is not installed. The error does not show the
+        URL, since it may hold a password.
     """
     try:
         parts = urlsplit(url)
@@ -85,17 +84,18 @@ def _refused(why: str) -> DSConfigurationError:
 
 
 class SQLiteStore(Store):
-    """A file that all processes of a machine share."""
+    """SQLite file that all processes of a machine share."""
 
     errors = (sqlite3.Error, OSError)
 
     def __init__(self, path: Path) -> None:
-        self.place = str(path)
+        self.location = str(path)
         self.secrets = []
         self._path = path
         self._connection: sqlite3.Connection | None = None
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
+        """Return the bucket of that name."""
         connection = self._connection = self._connection or self._connect()
         lock = _WriteLock(connection)
         with lock:
@@ -107,12 +107,15 @@ class SQLiteStore(Store):
         return SQLiteBucket([rate], connection, name, lock=lock)
 
     def close(self) -> None:
+        """Close the connection."""
         if self._connection is not None:
             self._connection.close()
         self._connection = None
 
     def _connect(self) -> sqlite3.Connection:
-        self._create()
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        # for its owner alone: SQLite itself would let others read it
+        self._path.touch(mode=0o600)
         # threads share it under the budget's own lock
         connection = sqlite3.connect(self._path, timeout=TIMEOUT_SECONDS, isolation_level=None, check_same_thread=False)
         # no request waits for the disk, and a power failure costs the last counts at most
@@ -120,20 +123,12 @@ class SQLiteStore(Store):
         connection.execute("PRAGMA synchronous=NORMAL")
         return connection
 
-    def _create(self) -> None:
-        """SQLite itself would let others read it."""
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            os.close(os.open(self._path, os.O_CREAT | os.O_EXCL | os.O_WRONLY, 0o600))
-        except FileExistsError:
-            return
-
 
 class _WriteLock:
-    """What a bucket holds while it counts and adds: SQLite's own lock, between processes.
+    """SQLite's own lock between processes, held by a bucket while it counts and adds.
 
-    Without it two processes count the same places as free. The lock file that the library offers instead is asked for
-    every 50 ms and takes seven times the CPU.
+    Without it, two processes would both count the same room as free. The lock file that the library offers instead is
+    polled every 50 ms and takes seven times the CPU.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:
@@ -148,31 +143,31 @@ class _WriteLock:
 
 
 class _ServerStore(Store):
-    """A store that is reached by a URL, which may hold a password."""
+    """Store on a server, by a URL that may hold a password."""
 
     extra: str
     modules: tuple[str, ...]
 
-    def __init__(self, url: str, parts: SplitResult, place: str) -> None:
-        self.place = place
+    def __init__(self, url: str, parts: SplitResult, location: str) -> None:
+        self.location = location
         self.secrets = _secrets_of(parts)
         self._url = url
 
 
 def _secrets_of(parts: SplitResult) -> list[str]:
-    """The passwords, as they are written and as they are meant. Both drivers also take one from the query."""
+    """Return the passwords, quoted and unquoted. Both drivers also take one from the query."""
     written = [parts.password or "", *(pair.partition("=")[2] for pair in parts.query.split("&") if "password" in pair)]
     return [secret for text in written for secret in dict.fromkeys((text, unquote(text))) if secret]
 
 
 class RedisStore(_ServerStore):
-    """For any number of machines. Counts by the clock of the Redis server."""
+    """Store for any number of machines. It counts by the clock of the Redis server."""
 
     extra = "redis"
     modules = ("redis",)
 
-    def __init__(self, url: str, parts: SplitResult, place: str) -> None:
-        super().__init__(url, parts, place)
+    def __init__(self, url: str, parts: SplitResult, location: str) -> None:
+        super().__init__(url, parts, location)
         import redis
 
         self.errors = (redis.RedisError, OSError)
@@ -182,15 +177,17 @@ class RedisStore(_ServerStore):
             self._client = redis.Redis.from_url(
                 url, decode_responses=True, socket_timeout=TIMEOUT_SECONDS, socket_connect_timeout=TIMEOUT_SECONDS
             )
-            # only here are the options in the URL looked at; it does not connect
+            # the options in the URL are checked only here; it does not connect
             self._client.connection_pool.make_connection()
         except (ValueError, TypeError):
             raise _refused("Redis does not understand it") from None
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
+        """Return the bucket of that name."""
         return _RedisBucket([rate], self._client, name, self._client.script_load(_COUNT_ALL))
 
     def close(self) -> None:
+        """Close the connection."""
         self._client.close()
 
 
@@ -199,7 +196,7 @@ _COUNT_ALL = LuaScript.PUT_ITEM.replace("window_start, now)", "window_start, '+i
 
 
 class _RedisBucket(RedisBucket):
-    """The library's, which goes by the clock of each machine."""
+    """Bucket that goes by the server's clock, where the library's goes by each machine's own."""
 
     redis: redis.Redis
 
@@ -209,13 +206,13 @@ class _RedisBucket(RedisBucket):
 
 
 class PostgresStore(_ServerStore):
-    """For any number of machines: a role that may create tables. Counts by the clock of the Postgres server."""
+    """Store for any number of machines, with a role that may create tables. It counts by the server's clock."""
 
     extra = "postgres"
     modules = ("psycopg", "psycopg_pool")
 
-    def __init__(self, url: str, parts: SplitResult, place: str) -> None:
-        super().__init__(url, parts, place)
+    def __init__(self, url: str, parts: SplitResult, location: str) -> None:
+        super().__init__(url, parts, location)
         import psycopg
 
         self.errors = (psycopg.Error, OSError)
@@ -226,10 +223,12 @@ class PostgresStore(_ServerStore):
             raise _refused("Postgres does not understand it") from None
 
     def bucket(self, name: str, rate: Rate) -> AbstractBucket:
+        """Return the bucket of that name."""
         self._pool = self._pool or self._connect()
         return _PostgresBucket(self._pool, name, [rate])
 
     def close(self) -> None:
+        """Close the connection."""
         if self._pool is not None:
             self._pool.close()
         self._pool = None
@@ -250,7 +249,7 @@ def _configure(connection: psycopg.Connection[Any]) -> None:
 
 
 class _PostgresBucket(PostgresBucket):
-    """Waits for its turn, where the library's gives up whenever another process counts, to be asked again and again."""
+    """Bucket that waits for its turn, where the library's fails whenever another process counts."""
 
     def __init__(self, pool: psycopg_pool.ConnectionPool[Any], table: str, rates: list[Rate]) -> None:
         from psycopg import sql

@@ -1,4 +1,4 @@
-"""A request for several dossiers that fails: in how few to ask for them again, and when it is one of them."""
+"""Bisection of a failing page: is it the page's size, or one row?"""
 
 from __future__ import annotations
 
@@ -7,21 +7,21 @@ from ds_provider.exceptions import DSComplexityError, DSError, DSTimeoutError
 
 
 class PageAttempt:
-    """One page asked for, in ever fewer rows while it fails.
+    """One page that is asked for, in ever fewer rows while it fails.
 
-    :param tries: failures before it is asked for in fewer rows, or given up where there are none: the first failure
-        may be a passing one.
+    :param tries: failures before it is asked for in fewer rows, or given up at one row: the first failure may be a
+        passing one.
     """
 
     def __init__(self, rows: int, tries: int) -> None:
         self.asked = self.rows = rows
         self.failed: int | None = None
-        self.too_dear = self.of_a_row = False
+        self.too_complex = self.one_row = False
         self._tries = tries
         self._failures = 0
 
-    def adapt(self, error: DSError) -> bool:
-        """Ask for fewer rows at once, if that may help."""
+    def reduce(self, error: DSError) -> bool:
+        """Ask for fewer rows at once if that may help. Return true if it does."""
         self._failures += 1
         certain = self.rows > 1 and (self.failed is not None or isinstance(error, DSComplexityError | DSTimeoutError))
         if not may_be_page_size(error) or (self._failures < self._tries and not certain):
@@ -30,52 +30,55 @@ class PageAttempt:
             if may_be_one_row(error):
                 raise error
             return False
-        self.too_dear = isinstance(error, DSComplexityError)
-        self.of_a_row = may_be_one_row(error) and not isinstance(error, DSTimeoutError)
+        self.too_complex = isinstance(error, DSComplexityError)
+        self.one_row = may_be_one_row(error) and not isinstance(error, DSTimeoutError)
         self.failed, self.rows, self._failures = self.rows, self.rows // 2, 0
         return True
 
 
 class Bisection:
-    """The rows ahead of which one may fail, for a reason of its own or since they were too many."""
+    """Bisects a failed page: the rows ahead of which one may be the cause, or which were too many."""
 
-    def __init__(self, pace: AdaptivePageSize) -> None:
+    def __init__(self, page_size: AdaptivePageSize) -> None:
         self.rows = self._asked = self._failed = self._worked = 0
-        self._of_a_row = False
-        self._pace = pace
+        self._one_row = False
+        self._page_size = page_size
 
-    def attempt(self, most: int) -> PageAttempt:
-        """The next page: some of the suspects, or what the pace allows where there are none."""
+    def next_attempt(self, limit: int) -> PageAttempt:
+        """Return the next page to ask for: half of the suspected rows, or what the page size allows without any."""
         if not self.rows:
-            return PageAttempt(self._pace.ask(most), tries=2)
-        return PageAttempt(min(most, -(-self.rows // 2) if self._of_a_row else self.rows), tries=1)
+            return PageAttempt(self._page_size.next_size(limit), tries=2)
+        return PageAttempt(min(limit, -(-self.rows // 2) if self._one_row else self.rows), tries=1)
 
-    def came(self, attempt: PageAttempt) -> None:
-        """That page is there."""
-        self._pace.came()
-        if attempt.too_dear:
-            self.clear()
-            self._pace.shrank(attempt.asked, attempt.failed or 0, attempt.rows, too_dear=True)
+    def on_success(self, attempt: PageAttempt) -> None:
+        """Record that the page came."""
+        self._page_size.on_success()
+        if attempt.too_complex:
+            self._end()
+            self._page_size.on_reduced(attempt.asked, attempt.failed or 0, attempt.rows, too_complex=True)
         elif attempt.failed is not None:
             # what failed again where half of it had come is not too many rows
-            self._of_a_row = attempt.of_a_row or self.rows > 0
+            self._one_row = attempt.one_row or self.rows > 0
             self._asked = self._asked or attempt.asked
             self._failed, self.rows = attempt.failed, attempt.failed - attempt.rows
             self._worked = max(self._worked, attempt.rows)
         elif self.rows:
-            self._cleared(attempt.rows)
+            self._worked = max(self._worked, attempt.rows)
+            self.rows = max(0, self.rows - attempt.rows)
+            if not self.rows:
+                # each row passed in fewer: it was their number
+                self._page_size.on_reduced(self._asked, self._failed, self._worked)
+                self._end()
         else:
-            self._pace.whole(attempt.rows)
+            self._page_size.on_full_page(attempt.rows)
 
-    def _cleared(self, rows: int) -> None:
-        self._worked = max(self._worked, rows)
-        self.rows = max(0, self.rows - rows)
-        if not self.rows:
-            # each row passed in fewer: it was their number
-            self._pace.shrank(self._asked, self._failed, self._worked)
-            self.clear()
+    def record_poison(self) -> bool:
+        """Record that one row is the cause. Return false after several in a row: then it is the service."""
+        is_one_row = self._page_size.record_poison()
+        if is_one_row:
+            self._end()
+        return is_one_row
 
-    def clear(self) -> None:
-        """The rows ahead are under no suspicion: the cause is known."""
+    def _end(self) -> None:
         self.rows = self._asked = self._failed = self._worked = 0
-        self._of_a_row = False
+        self._one_row = False

@@ -1,4 +1,4 @@
-"""A dossier that the service lists but cannot give."""
+"""Quarantine: dossiers that the service lists but cannot give."""
 
 from __future__ import annotations
 
@@ -7,19 +7,19 @@ from typing import Any
 
 import msgspec
 
-from ds_provider.exceptions import DSQuarantinedError
+from ds_provider.exceptions import DSError, DSQuarantinedError
 
-NAMED = 20
+MAX_NUMBERS_IN_MESSAGE = 20
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
-    """What is known of such a dossier, for the person who reports it to the service's support.
+    """Record of such a dossier, for the person who reports it to the service's support.
 
-    :param number: the dossier's.
-    :param cursor: the cursor behind which it stands, where it was met in a page.
+    :param number: the dossier's number.
+    :param cursor: the cursor after which it stands, if it was met in a page.
     :param code: the API's own error code (``extensions.code``).
     :param exception_id: the API's reference of an internal error.
-    :param message: what the service said.
+    :param message: the service's message.
     :param dossier: the few fields of it that can be read.
     """
 
@@ -30,21 +30,26 @@ class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
     message: str
     dossier: dict[str, Any] = {}
 
+    @classmethod
+    def of(cls, number: int, error: DSError, **fields: Any) -> Quarantined:
+        """Return the record of a dossier that failed with an error."""
+        return cls(number=number, code=error.code, exception_id=error.exception_id, message=error.message, **fields)
+
 
 def quarantined_error(
-    records: Sequence[Quarantined], what_becomes: str, landed: Sequence[Any] = ()
+    records: Sequence[Quarantined], consequence: str, landed: Sequence[Any] = ()
 ) -> DSQuarantinedError:
-    """The error that names such dossiers.
+    """Return the error that names such dossiers.
 
     :param records: at least one.
-    :param what_becomes: of them and of the others, for the message.
+    :param consequence: for them and for the others, for the message.
     :param landed: the summary of what was landed beside them.
     """
     first, numbers = records[0], [record.number for record in records]
-    named = ", ".join(map(str, numbers[:NAMED])) + (", …" if len(numbers) > NAMED else "")
+    shown = ", ".join(map(str, numbers[:MAX_NUMBERS_IN_MESSAGE])) + (", …" if numbers[MAX_NUMBERS_IN_MESSAGE:] else "")
     count = f"{len(numbers)} dossiers" if len(numbers) > 1 else "1 dossier"
     return DSQuarantinedError(
-        f"the service lists {count} that it cannot give: {named}; {what_becomes}. Of the first: {first.message}",
+        f"the service lists {count} that it cannot give: {shown}; {consequence}. Of the first: {first.message}",
         numbers,
         landed,
         cursor=first.cursor,

@@ -1,4 +1,4 @@
-"""A page's rows: the bytes as the API sent them, and the few fields of each that reading itself needs."""
+"""Rows: nodes as the API sent them, and the few fields of each that paging needs."""
 
 from __future__ import annotations
 
@@ -8,9 +8,10 @@ from typing import Annotated
 
 import msgspec
 
+from ds_provider.api.paging.quarantine import Quarantined
 from ds_provider.api.transport.messages import Exchange
-from ds_provider.api.transport.responses import Body, read_answer
-from ds_provider.exceptions import DSIncompletePageError, DSMalformedAnswerError
+from ds_provider.api.transport.responses import Body, read_response
+from ds_provider.exceptions import DSIncompletePageError, DSMalformedResponseError
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -21,6 +22,7 @@ class _Revision(msgspec.Struct):
 
 class _Demarche(msgspec.Struct):
     revision: _Revision
+    number: int | None = None
 
 
 class _Groupe(msgspec.Struct):
@@ -28,7 +30,7 @@ class _Groupe(msgspec.Struct):
 
 
 class RowHead(msgspec.Struct):
-    """The few fields of a row that reading itself needs; all others stay bytes."""
+    """Fields of a row that paging needs; all others stay bytes."""
 
     number: int
     created: Instant | None = msgspec.field(default=None, name="dateDepot")
@@ -37,28 +39,42 @@ class RowHead(msgspec.Struct):
     demarche: _Demarche | None = None
     groupe: _Groupe | None = msgspec.field(default=None, name="groupeInstructeur")
 
-    def date(self, column: str) -> datetime:
-        """The row's date on ``created``, ``updated`` or ``deleted``."""
-        value: datetime | None = getattr(self, column)
+    @property
+    def demarche_number(self) -> int | None:
+        """Number of the dossier's démarche; a deletion does not say it."""
+        return self.demarche.number if self.demarche else None
+
+    @property
+    def revision_id(self) -> str | None:
+        """API id of the form's revision that the dossier is on."""
+        return self.demarche.revision.id if self.demarche else None
+
+    def date(self, date_column: str) -> datetime:
+        """Return the row's date on ``created``, ``updated`` or ``deleted``."""
+        value: datetime | None = getattr(self, date_column)
         if value is None:
-            raise DSMalformedAnswerError(f"dossier {self.number} came without its {column} date")
+            raise DSMalformedResponseError(f"dossier {self.number} came without its {date_column} date")
         return value
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """One node as the API sent it, on one line, with the head that was read of it."""
+    """Node as the API sent it, on one line, with the head that was decoded from it.
+
+    :param quarantined: the record of a dossier that the service lists but cannot give; its node has few fields then.
+    """
 
     raw: bytes
     head: RowHead
+    quarantined: Quarantined | None = None
 
-    def date(self, column: str) -> datetime:
-        """The row's date on ``created``, ``updated`` or ``deleted``."""
-        return self.head.date(column)
+    def date(self, date_column: str) -> datetime:
+        """Return the row's date on ``created``, ``updated`` or ``deleted``."""
+        return self.head.date(date_column)
 
 
 class PageInfo(msgspec.Struct, rename="camel"):
-    """Where a page lies in its connection."""
+    """GraphQL's ``PageInfo``."""
 
     has_next_page: bool
     has_previous_page: bool = False
@@ -67,7 +83,7 @@ class PageInfo(msgspec.Struct, rename="camel"):
 
 
 class Connection(msgspec.Struct, rename="camel"):
-    """A page as the API sent it, its nodes undecoded."""
+    """Page as the API sent it, its nodes undecoded."""
 
     page_info: PageInfo
     nodes: list[msgspec.Raw] | None
@@ -82,34 +98,34 @@ _head_decoder = msgspec.json.Decoder(RowHead)
 
 
 def read_connection(exchange: Exchange, name: str) -> Connection:
-    """The group's connection of that name, each of its nodes there.
+    """Return the group's connection of that name, in which no node is null.
 
-    :raises DSError: if the answer is not whole.
+    :raises DSError: if the response is not whole.
     """
-    data = read_answer(exchange, _decoder)
+    data = read_response(exchange, _decoder)
     if data.groupe_instructeur is None:
         raise DSIncompletePageError("the group is null and no error says why")
     connection = data.groupe_instructeur.get(name)
     if connection is None:
-        raise DSMalformedAnswerError(f"the answer lacks {name}")
+        raise DSMalformedResponseError(f"the response lacks {name}")
     if connection.nodes is None or any(map(_is_null, connection.nodes)):
         raise DSIncompletePageError("a null stands in the page where a dossier should be", code="invalid_null")
     return connection
 
 
 def read_row(node: msgspec.Raw) -> Row:
-    """A node as a row.
+    """Return a node as a row.
 
-    :raises DSMalformedAnswerError: if it is not a dossier's.
+    :raises DSMalformedResponseError: if it is not a dossier's.
     """
     raw = bytes(node)
     try:
         head = _head_decoder.decode(raw)
     except msgspec.DecodeError as error:
-        raise DSMalformedAnswerError(f"a row of the page is not a dossier's: {error}") from None
+        raise DSMalformedResponseError(f"a row of the page is not a dossier's: {error}") from None
     return Row(raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1), head)
 
 
 def _is_null(node: msgspec.Raw) -> bool:
-    # no more is copied than tells it
+    # no more is copied than is needed to know
     return bytes(memoryview(node)[:5]) == b"null"

@@ -1,23 +1,20 @@
-"""All dossiers of a group, seen at little cost: a hundred in a request, whatever ails the rest of them."""
+"""Scan: all dossiers of a group with few fields each, a hundred in a request, which the service can always give."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-
 import msgspec
-import pendulum
 
-from ds_provider.api.paging.iterator import PageIterator, Position
+from ds_provider.api.paging.bounds import Position
+from ds_provider.api.paging.iterator import PageIterator
 from ds_provider.api.paging.page_size import AdaptivePageSize
 from ds_provider.api.paging.rows import Instant
 from ds_provider.api.query.selection import LIGHT_DOSSIERS, Selection
-from ds_provider.api.query.windows import Window
-from ds_provider.api.transport.retry import Flow
-from ds_provider.exceptions import DSMalformedAnswerError
+from ds_provider.api.transport.flows import Flow
+from ds_provider.exceptions import DSMalformedResponseError
 
 
 class DossierHead(msgspec.Struct, frozen=True, rename="camel"):
-    """What the service shows of a dossier in a scan."""
+    """Few fields of a dossier, as a scan shows them."""
 
     number: int
     state: str
@@ -26,42 +23,25 @@ class DossierHead(msgspec.Struct, frozen=True, rename="camel"):
     date_derniere_modification: Instant
 
 
-@dataclass(frozen=True)
-class ScanPage:
-    """A page of a scan.
-
-    :param requests: how many it took, failed ones included.
-    """
-
-    dossiers: list[DossierHead]
-    requests: int
-
-
 _decoder = msgspec.json.Decoder(DossierHead)
 
 
-def scan(groupe_instructeur_number: int, updated_since: pendulum.DateTime | None = None) -> Flow[ScanPage]:
-    """The flow that gives each page, at least one.
+def scan(groupe_instructeur_number: int) -> Flow[list[DossierHead]]:
+    """Yield the dossiers of each page, at least one.
 
-    What moves into the group meanwhile may be missing, since dossiers stand in the order of their deposit. With
-    ``updated_since`` one that changes meanwhile may come again, as it is then.
+    A dossier that moves into the group meanwhile may be missing, since dossiers stand in the order of their deposit.
 
-    :param updated_since: only dossiers last changed then or later.
-    :raises DSError: if not all could be seen, with the cursor at which it ended.
+    :raises DSError: if not all could be read, with the cursor at which it ended.
     """
-    window = Window("updated", start=updated_since) if updated_since else None
-    selection = Selection(LIGHT_DOSSIERS, groupe_instructeur_number, window=window)
-    walk = PageIterator(selection, AdaptivePageSize(selection.page_size), Position())
-    while walk.more:
-        received = yield from walk.page()
-        # of what fails in a page and is shown on its own, all is there that is asked for
-        shown = [msgspec.json.encode(poison.record.dossier) for poison in received.poison_rows]
-        seen = [_sighted(raw) for raw in (*(row.raw for row in received.rows), *shown)]
-        yield ScanPage(seen, received.requests)
+    selection = Selection(LIGHT_DOSSIERS, groupe_instructeur_number)
+    pages = PageIterator(selection, AdaptivePageSize(selection.page_size), Position())
+    while pages.has_next_page:
+        # a dossier that fails in a page and is shown on its own has all these fields
+        yield [_dossier_head(row.raw) for row in (yield from pages.next_page())]
 
 
-def _sighted(raw: bytes) -> DossierHead:
+def _dossier_head(node: bytes) -> DossierHead:
     try:
-        return _decoder.decode(raw)
+        return _decoder.decode(node)
     except msgspec.DecodeError as error:
-        raise DSMalformedAnswerError(f"a row of a scan is not a dossier's: {error}") from None
+        raise DSMalformedResponseError(f"a row of a scan is not a dossier's: {error}") from None

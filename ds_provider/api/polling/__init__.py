@@ -1,1 +1,1 @@
-"""Many groups asked in one request: which hold nothing, what is new in them."""
+"""Polls of many groups in one request: idle groups, and new rows."""

@@ -1,8 +1,8 @@
-"""What was seen of a list, so that only what is new is told, and in a few bytes, since stores and events are small.
+"""Rows of a stream that were seen, so that only new ones are reported, in a few bytes: stores and events are small.
 
-A row is known by its number and its date together. A dossier that changed again, or that was restored and deleted
-again, has a new date and is news; one whose deletion the service dates back by weeks has a number not seen before and
-is news too. Both hold only as far back as the memory reaches.
+A row version is a row's number together with its date. A dossier that changed again, or that was restored and deleted
+again, has a new date and is new; one whose deletion the service dates back by weeks has a number not seen before and
+is new too. Both hold only as far back as the seen rows reach.
 """
 
 from __future__ import annotations
@@ -10,11 +10,13 @@ from __future__ import annotations
 import base64
 import binascii
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from itertools import accumulate, pairwise
+from typing import Annotated, Any
 
+import msgspec
 import pendulum
 
 from ds_provider.exceptions import DSConfigurationError
@@ -23,136 +25,99 @@ from ds_provider.exceptions import DSConfigurationError
 RowVersion = tuple[int, int]
 
 BEGINNING = 0
-# of dossiers, no more than so many of the newest: a mass import dates thousands in one second
-MAX_MARKS = 1_000
-_MAX_MEMORY_BYTES = 4_000_000
+# of dossiers, only the newest: a mass import dates thousands in one second
+MAX_VERSIONS = 1_000
+_MAX_UNPACKED_BYTES = 4_000_000
+_decoder = msgspec.msgpack.Decoder(tuple[list[Annotated[int, msgspec.Meta(ge=0)]], list[int]])
 
 
-def mark(number: int, date: datetime) -> RowVersion:
-    """The mark of a row."""
+def row_version(number: int, date: datetime) -> RowVersion:
+    """Return the version of a row."""
     return number, int(date.timestamp())
 
 
-def moment(seconds: int) -> pendulum.DateTime:
-    """The instant of a mark, in UTC.
+def instant(seconds: int) -> pendulum.DateTime:
+    """Return seconds since the epoch as an instant, in UTC.
 
     :raises DSConfigurationError: if no calendar has it, so that somebody else wrote it.
     """
     try:
         return pendulum.from_timestamp(seconds)
     except (ValueError, OverflowError, OSError):
-        raise _foreign() from None
+        raise _not_ours() from None
 
 
 @dataclass(frozen=True)
 class SeenRows:
-    """The rows of a list that are known.
+    """Rows of a stream that were seen.
 
-    :param since: seconds since the epoch; the marks tell which rows from there on are known, and all before are.
+    :param since: seconds since the epoch; of the rows from there on, ``versions`` were seen, and of those before all.
     """
 
     since: int = BEGINNING
-    marks: frozenset[RowVersion] = frozenset()
+    versions: frozenset[RowVersion] = frozenset()
 
-    def merge(self, marks: Iterable[RowVersion]) -> SeenRows:
-        """With these rows known too."""
-        return SeenRows(self.since, self.marks | frozenset(marks))
+    def merge(self, versions: Iterable[RowVersion]) -> SeenRows:
+        """Return these and more."""
+        return SeenRows(self.since, self.versions | frozenset(versions))
 
-    def forget(self, before: int) -> SeenRows:
-        """Reaching back no further than that; it never reaches further back than it did."""
-        since = max(self.since, before)
-        return SeenRows(since, frozenset(one for one in self.marks if one[1] >= since))
+    def forget_before(self, seconds: int) -> SeenRows:
+        """Return those from that date on. They never reach further back than before."""
+        since = max(self.since, seconds)
+        return SeenRows(since, frozenset(version for version in self.versions if version[1] >= since))
 
-    def shorten(self, reach: int) -> SeenRows:
-        """Reaching back so many seconds from its newest row, and holding :data:`MAX_MARKS` at most."""
-        if not self.marks:
+    def keep_newest(self, reach: int) -> SeenRows:
+        """Return those dated within ``reach`` seconds of the newest, :data:`MAX_VERSIONS` at most."""
+        if not self.versions:
             return self
-        dates = sorted((date for _, date in self.marks), reverse=True)
-        kept = self.forget(dates[0] - reach)
-        # what shares a second with a row that is left out cannot be told from it
-        return kept if len(kept.marks) <= MAX_MARKS else kept.forget(dates[MAX_MARKS] + 1)
+        dates = sorted((date for _, date in self.versions), reverse=True)
+        kept = self.forget_before(dates[0] - reach)
+        # what shares a second with a row that is left out cannot be distinguished from it
+        return kept if len(kept.versions) <= MAX_VERSIONS else kept.forget_before(dates[MAX_VERSIONS] + 1)
 
     def to_json(self) -> dict[str, Any]:
-        return {"since": self.since, "marks": pack(self.marks)}
+        """Return them as plain data, for a store or an event."""
+        return {"since": self.since, "versions": pack(self.versions)}
 
     @classmethod
     def from_json(cls, value: Any) -> SeenRows:
-        """
+        """Return the seen rows of :meth:`to_json`.
+
         :raises DSConfigurationError: if somebody else wrote it.
         """
         match value:
-            case {"since": int(since), "marks": str(text)}:
-                moment(since)
+            case {"since": int(since), "versions": str(text)}:
+                instant(since)
                 return cls(since, frozenset(unpack(text)))
-        raise _foreign()
+        raise _not_ours()
 
 
-def pack(marks: Iterable[RowVersion]) -> str:
-    """Marks as text: numbers in order, each with its date, as differences of seven bits a byte."""
-    numbers = bytearray()
-    dates = bytearray()
-    number = date = 0
-    for one in sorted(set(marks)):
-        numbers += _varint(one[0] - number)
-        dates += _varint(_zigzag(one[1] - date))
-        number, date = one
-    return base64.b64encode(zlib.compress(bytes(numbers + dates), 9)).decode()
+def pack(versions: Iterable[RowVersion]) -> str:
+    """Return row versions as text: numbers in order and their dates, each as the difference from the one before."""
+    ordered = sorted(set(versions))
+    steps = [(number - before[0], date - before[1]) for before, (number, date) in pairwise([(0, 0), *ordered])]
+    columns = [number for number, _ in steps], [date for _, date in steps]
+    return base64.b64encode(zlib.compress(msgspec.msgpack.encode(columns), 9)).decode()
 
 
 def unpack(text: str) -> list[RowVersion]:
-    """The marks of :func:`pack`, in order of number.
+    """Return the row versions of :func:`pack`, in order of number.
 
-    :raises DSConfigurationError: if it is no such text.
+    :raises DSConfigurationError: if the text is none of :func:`pack`.
     """
     try:
-        packed = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), _MAX_MEMORY_BYTES)
-        values = list(_integers(packed))
+        packed = zlib.decompressobj().decompress(base64.b64decode(text, validate=True), _MAX_UNPACKED_BYTES)
+        numbers, dates = _decoder.decode(packed)
+        versions = list(zip(accumulate(numbers), accumulate(dates), strict=True))
     except (binascii.Error, zlib.error, ValueError):
-        raise _foreign() from None
-    if len(values) % 2:
-        raise _foreign()
-    half = len(values) // 2
-    marks: list[RowVersion] = []
-    number = date = 0
-    for more, later in zip(values[:half], values[half:], strict=True):
-        number, date = number + more, date + _unzigzag(later)
-        marks.append((number, date))
+        raise _not_ours() from None
     for extreme in (min, max):
-        moment(extreme((date for _, date in marks), default=BEGINNING))
-    return marks
+        instant(extreme((date for _, date in versions), default=BEGINNING))
+    return versions
 
 
-def _zigzag(value: int) -> int:
-    return value * 2 if value >= 0 else -value * 2 - 1
-
-
-def _unzigzag(value: int) -> int:
-    return value // 2 if value % 2 == 0 else -(value + 1) // 2
-
-
-def _varint(value: int) -> bytes:
-    found = bytearray()
-    while value > 0x7F:
-        found.append(value & 0x7F | 0x80)
-        value >>= 7
-    found.append(value)
-    return bytes(found)
-
-
-def _integers(packed: bytes) -> Iterator[int]:
-    value = shift = 0
-    for byte in packed:
-        value |= (byte & 0x7F) << shift
-        shift += 7
-        if byte < 0x80:
-            yield value
-            value = shift = 0
-    if shift:
-        raise ValueError
-
-
-def _foreign() -> DSConfigurationError:
+def _not_ours() -> DSConfigurationError:
     return DSConfigurationError(
-        "what is kept in the state store, or came with the trigger's event, is not this provider's: "
+        "what the state store keeps, or the trigger's event holds, is not this provider's: "
         "delete the key in the asset's state store and run again"
     )

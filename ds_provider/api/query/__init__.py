@@ -1,1 +1,1 @@
-"""What is asked: windows, selections, and the GraphQL operations they become."""
+"""Queries: windows, selections, and the GraphQL operations that they become."""

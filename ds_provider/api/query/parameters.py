@@ -1,7 +1,7 @@
-"""What a person writes in a DAG, and what a template makes of it, becomes a selection or one clear error.
+"""Parameters of operators and hooks: parsed, checked, and made into selections.
 
-Every parameter is checked before anything is asked of the service. Templates render to text, so ``"12"``, ``"true"``
-and ``""`` mean what they look like.
+Each parameter is checked before the first request. Templates render to text, so ``"12"``, ``"true"`` and ``""`` mean
+what they look like.
 """
 
 from __future__ import annotations
@@ -15,11 +15,12 @@ from typing import Any, cast
 from ds_provider.api.query.selection import (
     DELETED_DOSSIERS,
     DOSSIERS,
-    MAX_PAGE,
+    MAX_PAGE_SIZE,
     PENDING_DELETED_DOSSIERS,
     Includes,
     Order,
     Selection,
+    Stream,
 )
 from ds_provider.api.query.windows import Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError
@@ -33,14 +34,15 @@ _TRUE, _FALSE = ("true", "1", "yes"), ("false", "0", "no")
 
 
 def is_absent(value: object) -> bool:
-    """Whether nothing was given: a template whose value is missing renders to ``""`` or ``"None"``."""
+    """Return true if nothing was given: a template whose value is missing renders to ``""`` or ``"None"``."""
     return value is None or (isinstance(value, str) and value.strip() in ("", "None"))
 
 
-def parse_number(value: object, parameter: str, largest: int = MAX_NUMBER) -> int:
-    """A number of the API, from an integer or its text.
+def parse_number(value: object, parameter: str, maximum: int = MAX_NUMBER) -> int:
+    """Return a number of the API, from an integer or its text.
 
-    :raises DSConfigurationError: if it is none.
+    :param parameter: the name that an error gives.
+    :raises DSConfigurationError: if it is no number from 1 to the maximum.
     """
     if isinstance(value, int) and not isinstance(value, bool):
         number = value
@@ -49,15 +51,16 @@ def parse_number(value: object, parameter: str, largest: int = MAX_NUMBER) -> in
         number = int(digits.group(1)[:12])
     else:
         raise DSConfigurationError(f"{parameter} must be a number such as 12345: got {value!r}")
-    if not 0 < number <= largest:
-        raise DSConfigurationError(f"{parameter} must be between 1 and {largest}: got {value!r:.40}")
+    if not 0 < number <= maximum:
+        raise DSConfigurationError(f"{parameter} must be between 1 and {maximum}: got {value!r:.40}")
     return number
 
 
 def parse_groupes(value: object) -> tuple[list[int], bool]:
-    """One or more group numbers, and whether a list was given: a number, a list of them, or the text of either.
+    """Return group numbers, and true if a list was given.
 
-    :raises DSConfigurationError: if one is no number, or none is given.
+    :param value: a number, a list of numbers, or the text of either.
+    :raises DSConfigurationError: if one is no number, or the list is empty.
     """
     if isinstance(value, str) and value.strip().startswith("["):
         try:
@@ -70,22 +73,23 @@ def parse_groupes(value: object) -> tuple[list[int], bool]:
     items: list[object] = list(cast("Iterable[object]", value)) if several else [value]
     if not items:
         raise DSConfigurationError("groupe_instructeur_number is an empty list: give at least one group number")
-    # twice the same group in one list is read once
+    # a group that stands twice in the list is read once
     numbers = dict.fromkeys(parse_number(item, "groupe_instructeur_number") for item in items)
     return list(numbers), several
 
 
-def unbatched(groupes: object) -> object:
-    """The groups of a fan-out in batches, in one list; anything else as it is."""
+def flatten_batches(groupes: object) -> object:
+    """Return the groups of a fan-out in batches as one list, and anything else as it is."""
     if isinstance(groupes, str) or not isinstance(groupes, Iterable):
         return groupes
     return [number for batch in groupes for number in (batch if isinstance(batch, list | tuple) else [batch])]
 
 
 def parse_flag(value: object, parameter: str) -> bool | None:
-    """A boolean, from itself or its text; none from nothing.
+    """Return a boolean, from itself or its text; None if nothing was given.
 
-    :raises DSConfigurationError: if it is neither.
+    :param parameter: the name that an error gives.
+    :raises DSConfigurationError: if it is no boolean.
     """
     if isinstance(value, bool) or value is None:
         return value
@@ -104,10 +108,10 @@ def explicit_window(
     updated_since: object = None,
     updated_until: object = None,
 ) -> Window | None:
-    """The window that explicit bounds say, on one column; none without any.
+    """Return the window of explicit bounds, on one date column; None without bounds.
 
-    :raises DSConfigurationError: if a bound is not an instant, the window is empty, or both columns are bounded: the
-        server ignores ``createdSince`` once ``updatedSince`` is given.
+    :raises DSConfigurationError: if a bound is no instant, the window is empty, or both columns are bounded. The server
+        ignores ``createdSince`` once ``updatedSince`` is given.
     """
     created = parse_instant(created_since, "created_since"), parse_instant(created_until, "created_until")
     updated = parse_instant(updated_since, "updated_since"), parse_instant(updated_until, "updated_until")
@@ -128,35 +132,33 @@ def select_dossiers(
     state: object = None,
     archived: object = None,
     revision: object = None,
-    order: object = None,
-    page_size: object = None,
-    after: object = None,
     includes: dict[str, object] | None = None,
+    **paging: object,
 ) -> Selection:
-    """The selection of a group's dossiers that these parameters mean.
+    """Return the selection of a group's dossiers.
 
+    :param paging: ``order``, ``page_size`` and ``after``.
     :raises DSConfigurationError: naming the first parameter that cannot work.
     """
-    return Selection(
+    return _select(
         DOSSIERS,
-        parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
+        groupe_instructeur_number,
         window=window,
         state=_text(state, "state"),
         archived=parse_flag(archived, "archived"),
         revision=_text(revision, "revision"),
         includes=parse_includes(includes or {}),
-        after=_text(after, "after"),
-        **_walk(order, page_size),
+        **paging,
     )
 
 
 def select_numbers(
     groupe_instructeur_number: object, numbers: Iterable[int], includes: dict[str, object] | None = None
 ) -> Selection:
-    """The selection of these dossiers, by their numbers.
+    """Return the selection of dossiers by their numbers.
 
     :param groupe_instructeur_number: the group in which they were seen last.
-    :param numbers: at least one.
+    :param numbers: at least one dossier number.
     :raises DSConfigurationError: naming the first parameter that cannot work.
     """
     # sorted, so that the same dossiers are the same selection
@@ -167,46 +169,50 @@ def select_numbers(
 
 
 def select_deleted_dossiers(
-    groupe_instructeur_number: object,
-    *,
-    deleted_since: object = None,
-    order: object = None,
-    page_size: object = None,
-    after: object = None,
+    groupe_instructeur_number: object, *, deleted_since: object = None, **paging: object
 ) -> Selection:
-    """The selection of a group's definitive deletions that these parameters mean.
+    """Return the selection of a group's definitive deletions.
 
+    :param paging: ``order``, ``page_size`` and ``after``.
     :raises DSConfigurationError: naming the first parameter that cannot work.
     """
     since = parse_instant(deleted_since, "deleted_since")
-    return Selection(
-        DELETED_DOSSIERS,
-        parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
-        window=Window("deleted", start=since) if since else None,
-        after=_text(after, "after"),
-        **_walk(order, page_size),
-    )
+    window = Window("deleted", start=since) if since else None
+    return _select(DELETED_DOSSIERS, groupe_instructeur_number, window=window, **paging)
 
 
-def select_pending_deleted_dossiers(
-    groupe_instructeur_number: object, *, order: object = None, page_size: object = None, after: object = None
-) -> Selection:
-    """The selection of a group's pending deletions: always all of them, since they are a snapshot and no log.
+def select_pending_deleted_dossiers(groupe_instructeur_number: object, **paging: object) -> Selection:
+    """Return the selection of a group's pending deletions: always all of them, since they are a snapshot and no log.
 
+    :param paging: ``order``, ``page_size`` and ``after``.
     :raises DSConfigurationError: naming the first parameter that cannot work.
     """
+    return _select(PENDING_DELETED_DOSSIERS, groupe_instructeur_number, **paging)
+
+
+def _select(
+    stream: Stream,
+    groupe_instructeur_number: object,
+    *,
+    order: object = None,
+    page_size: object = None,
+    after: object = None,
+    **rows: Any,
+) -> Selection:
     return Selection(
-        PENDING_DELETED_DOSSIERS,
+        stream,
         parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
+        order=cast("Order", "ASC" if is_absent(order) else str(order).strip().upper()),
+        page_size=MAX_PAGE_SIZE if is_absent(page_size) else parse_number(page_size, "page_size", MAX_PAGE_SIZE),
         after=_text(after, "after"),
-        **_walk(order, page_size),
+        **rows,
     )
 
 
-def parts_of(parameters: Mapping[str, object]) -> dict[str, object]:
-    """The parts of a dossier that ``include_…`` parameters name.
+def includes_of(parameters: Mapping[str, object]) -> dict[str, object]:
+    """Return ``include_…`` parameters by the part of a dossier that each names.
 
-    :raises DSConfigurationError: if one is of another name.
+    :raises DSConfigurationError: if a parameter has another name.
     """
     for name in parameters:
         if not name.startswith("include_"):
@@ -215,19 +221,17 @@ def parts_of(parameters: Mapping[str, object]) -> dict[str, object]:
 
 
 def parse_includes(given: dict[str, object]) -> Includes:
-    """The parts of a dossier to read, by ``include_…`` parameter; what is not given keeps the API's default."""
+    """Return the parts of a dossier to read. A part that is not given keeps the API's default.
+
+    :param given: as :func:`includes_of` returns them.
+    :raises DSConfigurationError: if there is no such part, or a value is no boolean.
+    """
     known = vars(Includes())
     if unknown := sorted(set(given) - set(known)):
         parts = ", ".join(f"include_{name}" for name in known)
         raise DSConfigurationError(f"there is no parameter include_{unknown[0]}: the parts of a dossier are {parts}")
     flags = {name: parse_flag(value, f"include_{name}") for name, value in given.items()}
     return Includes(**{name: flag for name, flag in flags.items() if flag is not None})
-
-
-def _walk(order: object, page_size: object) -> dict[str, Any]:
-    size = MAX_PAGE if is_absent(page_size) else parse_number(page_size, "page_size", MAX_PAGE)
-    direction = cast("Order", "ASC" if is_absent(order) else str(order).strip().upper())
-    return {"order": direction, "page_size": size}
 
 
 def _text(value: object, parameter: str) -> str | None:

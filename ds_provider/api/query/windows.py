@@ -11,7 +11,7 @@ import pendulum
 
 from ds_provider.exceptions import DSConfigurationError
 
-Column = Literal["created", "updated", "deleted"]
+DateColumn = Literal["created", "updated", "deleted"]
 
 _DATED = re.compile(r"\d{4}-?\d\d-?\d\d")
 _OFFSET = re.compile(r"(?:Z|[+-]\d\d:?\d\d)$", re.IGNORECASE)
@@ -24,17 +24,17 @@ _EXAMPLE = "2026-11-01T00:00:00+01:00"
 
 @dataclass(frozen=True)
 class Window:
-    """What is asked for: the rows whose date lies in ``[start, end)``; either bound may be open.
+    """Window of rows whose date lies in ``[start, end)``; either bound may be open.
 
-    :param column: which date: ``created`` (``dateDepot``), ``updated`` (``dateDerniereModification``) or ``deleted``
-        (``dateSupression``). It is also the one by which the server then sorts.
+    :param date_column: ``created`` (``dateDepot``), ``updated`` (``dateDerniereModification``) or ``deleted``
+        (``dateSupression``). It is also the date by which the server then sorts.
     :param start: inclusive bound.
     :param end: exclusive bound.
-    :param lookback: how much earlier to begin reading: the service dates a change before it commits it, so a row may
-        appear behind a point that was already read. What is read twice is told apart by its number.
+    :param lookback: how much earlier to begin reading. The service dates a change before it commits it, so a row may
+        appear at a date that was already read. A row that is read twice is recognised by its number.
     """
 
-    column: Column
+    date_column: DateColumn
     start: pendulum.DateTime | None = None
     end: pendulum.DateTime | None = None
     lookback: timedelta = timedelta(0)
@@ -42,27 +42,27 @@ class Window:
     def __post_init__(self) -> None:
         if self.start and self.end and self.start >= self.end:
             raise DSConfigurationError(
-                f"{self.column}_since ({self.start.isoformat()}) must be before {self.column}_until "
+                f"{self.date_column}_since ({self.start.isoformat()}) must be before {self.date_column}_until "
                 f"({self.end.isoformat()}): the window [since, until) would be empty"
             )
 
     @property
     def read_from(self) -> pendulum.DateTime | None:
-        """Where reading begins."""
+        """Instant at which reading begins."""
         return self.start - self.lookback if self.start else None
 
     @property
     def iso_bounds(self) -> tuple[str | None, str | None]:
-        """Both bounds as ISO 8601, none where one is open."""
+        """Both bounds as ISO 8601, None for an open one."""
         return (self.start.isoformat() if self.start else None, self.end.isoformat() if self.end else None)
 
     def __str__(self) -> str:
         start, end = (bound or "…" for bound in self.iso_bounds)
-        return f"{self.column} [{start}, {end})"
+        return f"{self.date_column} [{start}, {end})"
 
 
 def parse_instant(value: object, parameter: str) -> pendulum.DateTime | None:
-    """An instant from a date and time with a time zone, or from its ISO 8601 text; none from nothing.
+    """Return an instant, in UTC, from a date and time with a time zone or its ISO 8601 text; None for nothing.
 
     :param parameter: the name by which an error calls it.
     :raises DSConfigurationError: if it is no date, or one without a time zone, which would mean another instant on

@@ -1,29 +1,30 @@
-"""The two drivers of the one engine: all that is said twice, once with ``await``, is in here."""
+"""Clients: a blocking and an asynchronous driver of the same flows. Only this module has anything twice."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Generator, Iterator
-from contextlib import aclosing, closing, contextmanager
+from collections.abc import AsyncGenerator, Generator
+from contextlib import ExitStack, aclosing, closing
 from queue import SimpleQueue
-from threading import Event, Thread
-from typing import Any, TypeVar, cast
+from threading import Event, Lock, Thread
+from typing import Any, Generic, TypeVar, cast
 
 import httpx
 from isal import isal_zlib
 
 from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.transport.flows import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
 from ds_provider.api.transport.messages import Exchange, Request, Response, TransportFailure
 from ds_provider.api.transport.responses import seconds_to_reset
-from ds_provider.api.transport.retry import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
 
 T = TypeVar("T")
+H = TypeVar("H", httpx.Client, httpx.AsyncClient)
 
 log = logging.getLogger(__name__)
 
-# the service itself gives up a slow SQL statement after 60 s: less than that here would cut answers that were coming
+# the service itself gives up a slow SQL statement after 60 s: less than that here would cut responses that were coming
 READ_TIMEOUT_SECONDS = 90.0
 CONNECT_TIMEOUT_SECONDS = 15.0
 
@@ -31,87 +32,19 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 _GZIP = 16 + isal_zlib.MAX_WBITS
 
 
-def _settings(token: str, user_agent: str, read_timeout: float) -> dict[str, Any]:
-    """What both httpx clients are made with. French, since the API localises the dates in ``stringValue``."""
-    return {
-        "headers": {
-            "Authorization": f"Bearer {token}",
-            "Content-Type": "application/json",
-            "Accept": "application/json",
-            "Accept-Encoding": "gzip",
-            "Accept-Language": "fr",
-            "User-Agent": user_agent,
-        },
-        "timeout": httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT_SECONDS),
-        "follow_redirects": False,
-    }
+class _Client(Generic[H]):
+    """Settings of both clients, and what httpx's responses and errors stand for.
 
-
-def _reply(response: httpx.Response, body: bytes) -> Exchange:
-    """The answer, without the token where the service or a proxy repeats it: messages go into logs.
-
-    :param body: as it was sent, compressed or not: httpx would take twice as long over it.
-    """
-    if response.headers.get("Content-Encoding", "identity").lower() == "gzip":
-        try:
-            body = _inflated(body)
-        except EOFError:
-            return TransportFailure(f"no whole answer from {_netloc(response)}, it is cut", sent=True)
-        except Exception as error:  # noqa: BLE001 - isal's own errors have no type that can be named
-            return TransportFailure(
-                f"no whole answer from {_netloc(response)}, its compression is damaged: {error}", sent=True
-            )
-    token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
-    headers = {name.lower(): value for name, value in response.headers.items()}
-    return Response(response.status_code, headers, body.replace(token, b"***"))
-
-
-def _inflated(body: bytes) -> bytes:
-    inflate = isal_zlib.decompressobj(_GZIP)
-    inflated: bytes = inflate.decompress(body)
-    if not inflate.eof:
-        raise EOFError
-    return inflated
-
-
-def _netloc(response: httpx.Response) -> str:
-    return response.request.url.netloc.decode()
-
-
-def _no_reply(error: httpx.TransportError, url: str) -> TransportFailure:
-    reason = f"no whole answer from {httpx.URL(url).netloc.decode()}, {type(error).__name__}"
-    if isinstance(error, _NOT_SENT):
-        # the text of other errors may quote what was sent, the token included
-        return TransportFailure(
-            f"{reason} {error}: check the host of the connection, the proxy and the firewall", sent=False
-        )
-    return TransportFailure(reason, sent=True)
-
-
-@contextmanager
-def _cancelling(tasks: set[asyncio.Task[None]]) -> Iterator[None]:
-    try:
-        yield
-    finally:
-        for task in tasks:
-            task.cancel()
-
-
-def _announce(step: Sleep) -> None:
-    log.warning("%s; trying again in %.1f s", step.because, step.seconds)
-
-
-class DSClient:
-    """Drives flows over a blocking HTTP connection.
-
+    :ivar requests: how many requests were sent.
     :param url: the whole URL of the GraphQL endpoint.
     :param token: the API token, sent in a header and kept nowhere else.
     :param user_agent: how the client names itself to the service.
-    :param read_timeout: seconds to wait for an answer.
-    :param budget: what each request is taken from before it goes out, closed with the client; without it there is no
-        limit.
+    :param read_timeout: seconds to wait for a response.
+    :param budget: each request is taken from it before it is sent; closed with the client. No limit without it.
     :param transport: an httpx transport in place of the network, for tests.
     """
+
+    _http_client: type[H]
 
     def __init__(
         self,
@@ -121,11 +54,62 @@ class DSClient:
         user_agent: str,
         read_timeout: float = READ_TIMEOUT_SECONDS,
         budget: Budget | None = None,
-        transport: httpx.BaseTransport | None = None,
+        transport: Any = None,
     ) -> None:
+        self.requests = 0
         self._url = url
         self._budget = budget
-        self._http = httpx.Client(transport=transport, **_settings(token, user_agent, read_timeout))
+        self._count_lock = Lock()
+        self._http: H = self._http_client(
+            headers={
+                "Authorization": f"Bearer {token}",
+                "Content-Type": "application/json",
+                "Accept": "application/json",
+                "Accept-Encoding": "gzip",
+                # French, since the API localises the dates in ``stringValue``
+                "Accept-Language": "fr",
+                "User-Agent": user_agent,
+            },
+            timeout=httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT_SECONDS),
+            follow_redirects=False,
+            transport=transport,
+        )
+
+    def _response(self, response: httpx.Response, body: bytes) -> Exchange:
+        """Return the response without the token, which the service or a proxy may repeat: messages go into logs.
+
+        :param body: as it was sent, compressed or not: httpx would take twice as long to decompress it.
+        """
+        if response.headers.get("Content-Encoding", "identity").lower() == "gzip":
+            inflate = isal_zlib.decompressobj(_GZIP)
+            try:
+                body = inflate.decompress(body)
+            except Exception as error:  # noqa: BLE001 - isal's own errors have no type that can be named
+                return self._failure(f"its compression is damaged: {error}")
+            if not inflate.eof:
+                return self._failure("it is cut")
+        token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
+        return Response(response.status_code, dict(response.headers), body.replace(token, b"***"))
+
+    def _transport_failure(self, error: httpx.TransportError) -> TransportFailure:
+        why = type(error).__name__
+        if isinstance(error, _NOT_SENT):
+            # the text of other errors may quote what was sent, the token included
+            why += f" {error}: check the host of the connection, the proxy and the firewall"
+        return self._failure(why, sent=not isinstance(error, _NOT_SENT))
+
+    def _failure(self, why: str, *, sent: bool = True) -> TransportFailure:
+        return TransportFailure(f"no whole response from {httpx.URL(self._url).netloc.decode()}, {why}", sent)
+
+
+def _log_pause(pause: Sleep) -> None:
+    log.warning("%s; trying again in %.1f s", pause.because, pause.seconds)
+
+
+class DSClient(_Client[httpx.Client]):
+    """Drives flows over blocking HTTP connections."""
+
+    _http_client = httpx.Client
 
     def __enter__(self) -> DSClient:
         return self
@@ -135,81 +119,70 @@ class DSClient:
         if self._budget:
             self._budget.close()
 
-    def iterate(self, schedule: ConcurrentFlow[T]) -> Generator[T, None, None]:
-        """What the flow or schedule has to give, one by one."""
+    def iterate(self, flow: ConcurrentFlow[T]) -> Generator[T, None, None]:
+        """Yield the results of a flow, one by one."""
         stopped = Event()
         try:
-            yield from self._drive(schedule, stopped)
+            yield from self._drive(flow, stopped)
         finally:
             stopped.set()
 
-    def _drive(self, schedule: ConcurrentFlow[T], stopped: Event) -> Generator[T, None, None]:
+    def _drive(self, flow: ConcurrentFlow[T], stopped: Event) -> Generator[T, None, None]:
         ended: SimpleQueue[Joined] = SimpleQueue()
-        answer: Exchange | Joined | None = None
-        with closing(schedule):
+        sent_back: Exchange | Joined | None = None
+        with closing(flow):
             while not stopped.is_set():
                 try:
-                    step = schedule.send(answer)
+                    step = flow.send(sent_back)
                 except StopIteration:
                     return
-                answer = None
+                sent_back = None
                 if isinstance(step, Send):
-                    answer = self._exchange(step.request)
+                    sent_back = self._exchange(step.request)
                 elif isinstance(step, Sleep):
-                    _announce(step)
+                    _log_pause(step)
                     time.sleep(step.seconds)
                 elif isinstance(step, Spawn):
-                    # a daemon: a task that is told to stop does not wait for an answer of which it has no more use
-                    Thread(target=self._drive_beside, args=(step, stopped, ended), daemon=True).start()
+                    # a daemon: a task that is stopped does not wait for a response that it no longer needs
+                    Thread(target=self._drive_spawned, args=(step, stopped, ended), daemon=True).start()
                 elif isinstance(step, Join):
-                    answer = ended.get()
+                    sent_back = ended.get()
                 else:
                     yield step
 
-    def _drive_beside(self, start: Spawn, stopped: Event, ended: SimpleQueue[Joined]) -> None:
-        given: list[Any] = []
-        error: BaseException | None = None
+    def _drive_spawned(self, spawn: Spawn, stopped: Event, ended: SimpleQueue[Joined]) -> None:
+        joined = Joined(spawn)
         try:
-            for result in self._drive(start.flow, stopped):
-                given.append(result)  # noqa: PERF402 - what came before an error counts
-        except BaseException as caught:  # noqa: BLE001 - handed to the one who waits
-            error = caught
-        ended.put(Joined(start, given, error))
+            # what came before an error counts
+            joined.results.extend(self._drive(spawn.flow, stopped))
+        except BaseException as error:  # noqa: BLE001 - handed to the flow that joins
+            joined.error = error
+        ended.put(joined)
 
     def result(self, flow: ConcurrentFlow[T]) -> T:
-        """The one thing that the flow has to give."""
-        with closing(self.iterate(flow)) as given:
-            return next(given)
+        """Return the first result of a flow."""
+        with closing(self.iterate(flow)) as results:
+            return next(results)
 
     def _exchange(self, request: Request) -> Exchange:
         if self._budget:
             self._budget.spend()
+        with self._count_lock:
+            self.requests += 1
         try:
             with self._http.stream("POST", self._url, content=request.body) as response:
-                reply = _reply(response, b"".join(cast("httpx.SyncByteStream", response.stream)))
+                received = self._response(response, b"".join(cast("httpx.SyncByteStream", response.stream)))
         except httpx.TransportError as error:
-            return _no_reply(error, self._url)
-        if self._budget and isinstance(reply, Response) and reply.status == 429:
-            self._budget.refused(seconds_to_reset(reply))
-        return reply
+            return self._transport_failure(error)
+        if self._budget and isinstance(received, Response) and received.status == 429:
+            self._budget.record_refusal(seconds_to_reset(received))
+        return received
 
 
-class AsyncDSClient:
-    """Drives the same flows on an event loop. Takes what :class:`DSClient` takes."""
+class AsyncDSClient(_Client[httpx.AsyncClient]):
+    """Drives the same flows on an event loop."""
 
-    def __init__(
-        self,
-        url: str,
-        token: str,
-        *,
-        user_agent: str,
-        read_timeout: float = READ_TIMEOUT_SECONDS,
-        budget: Budget | None = None,
-        transport: httpx.AsyncBaseTransport | None = None,
-    ) -> None:
-        self._url = url
-        self._budget = budget
-        self._http = httpx.AsyncClient(transport=transport, **_settings(token, user_agent, read_timeout))
+    _http_client = httpx.AsyncClient
 
     async def __aenter__(self) -> AsyncDSClient:
         return self
@@ -219,56 +192,53 @@ class AsyncDSClient:
         if self._budget:
             await asyncio.to_thread(self._budget.close)
 
-    async def iterate(self, schedule: ConcurrentFlow[T]) -> AsyncGenerator[T, None]:
-        """What the flow or schedule has to give, one by one."""
+    async def iterate(self, flow: ConcurrentFlow[T]) -> AsyncGenerator[T, None]:
+        """Yield the results of a flow, one by one."""
         ended: asyncio.Queue[Joined] = asyncio.Queue()
-        beside: set[asyncio.Task[None]] = set()
-        answer: Exchange | Joined | None = None
-        with closing(schedule), _cancelling(beside):
+        sent_back: Exchange | Joined | None = None
+        with closing(flow), ExitStack() as spawned:
             while True:
                 try:
-                    step = schedule.send(answer)
+                    step = flow.send(sent_back)
                 except StopIteration:
                     return
-                answer = None
+                sent_back = None
                 if isinstance(step, Send):
-                    answer = await self._exchange(step.request)
+                    sent_back = await self._exchange(step.request)
                 elif isinstance(step, Sleep):
-                    _announce(step)
+                    _log_pause(step)
                     await asyncio.sleep(step.seconds)
                 elif isinstance(step, Spawn):
-                    task = asyncio.create_task(self._drive_beside(step, ended))
-                    beside.add(task)
-                    task.add_done_callback(beside.discard)
+                    spawned.callback(asyncio.create_task(self._drive_spawned(step, ended)).cancel)
                 elif isinstance(step, Join):
-                    answer = await ended.get()
+                    sent_back = await ended.get()
                 else:
                     yield step
 
-    async def _drive_beside(self, start: Spawn, ended: asyncio.Queue[Joined]) -> None:
-        given: list[Any] = []
-        error: Exception | None = None
+    async def _drive_spawned(self, spawn: Spawn, ended: asyncio.Queue[Joined]) -> None:
+        joined = Joined(spawn)
         try:
-            async for result in self.iterate(start.flow):
-                given.append(result)  # noqa: PERF401 - what came before an error counts
-        except Exception as caught:  # noqa: BLE001 - handed to the one who waits
-            error = caught
-        ended.put_nowait(Joined(start, given, error))
+            async for result in self.iterate(spawn.flow):
+                joined.results.append(result)
+        except Exception as error:  # noqa: BLE001 - handed to the flow that joins
+            joined.error = error
+        ended.put_nowait(joined)
 
     async def result(self, flow: ConcurrentFlow[T]) -> T:
-        """The one thing that the flow has to give."""
-        async with aclosing(self.iterate(flow)) as given:
-            return await anext(given)
+        """Return the first result of a flow."""
+        async with aclosing(self.iterate(flow)) as results:
+            return await anext(results)
 
     async def _exchange(self, request: Request) -> Exchange:
         if self._budget:
             await self._budget.aspend()
+        self.requests += 1
         try:
             async with self._http.stream("POST", self._url, content=request.body) as response:
                 chunks = [chunk async for chunk in cast("httpx.AsyncByteStream", response.stream)]
-                reply = _reply(response, b"".join(chunks))
+                received = self._response(response, b"".join(chunks))
         except httpx.TransportError as error:
-            return _no_reply(error, self._url)
-        if self._budget and isinstance(reply, Response) and reply.status == 429:
-            await asyncio.to_thread(self._budget.refused, seconds_to_reset(reply))
-        return reply
+            return self._transport_failure(error)
+        if self._budget and isinstance(received, Response) and received.status == 429:
+            await asyncio.to_thread(self._budget.record_refusal, seconds_to_reset(received))
+        return received

@@ -1,4 +1,4 @@
-"""What goes over the wire: a request, and what came back of it."""
+"""Messages on the wire: a GraphQL request, and the HTTP response or failure that came back."""
 
 from __future__ import annotations
 
@@ -16,24 +16,30 @@ _MUTATION = re.compile(r"\bmutation\b")
 
 @dataclass(frozen=True)
 class Request:
-    """One GraphQL operation with its variables."""
+    """One GraphQL operation with its variables.
+
+    :param context: where the request is made, for its errors: arguments of
+        :meth:`~ds_provider.exceptions.DSError.add_context`.
+    """
 
     query: str
     variables: Mapping[str, Any] = field(default_factory=dict)
+    context: Mapping[str, Any] = field(default_factory=dict, compare=False, repr=False)
 
     @property
     def body(self) -> bytes:
+        """The request as JSON."""
         return msgspec.json.encode({"query": self.query, "variables": self.variables})
 
     @property
     def repeatable(self) -> bool:
-        """Whether sending it twice does no harm: a mutation may post a message, and its mails, again."""
+        """True if sending it twice does no harm: a mutation may post a message, and its mails, again."""
         return not _MUTATION.search(_IGNORED.sub("", self.query))
 
 
 @dataclass(frozen=True)
 class Response:
-    """An HTTP answer, whatever it holds. Header names are in lower case."""
+    """HTTP response, whatever it holds. Header names are in lower case."""
 
     status: int
     headers: Mapping[str, str]
@@ -42,10 +48,10 @@ class Response:
 
 @dataclass(frozen=True)
 class TransportFailure:
-    """The exchange broke before a whole answer was there.
+    """Exchange that broke before a whole response was there.
 
     :param reason: what happened, in words that hold neither headers nor body.
-    :param sent: whether the service may have received the request.
+    :param sent: true if the service may have received the request.
     """
 
     reason: str

@@ -1,17 +1,15 @@
-"""How long to try: written once, for the sync and the async client alike.
+"""Retries: how often a request is sent again, and how long the pauses are.
 
-A *flow* is a generator that yields what it wants done (``Send``, ``Sleep``) and what it has to give, and that is sent
-back what came of each ``Send``. A *schedule* is a flow that also has others driven beside itself (``Spawn``, ``Join``).
-The clients in :mod:`ds_provider.api.transport.client` drive both; nothing here does any I/O.
+Written once, for the blocking and the asynchronous client.
 """
 
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Generator
-from dataclasses import dataclass
-from typing import Any, TypeVar
+from collections.abc import Callable
+from typing import TypeVar
 
+from ds_provider.api.transport.flows import Flow, Send, Sleep, SubFlow
 from ds_provider.api.transport.messages import Exchange, Request
 from ds_provider.exceptions import (
     DSError,
@@ -27,59 +25,14 @@ ATTEMPTS = 7
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0
 RATE_LIMIT_REFUSALS = 12
-RATE_LIMIT_LONGEST_WAIT_SECONDS = 120.0
-
-
-@dataclass(frozen=True)
-class Send:
-    """Send this request and hand back what came of it."""
-
-    request: Request
-
-
-@dataclass(frozen=True)
-class Sleep:
-    """Join before going on, because of that error."""
-
-    seconds: float
-    because: DSError
-
-
-# what is sent back depends on the step: an Exchange for a Send, an Joined for a Join, else nothing
-Flow = Generator[Send | Sleep | T, Any, None]
-SubFlow = Generator[Send | Sleep, Any, T]
-
-
-@dataclass(frozen=True, eq=False)
-class Spawn:
-    """Drive this flow beside what goes on."""
-
-    flow: Flow[Any]
-
-
-@dataclass(frozen=True)
-class Join:
-    """Join for the next of the started flows to end, and hand back how."""
-
-
-@dataclass(frozen=True)
-class Joined:
-    """How a started flow ended.
-
-    :param given: all that it gave.
-    :param error: what ended it, if not its own end.
-    """
-
-    start: Spawn
-    given: list[Any]
-    error: BaseException | None = None
-
-
-ConcurrentFlow = Generator[Send | Sleep | Spawn | Join | T, Any, None]
+RATE_LIMIT_MAX_WAIT_SECONDS = 120.0
 
 
 class RetryState:
-    """What is left of the attempts for one request."""
+    """Attempts that are left for one request.
+
+    :param attempts: how often the request is sent at most. Rate limits do not count.
+    """
 
     def __init__(self, attempts: int = ATTEMPTS) -> None:
         self.attempts = attempts
@@ -87,9 +40,9 @@ class RetryState:
         self.refusals = 0
 
     def pause(self, error: DSError, request: Request) -> Sleep:
-        """How long to wait before the same request is sent again.
+        """Return how long to wait before the same request is sent again.
 
-        :raises DSError: the error itself, where sending again is of no use, not safe, or has been tried enough.
+        :raises DSError: the error itself, if sending again is of no use or not safe, or the attempts are spent.
         """
         if not isinstance(error, DSTransientError) or not _may_repeat(error, request):
             raise error
@@ -105,8 +58,8 @@ class RetryState:
         if self.refusals > RATE_LIMIT_REFUSALS:
             raise error
         # spread what comes back, so that all tasks of a token do not return in the same instant
-        reset = min(error.wait_seconds or 0.0, RATE_LIMIT_LONGEST_WAIT_SECONDS) + random.uniform(0.1, 1.0)
-        # a service that refuses again right after its own reset is asked ever more seldom
+        reset = min(error.wait_seconds or 0.0, RATE_LIMIT_MAX_WAIT_SECONDS) + random.uniform(0.1, 1.0)
+        # after a refusal right after the service's own reset, the pauses grow
         return Sleep(max(reset, self._backoff(self.refusals)), error)
 
     @staticmethod
@@ -116,7 +69,7 @@ class RetryState:
 
 
 def _may_repeat(error: DSError, request: Request) -> bool:
-    """A query can always be sent again; a mutation only where the service cannot have run it."""
+    """Return true if a request can be sent again: a mutation only if the service cannot have run it."""
     if request.repeatable or isinstance(error, DSRateLimitedError | DSMaintenanceError):
         return True
     return isinstance(error, DSTransportError) and not error.sent
@@ -128,26 +81,27 @@ def send_with_retry(
     adapt: Callable[[DSError], bool] = lambda error: False,
     attempts: int = ATTEMPTS,
 ) -> SubFlow[T]:
-    """Send a request until its answer is whole.
+    """Send a request until its response is whole.
 
-    :param build: makes the request anew for each attempt.
-    :param read: gives what the answer holds, or raises what it is instead.
-    :param adapt: told of each failure; true if the next attempt differs enough to be made at once.
+    :param build: builds the request anew for each attempt.
+    :param read: returns what the response holds, or raises the error that it is.
+    :param adapt: called with each failure; returns true if the next attempt differs enough to be made at once.
     :param attempts: how often it is sent at most; a spent rate limit is waited out all the same.
     :raises DSError: the last failure, once the attempts are spent.
     """
-    patience = RetryState(attempts)
+    state = RetryState(attempts)
     while True:
         request = build()
         exchange: Exchange = yield Send(request)
         try:
             return read(exchange)
         except DSError as error:
+            error.add_context(**request.context)
             if not adapt(error):
-                yield patience.pause(error, request)
+                yield state.pause(error, request)
 
 
 def once(request: Request, read: Callable[[Exchange], T]) -> Flow[T]:
-    """A flow that gives one answer."""
-    answer = yield from send_with_retry(lambda: request, read)
-    yield answer
+    """Yield the result of one request."""
+    result = yield from send_with_retry(lambda: request, read)
+    yield result

@@ -1,18 +1,18 @@
-"""The fields of champs that depend on more than the champ itself."""
+"""Resolvers of champs' fields that depend on more than the champ itself."""
 
 from __future__ import annotations
 
 from typing import Any
 
 from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.errors import hidden
 from ds_provider.sandbox.graphql.execution import Resolver
-from ds_provider.sandbox.http.answers import hidden
 from ds_provider.sandbox.world.content import company
 from ds_provider.sandbox.world.dossier import Dossier
 from ds_provider.sandbox.world.french import JSON
 from ds_provider.sandbox.world.ids import typed_id
 
-# the columns that each kind of champ has; the others have one of text
+# the type of column of each kind of champ; the other kinds have one of text
 COLUMN_TYPES = {
     "piece_justificative": "AttachmentsColumn", "checkbox": "BooleanColumn", "yes_no": "BooleanColumn",
     "date": "DateColumn", "datetime": "DateTimeColumn", "decimal_number": "DecimalColumn",
@@ -28,7 +28,10 @@ NO_COLUMNS = {"repetition", "titre_identite", "header_section", "explication", "
 
 
 def linked_dossier(champ: JSON, context: Context, _: Any) -> Dossier | None:
-    """Null if hidden or purged, an error of its own if it is out of the token's reach."""
+    """Resolve the linked dossier; null if it is hidden or purged.
+
+    :raises FieldError: if the token has no right on it
+    """
     number = champ["linked"]
     found = None if number is None else context.world.dossier(number)
     if found is None:
@@ -39,29 +42,32 @@ def linked_dossier(champ: JSON, context: Context, _: Any) -> Dossier | None:
 
 
 def files_of(champ: JSON, context: Context, _: Any) -> list[JSON]:
-    return context.shown(champ["files"])
+    """Resolve the files in which no virus was found."""
+    return context.visible_files(champ["files"])
 
 
 def etablissement(champ: JSON, context: Context, _: Any) -> JSON | None:
+    """Resolve the company of a SIRET; null if it was not found."""
     number = champ["etablissement"]
     return None if number is None else company(number)
 
 
 def columns(champ: JSON, context: Context, _: Any) -> list[JSON]:
+    """Resolve the columns of a champ."""
     if champ["kind"] in NO_COLUMNS:
         return []
     column = COLUMN_TYPES.get(champ["kind"], "TextColumn")
     if column == "AttachmentsColumn":
-        value: Any = context.shown(champ["files"])
+        value: Any = context.visible_files(champ["files"])
     else:
         value = champ.get(COLUMN_VALUES.get(column, "value"))
     key = f"type_de_champ/{champ['champDescriptorId']}"
-    told = {"id": typed_id("Column", key), "label": champ["label"], "stringValue": champ["stringValue"]}
-    return [{**told, "__typename": column, "value": value}]
+    column_fields = {"id": typed_id("Column", key), "label": champ["label"], "stringValue": champ["stringValue"]}
+    return [{**column_fields, "__typename": column, "value": value}]
 
 
 def checked(champ: JSON, context: Context, _: Any) -> bool:
-    """A yes/no champ without an answer reads as false where it is sent as a checkbox."""
+    """Resolve the value of a checkbox; a yes/no champ without an answer, sent as a checkbox, is false."""
     return bool(champ["value"])
 
 

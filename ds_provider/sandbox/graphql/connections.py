@@ -1,4 +1,4 @@
-"""Pages of a connection: keyset cursors, exact to the microsecond, and the pageInfo that goes with them."""
+"""Pages of a connection: keyset cursors, exact to the microsecond, and their page info."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
-from ds_provider.sandbox.http.answers import FieldError, refusal
+from ds_provider.sandbox.graphql.errors import FieldError, refusal
 from ds_provider.sandbox.world.clock import moment, read_moment
 
 PAGE_LIMIT = 100
@@ -17,13 +17,15 @@ CURSOR = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z);(?P<id>\d+)
 
 
 class Key(NamedTuple):
-    """What rows are sorted by: an instant in microseconds, then the row's id."""
+    """Sort key of a row: an instant in microseconds since the epoch, then the row's id."""
 
     at: int
     id: int
 
 
 class Entry(NamedTuple):
+    """A row with its sort key."""
+
     key: Key
     row: Any
 
@@ -38,14 +40,15 @@ class Page:
 
 
 def write_cursor(key: Key) -> str:
+    """Return the cursor of a row."""
     at = moment(key.at).strftime("%Y-%m-%dT%H:%M:%S.%f")
     return urlsafe_b64encode(f"{at}000Z;{key.id}".encode()).rstrip(b"=").decode()
 
 
 def read_cursor(text: str) -> Key:
-    """The key that a cursor was made of.
+    """Return the key in a cursor.
 
-    :raises RefusalError: with HTTP 400 if it is no cursor
+    :raises RefusalError: with HTTP 400 if the text is not a cursor
     """
     try:
         decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
@@ -58,14 +61,14 @@ def read_cursor(text: str) -> Key:
 
 
 def paginate(entries: Sequence[Entry], arguments: dict[str, Any]) -> Page:
-    """The page of sorted entries that a connection's arguments ask for.
+    """Return the page of sorted entries that a connection's arguments ask for.
 
-    :param arguments: `first`, `last`, `after`, `before`, `order`, as given; an empty cursor is none
+    :param arguments: the client's `first`, `last`, `after`, `before` and `order`; an empty cursor counts as absent
     :raises FieldError: if two of them exclude each other
-    :raises RefusalError: with HTTP 400 on a garbled cursor
+    :raises RefusalError: with HTTP 400 if a cursor is garbled
     """
-    _exclude(arguments, "first", "last")
-    _exclude(arguments, "before", "after")
+    _check_exclusive(arguments, "first", "last")
+    _check_exclusive(arguments, "before", "after")
     if arguments.get("order") == "DESC":
         return _reversed_page(entries, arguments)
     low, high = _bounds(entries, arguments.get("after"), arguments.get("before"))
@@ -81,15 +84,15 @@ def _has_next(arguments: dict[str, Any], more: bool, backward: bool) -> bool:
     return bool(arguments.get("before")) or (more and not backward)
 
 
-def _exclude(arguments: dict[str, Any], one: str, other: str) -> None:
+def _check_exclusive(arguments: dict[str, Any], one: str, other: str) -> None:
     given = [name for name in (one, other) if arguments.get(name) not in (None, "")]
     if len(given) == 2:
         raise FieldError(f'Arguments "{one}" and "{other}" are exclusive', "bad_request")
 
 
 def _size(arguments: dict[str, Any]) -> int:
-    asked = arguments.get("first", arguments.get("last", PAGE_LIMIT))
-    return max(0, min(int(asked), PAGE_LIMIT))
+    requested = arguments.get("first", arguments.get("last", PAGE_LIMIT))
+    return max(0, min(int(requested), PAGE_LIMIT))
 
 
 def _bounds(entries: Sequence[Entry], after: str | None, before: str | None) -> tuple[int, int]:
@@ -103,7 +106,7 @@ def _key(entry: Entry) -> Key:
 
 
 def _reversed_page(entries: Sequence[Entry], arguments: dict[str, Any]) -> Page:
-    """The deprecated descending order: `after` means older than the cursor, `before` newer."""
+    """Return a page in the deprecated descending order: `after` means older than the cursor, `before` newer."""
     if "last" in arguments:
         raise FieldError('Argument "last" is not supported with order DESC', "bad_request")
     low, high = _bounds(entries, arguments.get("before"), arguments.get("after"))

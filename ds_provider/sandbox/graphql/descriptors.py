@@ -1,4 +1,4 @@
-"""The démarche and its form as the API describes them."""
+"""Resolvers of the démarche, its revisions and its form."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ds_provider.sandbox.world.demarche import Demarche
 from ds_provider.sandbox.world.files import PDF, Attachment
 from ds_provider.sandbox.world.form import LINKED, REVISIONS, Field, fields
 from ds_provider.sandbox.world.french import JSON
-from ds_provider.sandbox.world.ids import dice, typed_id
+from ds_provider.sandbox.world.ids import seeded_rng, typed_id
 from ds_provider.sandbox.world.lifecycle import CONSERVATION
 
 Arguments = dict[str, Any]
@@ -23,22 +23,26 @@ CODED = {"departements": french.DEPARTEMENTS, "regions": french.REGIONS, "pays":
 
 
 class Revision(NamedTuple):
+    """A revision of a démarche, counted from 0."""
+
     demarche: Demarche
     number: int
 
 
 @lru_cache(maxsize=4_096)
 def profile(kind: str, email: str) -> JSON:
-    return {"id": typed_id(kind, dice(kind, email).randrange(10_000, 99_999)), "email": email}
+    """Return a person as the API shows one."""
+    return {"id": typed_id(kind, seeded_rng(kind, email).randrange(10_000, 99_999)), "email": email}
 
 
 def descriptors(revision: int, *, private: bool) -> list[JSON]:
+    """Describe the champs of a revision, or its annotations if `private`."""
     return [describe(field, revision) for field in fields(revision, private=private)]
 
 
 def describe(field: Field, revision: int) -> JSON:
-    """One champ of the form; the fields of every descriptor type, of which each takes its own."""
-    children = [describe(child, revision) for child in field.children if child.on(revision)]
+    """Describe one champ of the form, with the fields of all descriptor types: each type selects its own."""
+    children = [describe(child, revision) for child in field.children if child.is_on(revision)]
     return {
         "__typename": descriptor_type(field.kind),
         "id": typed_id("Champ", field.stable_id),
@@ -63,48 +67,56 @@ def _options(field: Field) -> list[Any]:
 
 
 def file_template(descriptor: JSON, context: Context, _: Arguments) -> JSON | None:
+    """Resolve the template of an attachment."""
     at = context.world.demarche.created_at
     return context.file(Attachment(f"template/{descriptor['id']}", "modèle.pdf", PDF, at))
 
 
 def service(demarche: Demarche) -> JSON:
+    """Return the service in charge of a démarche."""
     return {
         "id": typed_id("Service", demarche.number),
         "nom": "Service des aides agricoles",
         "organisme": "Direction fictive des territoires",
-        "siret": french.siret(dice("service", demarche.number)),
+        "siret": french.siret(seeded_rng("service", demarche.number)),
         "typeOrganisme": "service_deconcentre_de_l_etat",
     }
 
 
 def label(demarche: Demarche, i: int) -> JSON:
+    """Return a label of a démarche by its index."""
     name, color = demarche.labels[i]
     return {"id": typed_id("Label", demarche.number * 10 + i), "name": name, "color": color}
 
 
 def labels(demarche: Demarche, context: Context, _: Arguments) -> list[JSON]:
+    """Resolve the labels of a démarche."""
     return [label(demarche, i) for i in range(len(demarche.labels))]
 
 
 def published_revision(demarche: Demarche, context: Context, _: Arguments) -> Revision:
+    """Resolve the last published revision."""
     return Revision(demarche, demarche.revision)
 
 
 def draft_revision(demarche: Demarche, context: Context, _: Arguments) -> Revision:
-    """The revision in the making: the next one to be published, or a copy of the last."""
+    """Resolve the draft: the next revision to be published, or a copy of the last."""
     return Revision(demarche, demarche.revision + 1)
 
 
 def revisions(demarche: Demarche, context: Context, _: Arguments) -> list[Revision]:
+    """Resolve the published revisions and the draft."""
     return [Revision(demarche, i) for i in range(len(demarche.published) + 1)]
 
 
 def revision_created(revision: Revision, context: Context, _: Arguments) -> int:
+    """Resolve when a revision was begun, in microseconds since the epoch."""
     demarche, number = revision
     return demarche.created_at if number == 0 else demarche.published[number - 1]
 
 
 def revision_published(revision: Revision, context: Context, _: Arguments) -> int | None:
+    """Resolve when a revision was published, in microseconds since the epoch; null for the draft."""
     demarche, number = revision
     return demarche.published[number] if number < len(demarche.published) else None
 
@@ -135,12 +147,12 @@ def _constant(value: Any) -> Resolver:
     return lambda source, context, arguments: value
 
 
-NOT_GIVEN = ("cadreJuridiqueURL", "deliberation", "dpoURL", "logo", "notice", "noticeURL", "siteWebURL")
+NULL_FIELDS = ("cadreJuridiqueURL", "deliberation", "dpoURL", "logo", "notice", "noticeURL", "siteWebURL")
 
 DESCRIPTOR_RESOLVERS: dict[str, Resolver] = {
     **_common("Demarche", lambda found: cast(Demarche, found)),
     **_common("DemarcheDescriptor", lambda found: cast(Revision, found).demarche),
-    **{f"DemarcheDescriptor.{name}": _constant(None) for name in NOT_GIVEN},
+    **{f"DemarcheDescriptor.{name}": _constant(None) for name in NULL_FIELDS},
     "Demarche.activeRevision": published_revision,
     "Demarche.publishedRevision": published_revision,
     "Demarche.draftRevision": draft_revision,

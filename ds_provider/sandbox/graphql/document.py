@@ -1,4 +1,4 @@
-"""A client's document, read and checked once: syntax, validity, the types its fragments name."""
+"""A client's document, parsed and validated once, with the types that its fragments name."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from graphql.language import (
     visit,
 )
 
+from ds_provider.sandbox.graphql.errors import RefusalError, ServerError, error, refusal
 from ds_provider.sandbox.graphql.schema import schema
-from ds_provider.sandbox.http.answers import RefusalError, ServerError, error, refusal
 
 # graphql-ruby's own codes for what its validation refuses
 CODES = {
@@ -39,7 +39,11 @@ CODES = {
 
 @dataclass(frozen=True)
 class Document:
-    """:ivar named_types: the types that some fragment, anywhere in it, has as its condition"""
+    """A valid document.
+
+    :ivar named_types: type conditions of all its fragments
+    :ivar bare_fragment: whether an inline fragment has no type condition
+    """
 
     operations: tuple[OperationDefinitionNode, ...]
     fragments: dict[str, FragmentDefinitionNode]
@@ -47,21 +51,21 @@ class Document:
     bare_fragment: bool
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
-        """The operation with this name, or the only one.
+        """Return the operation with this name, or the only one if no name is given.
 
         :raises RefusalError: if there is no such operation
-        :raises ServerError: if an inline fragment has no type, which the server does not survive
+        :raises ServerError: if an inline fragment has no type condition: the real server crashes on it
         """
-        named = [each for each in self.operations if name is None or (each.name and each.name.value == name)]
-        if len(named) != 1:
-            told = f'No operation named "{name}"' if name else "An operation name is required"
-            raise RefusalError(200, {"errors": [error(told)]})
+        found = [each for each in self.operations if name is None or (each.name and each.name.value == name)]
+        if len(found) != 1:
+            message = f'No operation named "{name}"' if name else "An operation name is required"
+            raise RefusalError(200, {"errors": [error(message)]})
         if self.bare_fragment:
             raise ServerError("inline fragment without a type condition")
-        return named[0]
+        return found[0]
 
 
-class _Types(Visitor):
+class _TypeCollector(Visitor):
     def __init__(self) -> None:
         super().__init__()
         self.names: set[str] = set()
@@ -78,9 +82,9 @@ class _Types(Visitor):
 
 
 def read_document(text: str) -> Document:
-    """Read a document.
+    """Parse and validate a document.
 
-    :raises RefusalError: with HTTP 400 if it is not GraphQL, with 200 and no data if it does not fit the schema
+    :raises RefusalError: with HTTP 400 if it is not GraphQL, with HTTP 200 and no data if it does not fit the schema
     """
     document = _read(text)
     if isinstance(document, RefusalError):
@@ -96,7 +100,7 @@ def _read(text: str) -> Document | RefusalError:
         return refusal(400, problem.message, "graphql_parse_failed")
     if validate(schema(), tree):
         return RefusalError(200, {"errors": _problems(tree)})
-    types = _Types()
+    types = _TypeCollector()
     visit(tree, types)
     fragments = {d.name.value: d for d in tree.definitions if isinstance(d, FragmentDefinitionNode)}
     operations = tuple(d for d in tree.definitions if isinstance(d, OperationDefinitionNode))
@@ -104,9 +108,9 @@ def _read(text: str) -> Document | RefusalError:
 
 
 def _problems(tree: DocumentNode) -> list[dict[str, Any]]:
-    told = []
+    errors = []
     for rule in rules.specified_rules:
         for problem in validate(schema(), tree, [rule]):
             where = [{"line": at.line, "column": at.column} for at in problem.locations or ()]
-            told.append(error(problem.message, CODES.get(rule, "invalid"), locations=where))
-    return told
+            errors.append(error(problem.message, CODES.get(rule, "invalid"), locations=where))
+    return errors

@@ -1,4 +1,4 @@
-"""The fields of a dossier, and of what hangs on it."""
+"""Resolvers of a dossier and of the objects that belong to it."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from typing import Any
 
 from ds_provider.sandbox.graphql.context import Context
 from ds_provider.sandbox.graphql.descriptors import Revision, label, profile
+from ds_provider.sandbox.graphql.errors import ServerError
 from ds_provider.sandbox.graphql.execution import Resolver
-from ds_provider.sandbox.http.answers import ServerError
 from ds_provider.sandbox.world import files
 from ds_provider.sandbox.world.dossier import Avis, Dossier, Message, Traitement
 from ds_provider.sandbox.world.files import PDF, Attachment
@@ -18,32 +18,35 @@ Arguments = dict[str, Any]
 
 
 def champs(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    """Resolve the champs."""
     return _champs(dossier, context, arguments, private=False)
 
 
 def private_champs(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    """Resolve the annotations."""
     return _champs(dossier, context, arguments, private=True)
 
 
 def _champs(dossier: Dossier, context: Context, arguments: Arguments, *, private: bool) -> list[JSON]:
-    """With an id, the champs of that descriptor, whether or not a condition hides them."""
-    asked = arguments.get("id")
-    found = context.content.champs(dossier, private=private, every=asked is not None)
-    return found if asked is None else [champ for champ in found if champ["champDescriptorId"] == asked]
+    """Return the visible champs; with an id, those of that descriptor, even if a condition hides them."""
+    wanted = arguments.get("id")
+    found = context.content.champs(dossier, private=private, include_hidden=wanted is not None)
+    return found if wanted is None else [champ for champ in found if champ["champDescriptorId"] == wanted]
 
 
-def _having_id(rows: list[Any], kind: str, arguments: Arguments) -> list[Any]:
-    asked = arguments.get("id")
-    return rows if asked is None else [row for row in rows if str(row.number) == read_id(asked, kind)]
+def _filter_by_id(rows: list[Any], kind: str, arguments: Arguments) -> list[Any]:
+    wanted = arguments.get("id")
+    return rows if wanted is None else [row for row in rows if str(row.number) == read_id(wanted, kind)]
 
 
 def messages(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
-    chosen = _having_id(dossier.messages, "Commentaire", arguments)
+    """Resolve the messages, oldest first."""
+    chosen = _filter_by_id(dossier.messages, "Commentaire", arguments)
     return [_message(message, context) for message in sorted(chosen, key=lambda m: m.at)]
 
 
 def _message(message: Message, context: Context) -> JSON:
-    attached = [files.draw(f"message/{message.number}/{i}", message.at) for i in range(message.files)]
+    attached = [files.make_attachment(f"message/{message.number}/{i}", message.at) for i in range(message.files)]
     correction = message.correction and {"reason": message.correction, "dateResolution": message.resolved_at}
     return {
         "id": typed_id("Commentaire", message.number),
@@ -51,13 +54,14 @@ def _message(message: Message, context: Context) -> JSON:
         "body": message.body,
         "createdAt": message.at,
         "discardedAt": message.discarded_at,
-        "attachments": context.shown(attached),
+        "attachments": context.visible_files(attached),
         "correction": correction,
     }
 
 
 def avis(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
-    return [_avis(one) for one in _having_id(dossier.avis, "Avis", arguments)]
+    """Resolve the requested opinions."""
+    return [_avis(one) for one in _filter_by_id(dossier.avis, "Avis", arguments)]
 
 
 def _avis(one: Avis) -> JSON:
@@ -76,6 +80,7 @@ def _avis(one: Avis) -> JSON:
 
 
 def traitements(dossier: Dossier, context: Context, _: Arguments) -> list[JSON]:
+    """Resolve the history of states."""
     return [_traitement(one, dossier, context) for one in dossier.traitements]
 
 
@@ -91,34 +96,43 @@ def _traitement(one: Traitement, dossier: Dossier, context: Context) -> JSON:
 
 
 def labels(dossier: Dossier, context: Context, _: Arguments) -> list[JSON]:
+    """Resolve the labels."""
     demarche = context.world.demarche_of(dossier.groupe)
     return [label(demarche, i) for i in sorted(dossier.labels)]
 
 
 def form(dossier: Dossier, context: Context, _: Arguments) -> Revision:
-    """The démarche, as of the dossier's own revision."""
+    """Resolve the démarche at the dossier's own revision."""
     return Revision(context.world.demarche_of(dossier.groupe), dossier.revision)
 
 
 def usager(dossier: Dossier, context: Context, _: Arguments) -> JSON:
+    """Resolve the user; a removed account has an id that is not one."""
     if dossier.usager is None:
         return {"id": "<deleted>", "email": context.world.usager_email(dossier)}
     return profile("User", context.world.usager_email(dossier))
 
 
 def connection_usager(dossier: Dossier, context: Context, _: Arguments) -> str:
+    """Resolve the user's way of logging in."""
     if dossier.usager is None:
         return "deleted"
     return "france_connect" if dossier.usager % 3 == 0 else "password"
 
 
 def demandeur(dossier: Dossier, context: Context, _: Arguments) -> JSON:
+    """Resolve the demandeur.
+
+    :raises ServerError: if the dossier is poisoned
+    """
     if dossier.number in context.poisoned:
         raise ServerError(f"dossier {dossier.number}")
     return context.content.demandeur(dossier)
 
 
 def mandataire(part: int) -> Resolver:
+    """Return a resolver of the mandataire's family name (0) or first name (1)."""
+
     def resolve(dossier: Dossier, context: Context, _: Arguments) -> str | None:
         found = context.content.mandataire(dossier)
         return None if found is None else found[part]
@@ -127,6 +141,7 @@ def mandataire(part: int) -> Resolver:
 
 
 def attestation(dossier: Dossier, context: Context, _: Arguments) -> JSON | None:
+    """Resolve the attestation of an accepted dossier."""
     if dossier.attestation_at is None:
         return None
     key = f"attestation/{dossier.number}/{dossier.attestation_at}"
@@ -134,6 +149,7 @@ def attestation(dossier: Dossier, context: Context, _: Arguments) -> JSON | None
 
 
 def motivation_attachment(dossier: Dossier, context: Context, _: Arguments) -> JSON | None:
+    """Resolve the file attached to a decision; every fifth dossier has one."""
     if not dossier.termine or dossier.processed_at is None or dossier.number % 5:
         return None
     key = f"motivation/{dossier.number}/{dossier.processed_at}"
@@ -141,6 +157,8 @@ def motivation_attachment(dossier: Dossier, context: Context, _: Arguments) -> J
 
 
 def pseudo_file(name: str, content_type: str) -> Resolver:
+    """Return a resolver of a file that the API makes on demand."""
+
     def resolve(dossier: Dossier, context: Context, _: Arguments) -> JSON:
         filename = f"dossier-{dossier.number}.{name}"
         return context.file(Attachment(f"{name}/{dossier.number}", filename, content_type, context.now, True))
@@ -149,16 +167,19 @@ def pseudo_file(name: str, content_type: str) -> Resolver:
 
 
 def correction_waiting(dossier: Dossier, context: Context, _: Arguments) -> int | None:
+    """Resolve the date of the last correction that the user has not yet made."""
     waiting = [m.at for m in dossier.messages if m.correction and m.resolved_at is None]
     return max(waiting, default=None)
 
 
 def expiration(dossier: Dossier, context: Context, _: Arguments) -> int | None:
+    """Resolve the date of expiry; a dossier in instruction has none."""
     return None if dossier.state == "en_instruction" else dossier.expired_at
 
 
 def attribute(name: str) -> Resolver:
-    return lambda dossier, context, arguments: getattr(dossier, name)
+    """Return a resolver that reads an attribute."""
+    return lambda source, context, arguments: getattr(source, name)
 
 
 ATTRIBUTES = {

@@ -1,4 +1,4 @@
-"""Runs an operation over the world, the way graphql-ruby does, and fast.
+"""Execute an operation over the world, as graphql-ruby does, and fast.
 
 A general executor walks the document anew for each object, which makes a page of a hundred dossiers slow.
 Here the document is compiled once into a plan per type: for each field how it is resolved and completed.
@@ -22,56 +22,57 @@ from graphql import (
 from graphql.language import FieldNode, FragmentSpreadNode, InlineFragmentNode, SelectionSetNode
 
 from ds_provider.sandbox.graphql.document import Document
+from ds_provider.sandbox.graphql.errors import FieldError, error
 from ds_provider.sandbox.graphql.schema import schema
 from ds_provider.sandbox.graphql.variables import read_arguments
-from ds_provider.sandbox.http.answers import FieldError, error
 from ds_provider.sandbox.world.clock import iso_second
 
 Path = tuple[Any, ...]
 Resolver = Callable[[Any, Any, dict[str, Any]], Any]
-Completer = Callable[[Any, "Run", Path], Any]
+Completer = Callable[[Any, "Execution", Path], Any]
 Arguments = Callable[[dict[str, Any]], dict[str, Any]]
-TypeOf = Callable[[Any, "Run"], str]
+TypeOf = Callable[[Any, "Execution"], str]
 
-LEAVES: dict[str, Completer] = {"ISO8601DateTime": lambda value, run, path: iso_second(value)}
+LEAVES: dict[str, Completer] = {"ISO8601DateTime": lambda value, execution, path: iso_second(value)}
 NO_ARGUMENTS: dict[str, Any] = {}
-# what leads to the rows is read before them: a time that runs out in the rows spares it
+# what leads to the rows is read before them: it stays when the time runs out in the rows
 ABOVE_THE_ROWS = frozenset(
     {"Query", "Demarche", "GroupeInstructeurWithDossiers", "DossierConnection", "DeletedDossierConnection", "PageInfo"}
 )
 
 
-class NullError(Exception):
-    """A null where the schema allows none: it climbs to the nearest place that may be null."""
+class NullFieldError(Exception):
+    """A null where the schema allows none: it moves up to the nearest place that may be null."""
 
 
 @dataclass
-class Run:
-    """One execution.
+class Execution:
+    """State of one execution of a plan.
 
-    :ivar context: what resolvers are given
-    :ivar fields_left: how many fields are answered until the time runs out; None for all
-    :ivar spared: the types whose fields are neither counted nor hit by that
-    :ivar spares_required: whether fields that must not be null are answered even then
+    :ivar context: context passed to the resolvers
+    :ivar fields_left: number of fields to answer until the time runs out; None for all
+    :ivar exempt_types: types whose fields are not counted and are answered even then
+    :ivar keeps_required: whether fields that must not be null are answered even then
     """
 
     context: Any
     variables: dict[str, Any]
     fields_left: int | None = None
-    spared: frozenset[str] = ABOVE_THE_ROWS
-    spares_required: bool = False
+    exempt_types: frozenset[str] = ABOVE_THE_ROWS
+    keeps_required: bool = False
     errors: list[dict[str, Any]] = field(default_factory=list)
     timed_out: bool = False
 
     def fail(self, message: str, code: str | None, path: Path) -> None:
+        """Record an error of a field."""
         self.errors.append(error(message, code, path=list(path)))
 
-    def timed_out_at(self, plan: Plan, one: FieldPlan, path: Path) -> bool:
-        """Count a field; whether the time is up for it."""
-        if self.fields_left is None or plan.type_name in self.spared:
+    def times_out(self, plan: Plan, one: FieldPlan, path: Path) -> bool:
+        """Count a field, and return whether the time runs out before it is answered."""
+        if self.fields_left is None or plan.type_name in self.exempt_types:
             return False
         self.fields_left -= 1
-        if self.fields_left >= 0 or (self.spares_required and not one.nullable):
+        if self.fields_left >= 0 or (self.keeps_required and not one.nullable):
             return False
         code = None if self.timed_out else "timeout"
         self.timed_out = True
@@ -80,7 +81,7 @@ class Run:
 
 
 class FieldPlan:
-    """How one field of a type is answered."""
+    """Plan of one field: how it is resolved and completed."""
 
     __slots__ = ("arguments", "complete", "key", "name", "nullable", "resolve")
 
@@ -95,7 +96,7 @@ class FieldPlan:
 
 
 class Plan:
-    """The fields that a document selects of one type."""
+    """Plans of the fields that a document selects of one type."""
 
     __slots__ = ("fields", "type_name")
 
@@ -103,45 +104,49 @@ class Plan:
         self.type_name = type_name
         self.fields = fields
 
-    def run(self, source: Any, run: Run, path: Path) -> dict[str, Any]:
+    def run(self, source: Any, execution: Execution, path: Path) -> dict[str, Any]:
+        """Answer the selected fields of one object.
+
+        :raises NullFieldError: if a field that must not be null is null
+        """
         out: dict[str, Any] = {}
         for one in self.fields:
             value = None
             try:
-                if run.fields_left is not None and run.timed_out_at(self, one, path):
+                if execution.fields_left is not None and execution.times_out(self, one, path):
                     value = None
                 elif one.resolve is None:
                     value = source[one.name]
                     if value is None and not one.nullable:
-                        self._told_null(one, run, path)
+                        self._report_null(one, execution, path)
                 else:
-                    arguments = NO_ARGUMENTS if one.arguments is None else one.arguments(run.variables)
-                    value = one.resolve(source, run.context, arguments)
+                    arguments = NO_ARGUMENTS if one.arguments is None else one.arguments(execution.variables)
+                    value = one.resolve(source, execution.context, arguments)
                     if value is None and not one.nullable:
-                        self._told_null(one, run, path)
+                        self._report_null(one, execution, path)
                 if value is not None and one.complete is not None:
-                    value = one.complete(value, run, (*path, one.key))
+                    value = one.complete(value, execution, (*path, one.key))
             except FieldError as problem:
-                run.fail(problem.message, problem.code, (*path, one.key))
+                execution.fail(problem.message, problem.code, (*path, one.key))
                 value = None
-            except NullError:
+            except NullFieldError:
                 value = None
             if value is None and not one.nullable:
-                raise NullError
+                raise NullFieldError
             out[one.key] = value
         return out
 
-    def _told_null(self, one: FieldPlan, run: Run, path: Path) -> None:
+    def _report_null(self, one: FieldPlan, execution: Execution, path: Path) -> None:
         message = f"Cannot return null for non-nullable field {self.type_name}.{one.name}"
-        run.fail(message, "invalid_null", (*path, one.key))
+        execution.fail(message, "invalid_null", (*path, one.key))
 
 
 class Compiler:
     """Compiles one operation of a document.
 
-    :param variables: of which those that `@include` and `@skip` ask for are fixed in the plan
-    :param resolvers: by type and field; a field without one is read from a dict
-    :param type_of: which object type a value of an interface is
+    :param variables: variables; those in `@include` and `@skip` are fixed in the plan
+    :param resolvers: resolvers by type and field; a field without a resolver is read from a dict
+    :param type_of: function that returns the object type of an interface's value
     """
 
     def __init__(
@@ -153,11 +158,12 @@ class Compiler:
         self._type_of = type_of
 
     def plan(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> Plan:
+        """Compile the selections of an object type."""
         fields = [self._field(kind, key, nodes) for key, nodes in self.collect(kind, selections).items()]
         return Plan(kind.name, fields)
 
     def collect(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> dict[str, list[FieldNode]]:
-        """The fields selected of an object type, by the key of their answer."""
+        """Return the fields selected of an object type, by their key in the answer."""
         found: dict[str, list[FieldNode]] = {}
         for selection in selections:
             self._collect(kind, selection, found)
@@ -165,22 +171,22 @@ class Compiler:
 
     def _collect(self, kind: GraphQLObjectType, selection: SelectionSetNode, found: dict[str, list[FieldNode]]) -> None:
         for node in selection.selections:
-            if not self.included(node):
+            if not self._is_included(node):
                 continue
             if isinstance(node, FieldNode):
                 key = (node.alias or node.name).value
                 found.setdefault(key, []).append(node)
             elif isinstance(node, FragmentSpreadNode):
                 fragment = self._document.fragments[node.name.value]
-                if applies(fragment.type_condition.name.value, kind):
+                if _applies(fragment.type_condition.name.value, kind):
                     self._collect(kind, fragment.selection_set, found)
             elif isinstance(node, InlineFragmentNode):
                 condition = node.type_condition
-                if condition is None or applies(condition.name.value, kind):
+                if condition is None or _applies(condition.name.value, kind):
                     self._collect(kind, node.selection_set, found)
 
-    def included(self, node: Any) -> bool:
-        """Whether `@include` and `@skip` leave it in."""
+    def _is_included(self, node: Any) -> bool:
+        """Return whether `@include` and `@skip` leave a node in."""
         for directive in node.directives or ():
             wanted = {"include": True, "skip": False}.get(directive.name.value)
             if wanted is not None:
@@ -216,24 +222,24 @@ class Compiler:
         plans: dict[str, Plan] = {}
         type_of = self._type_of
 
-        def complete(value: Any, run: Run, path: Path) -> Any:
-            name = type_of(value, run)
+        def complete(value: Any, execution: Execution, path: Path) -> Any:
+            name = type_of(value, execution)
             plan = plans.get(name)
             if plan is None:
                 kind: Any = schema().type_map[name]
                 plan = plans[name] = self.plan(kind, selections)
-            return plan.run(value, run, path)
+            return plan.run(value, execution, path)
 
         return complete
 
 
 def _list_completer(item: Completer, *, nullable: bool) -> Completer:
-    def complete(values: Any, run: Run, path: Path) -> Any:
+    def complete(values: Any, execution: Execution, path: Path) -> Any:
         out = []
         for i, value in enumerate(values):
             try:
-                out.append(item(value, run, (*path, i)))
-            except NullError:
+                out.append(item(value, execution, (*path, i)))
+            except NullFieldError:
                 if not nullable:
                     raise
                 out.append(None)
@@ -242,6 +248,6 @@ def _list_completer(item: Completer, *, nullable: bool) -> Completer:
     return complete
 
 
-def applies(condition: str, kind: GraphQLObjectType) -> bool:
-    """Whether a fragment on this type takes in this object type."""
+def _applies(condition: str, kind: GraphQLObjectType) -> bool:
+    """Return whether a fragment with this type condition applies to an object type."""
     return condition == kind.name or any(interface.name == condition for interface in kind.interfaces)

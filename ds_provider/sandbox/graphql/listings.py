@@ -1,4 +1,4 @@
-"""The three lists of the API, sorted as it sorts them, of a group or of the whole démarche."""
+"""The API's three lists of a group or of a whole démarche, in the API's order."""
 
 from __future__ import annotations
 
@@ -14,20 +14,23 @@ from ds_provider.sandbox.world.world import World
 Scope = Groupe | Demarche
 
 
-class Populations:
-    """Sorted lists, kept until something happens in the world."""
+class Listings:
+    """Sorted lists, cached until the world changes."""
 
     def __init__(self, world: World) -> None:
         self._world = world
-        self._kept: dict[tuple[int, str], list[Entry]] = {}
+        self._cache: dict[tuple[int, str], list[Entry]] = {}
         self._version = -1
 
     def dossiers(self, scope: Scope, arguments: dict[str, Any]) -> Sequence[Entry]:
-        """Those not hidden, by deposit; with `updatedSince` by last modification, whatever `createdSince` says."""
+        """Return the visible dossiers, by date of deposit.
+
+        With `updatedSince` they are sorted by last modification, and `createdSince` is ignored.
+        """
         updated_since = arguments.get("updatedSince")
         column = "depose_at" if updated_since is None else "updated_at"
         since = arguments.get("createdSince") if updated_since is None else updated_since
-        entries = _from(self._sorted(scope, column), since)
+        entries = _since(self._sorted(scope, column), since)
         state, archived = arguments.get("state"), arguments.get("archived")
         if state is not None:
             entries = [entry for entry in entries if entry.row.state == state]
@@ -36,32 +39,32 @@ class Populations:
         return entries
 
     def pending(self, scope: Scope, arguments: dict[str, Any]) -> Sequence[Entry]:
-        """Those that are hidden and not yet purged."""
+        """Return the dossiers that are hidden and not yet purged."""
         entries = self._sorted(scope, "pending_at")
         since = arguments.get("deletedSince")
         return entries if since is None else [entry for entry in entries if _hidden_since(entry.row, since)]
 
     def deleted(self, scope: Scope, arguments: dict[str, Any]) -> Sequence[Entry]:
-        """The rows of those purged."""
-        return _from(self._sorted(scope, "deleted_at"), arguments.get("deletedSince"))
+        """Return the rows of purged dossiers."""
+        return _since(self._sorted(scope, "deleted_at"), arguments.get("deletedSince"))
 
     def _sorted(self, scope: Scope, column: str) -> list[Entry]:
         if self._version != self._world.version:
-            self._kept.clear()
+            self._cache.clear()
             self._version = self._world.version
-        entries = self._kept.get((id(scope), column))
+        entries = self._cache.get((id(scope), column))
         if entries is None:
-            entries = self._kept[id(scope), column] = sorted(self._draw(scope, column), key=lambda e: e.key)
+            entries = self._cache[id(scope), column] = sorted(self._entries(scope, column), key=lambda e: e.key)
         return entries
 
-    def _draw(self, scope: Scope, column: str) -> Iterable[Entry]:
+    def _entries(self, scope: Scope, column: str) -> Iterable[Entry]:
         if column == "deleted_at":
             return (Entry(Key(row.deleted_at, row.row), row) for row in self._rows(scope))
         if column == "pending_at":
             found = ((dossier.pending_at, dossier) for dossier in dossiers_of(scope) if dossier.pending)
             return (Entry(Key(at, dossier.number), dossier) for at, dossier in found if at is not None)
-        seen = (dossier for dossier in dossiers_of(scope) if dossier.visible)
-        return (Entry(Key(getattr(dossier, column), dossier.number), dossier) for dossier in seen)
+        visible = (dossier for dossier in dossiers_of(scope) if dossier.visible)
+        return (Entry(Key(getattr(dossier, column), dossier.number), dossier) for dossier in visible)
 
     def _rows(self, scope: Scope) -> Iterable[DeletedRow]:
         if isinstance(scope, Groupe):
@@ -70,12 +73,13 @@ class Populations:
 
 
 def dossiers_of(scope: Scope) -> Iterable[Dossier]:
+    """Return all dossiers that are not purged, hidden ones included."""
     if isinstance(scope, Groupe):
         return scope.dossiers.values()
     return (dossier for groupe in scope.groupes for dossier in groupe.dossiers.values())
 
 
-def _from(entries: list[Entry], since: int | None) -> list[Entry]:
+def _since(entries: list[Entry], since: int | None) -> list[Entry]:
     return entries if since is None else entries[bisect_left(entries, since, key=lambda entry: entry.key.at) :]
 
 

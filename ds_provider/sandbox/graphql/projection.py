@@ -1,6 +1,6 @@
-"""Which GraphQL type a champ is: it depends on the fragments of the client's document.
+"""GraphQL types of champs, which depend on the fragments of the client's document.
 
-A type that no fragment of the document names is sent as a plainer one.
+A type that no fragment of the document names is sent as a more general one.
 """
 
 from __future__ import annotations
@@ -22,26 +22,29 @@ CHAMP_TYPES = {
     "rna": "RNAChamp", "rnf": "RNFChamp", "siret": "SiretChamp", "titre_identite": "TitreIdentiteChamp",
     "yes_no": "YesNoChamp",
 }  # fmt: skip
-PLAINER = {
+FALLBACK_TYPES = {
     "AddressChamp": "TextChamp", "CommuneChamp": "TextChamp", "DepartementChamp": "TextChamp",
     "RegionChamp": "TextChamp", "PaysChamp": "TextChamp", "HeaderSectionChamp": "TextChamp",
     "ExplicationChamp": "TextChamp", "DropDownListChamp": "TextChamp", "YesNoChamp": "CheckboxChamp",
     "DatetimeChamp": "DateChamp", "TitreIdentiteChamp": "PieceJustificativeChamp",
 }  # fmt: skip
-DESCRIPTORS = {
+DESCRIPTOR_PREFIXES = {
     "annuaire_education": "AnnuaireEducation", "cojo": "COJO", "communes": "Commune",
     "departements": "Departement", "regions": "Region", "rna": "RNA", "rnf": "RNF",
 }  # fmt: skip
 
 
 def champ_type(kind: str, named_types: frozenset[str]) -> str:
-    """The type of a champ of this kind, in a document whose fragments name these types."""
+    """Return the type of a kind of champ, in a document whose fragments name these types."""
     exact = CHAMP_TYPES.get(kind, "TextChamp")
-    return exact if exact in named_types else PLAINER.get(exact, exact)
+    return exact if exact in named_types else FALLBACK_TYPES.get(exact, exact)
 
 
 def demandeur_type(demandeur: JSON, named_types: frozenset[str]) -> str:
-    """The type of a demandeur; an incomplete company without its fragment fails as a complete one."""
+    """Return the type of a demandeur.
+
+    An incomplete company whose fragment is missing is sent as a complete one, and fails.
+    """
     exact = str(demandeur["__typename"])
     if exact == "PersonneMoraleIncomplete" and exact not in named_types:
         return "PersonneMorale"
@@ -49,5 +52,6 @@ def demandeur_type(demandeur: JSON, named_types: frozenset[str]) -> str:
 
 
 def descriptor_type(kind: str) -> str:
+    """Return the type of the descriptor of a kind of champ."""
     camel = "".join(word.capitalize() for word in kind.split("_"))
-    return DESCRIPTORS.get(kind, camel) + "ChampDescriptor"
+    return DESCRIPTOR_PREFIXES.get(kind, camel) + "ChampDescriptor"

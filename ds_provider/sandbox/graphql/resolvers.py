@@ -1,4 +1,4 @@
-"""How each field of the schema is read from the world; a field not named here is read from a dict."""
+"""Resolvers of the schema's fields; a field without one is read from a dict."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from ds_provider.sandbox.graphql.champ_resolvers import CHAMP_RESOLVERS, columns
 from ds_provider.sandbox.graphql.connections import Entry, paginate, write_cursor
 from ds_provider.sandbox.graphql.context import Context
 from ds_provider.sandbox.graphql.descriptors import DESCRIPTOR_RESOLVERS, Revision, profile
-from ds_provider.sandbox.graphql.dossier_resolvers import DOSSIER_RESOLVERS
-from ds_provider.sandbox.graphql.execution import Resolver, Run
+from ds_provider.sandbox.graphql.dossier_resolvers import DOSSIER_RESOLVERS, attribute
+from ds_provider.sandbox.graphql.errors import ServerError, hidden, not_found
+from ds_provider.sandbox.graphql.execution import Execution, Resolver
 from ds_provider.sandbox.graphql.listings import Scope
 from ds_provider.sandbox.graphql.projection import CHAMP_TYPES, champ_type, demandeur_type
-from ds_provider.sandbox.http.answers import ServerError, hidden, not_found
 from ds_provider.sandbox.world.demarche import Demarche
 from ds_provider.sandbox.world.dossier import DeletedRow, Dossier, Groupe
 from ds_provider.sandbox.world.form import REVISIONS
@@ -24,6 +24,10 @@ Arguments = dict[str, Any]
 
 
 def demarche(_: Any, context: Context, arguments: Arguments) -> Demarche:
+    """Resolve `demarche`.
+
+    :raises FieldError: if it does not exist or the token has no right on it
+    """
     found = _find_demarche(context, arguments["number"])
     if found is None:
         raise not_found("Demarche")
@@ -33,6 +37,10 @@ def demarche(_: Any, context: Context, arguments: Arguments) -> Demarche:
 
 
 def groupe_instructeur(_: Any, context: Context, arguments: Arguments) -> Groupe:
+    """Resolve `groupeInstructeur`.
+
+    :raises FieldError: if it does not exist or the token has no right on it
+    """
     found = context.world.groupe(arguments["number"])
     if found is None:
         raise not_found("GroupeInstructeurWithDossiers")
@@ -42,6 +50,10 @@ def groupe_instructeur(_: Any, context: Context, arguments: Arguments) -> Groupe
 
 
 def dossier(_: Any, context: Context, arguments: Arguments) -> Dossier:
+    """Resolve `dossier`.
+
+    :raises FieldError: if it is not visible or the token has no right on it
+    """
     found = context.world.dossier(arguments["number"])
     if found is None:
         raise not_found("Dossier")
@@ -51,9 +63,12 @@ def dossier(_: Any, context: Context, arguments: Arguments) -> Dossier:
 
 
 def demarche_descriptor(_: Any, context: Context, arguments: Arguments) -> Revision:
-    """Anyone may read the form of a published démarche."""
-    asked = arguments["demarche"]
-    key = read_id(asked["id"], "Procedure") if asked.get("id") else asked.get("number")
+    """Resolve `demarcheDescriptor`: every token may read the form of a published démarche.
+
+    :raises FieldError: if the démarche does not exist
+    """
+    wanted = arguments["demarche"]
+    key = read_id(wanted["id"], "Procedure") if wanted.get("id") else wanted.get("number")
     found = _find_demarche(context, int(key)) if key is not None else None
     if found is None:
         raise not_found("DemarcheDescriptor")
@@ -61,12 +76,13 @@ def demarche_descriptor(_: Any, context: Context, arguments: Arguments) -> Revis
 
 
 def _find_demarche(context: Context, number: int) -> Demarche | None:
-    both = (context.world.demarche, context.world.other)
-    return next((found for found in both if found.number == number), None)
+    demarches = (context.world.demarche, context.world.other)
+    return next((found for found in demarches if found.number == number), None)
 
 
 def dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
-    entries = context.populations.dossiers(scope, arguments)
+    """Resolve `dossiers` of a group or a démarche."""
+    entries = context.listings.dossiers(scope, arguments)
     wanted = _revisions(scope, arguments)
     if wanted is not None:
         entries = [entry for entry in entries if entry.row.revision in wanted]
@@ -74,30 +90,35 @@ def dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
 
 
 def _revisions(scope: Scope, arguments: Arguments) -> range | None:
-    """Which revisions are asked for; under a group the server does not survive the question."""
-    asked = {name: arguments[name] for name in ("revision", "minRevision", "maxRevision") if name in arguments}
-    if not asked:
+    """Return the revisions to keep, None for all.
+
+    :raises ServerError: under a group: the real server crashes on these arguments
+    """
+    wanted = {name: arguments[name] for name in ("revision", "minRevision", "maxRevision") if name in arguments}
+    if not wanted:
         return None
     if isinstance(scope, Groupe):
         raise ServerError("find_revision of a group")
-    found = {name: _find_revision(scope, key) for name, key in asked.items()}
+    found = {name: _find_revision(scope, key) for name, key in wanted.items()}
     low = found.get("revision", found.get("minRevision", 0))
     return range(low, found.get("revision", found.get("maxRevision", REVISIONS)) + 1)
 
 
-def _find_revision(scope: Demarche, asked: str) -> int:
+def _find_revision(scope: Demarche, revision_id: str) -> int:
     for revision in range(len(scope.published)):
-        if scope.revision_id(revision) == asked:
+        if scope.revision_id(revision) == revision_id:
             return revision
     raise not_found("Revision")
 
 
 def pending_deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
-    return _connection(context.populations.pending(scope, arguments), arguments)
+    """Resolve `pendingDeletedDossiers` of a group or a démarche."""
+    return _connection(context.listings.pending(scope, arguments), arguments)
 
 
 def deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
-    return _connection(context.populations.deleted(scope, arguments), arguments)
+    """Resolve `deletedDossiers` of a group or a démarche."""
+    return _connection(context.listings.deleted(scope, arguments), arguments)
 
 
 def _connection(entries: Sequence[Entry], arguments: Arguments) -> JSON:
@@ -113,44 +134,50 @@ def _connection(entries: Sequence[Entry], arguments: Arguments) -> JSON:
 
 
 def nodes(connection: JSON, context: Context, _: Arguments) -> list[Any]:
+    """Resolve a connection's rows."""
     return [entry.row for entry in connection["entries"]]
 
 
 def edges(connection: JSON, context: Context, _: Arguments) -> list[JSON]:
+    """Resolve a connection's rows with their cursors."""
     return [{"cursor": write_cursor(entry.key), "node": entry.row} for entry in connection["entries"]]
 
 
 def groupe_instructeurs(found: Demarche, context: Context, arguments: Arguments) -> list[Groupe]:
+    """Resolve the groups of a démarche, sorted by label.
+
+    :raises ServerError: if `closed` is given: the real server crashes on it
+    """
     if "closed" in arguments:
         raise ServerError("closed")
     return sorted(found.groupes, key=lambda groupe: groupe.label)
 
 
 def deleted_id(row: Dossier | DeletedRow, context: Context, _: Arguments) -> str:
+    """Resolve the id: of the dossier if it is pending, of the deleted row if it is purged."""
     return typed_id("DeletedDossier", row.number if isinstance(row, Dossier) else row.row)
 
 
 def deleted_at(row: Dossier | DeletedRow, context: Context, _: Arguments) -> int | None:
+    """Resolve the date of deletion, in microseconds since the epoch."""
     if isinstance(row, DeletedRow):
         return row.deleted_at
     return row.hidden_by_administration_at or row.hidden_by_user_at
 
 
 def deleted_reason(row: Dossier | DeletedRow, context: Context, _: Arguments) -> str | None:
+    """Resolve the reason of a deletion."""
     return row.hidden_by_reason if isinstance(row, Dossier) else row.reason
 
 
 def instructeurs(groupe: Groupe, context: Context, _: Arguments) -> list[JSON]:
+    """Resolve the agents of a group."""
     return [profile("Instructeur", email) for email in groupe.instructeurs]
 
 
-def attribute(name: str) -> Resolver:
-    return lambda source, context, arguments: getattr(source, name)
-
-
-def type_of(value: Any, run: Run) -> str:
-    """Which object type a value of an interface is."""
-    named = run.context.named_types
+def type_of(value: Any, execution: Execution) -> str:
+    """Return the object type of an interface's value."""
+    named = execution.context.named_types
     if "kind" in value:
         return champ_type(value["kind"], named)
     if str(value["__typename"]).startswith("Personne"):

@@ -1,4 +1,4 @@
-"""The API's schema, as far as the sandbox answers it, with scalars that read what the API reads."""
+"""The part of the API's schema that the sandbox answers, with scalars that accept the API's forms of dates."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def _read_day(text: str) -> str:
     return date.fromisoformat(text).isoformat()
 
 
-READERS = {"ISO8601DateTime": read_moment, "ISO8601Date": _read_day}
+PARSERS = {"ISO8601DateTime": read_moment, "ISO8601Date": _read_day}
 
 
 @lru_cache(maxsize=1)
@@ -25,16 +25,16 @@ def schema() -> GraphQLSchema:
     """Build the schema from ``schema.graphql``, once."""
     text = files(__package__).joinpath("schema.graphql").read_text(encoding="utf-8")
     built = build_schema(text)
-    for name, read in READERS.items():
-        _teach(built.type_map[name], read)
+    for name, parse in PARSERS.items():
+        _set_parser(built.type_map[name], parse)
     return built
 
 
-def _teach(scalar: Any, read: Any) -> None:
+def _set_parser(scalar: Any, parse: Any) -> None:
     def parse_value(value: Any) -> Any:
         if not isinstance(value, str):
             raise ValueError(f"{value!r} is no {scalar.name}")
-        return read(value)
+        return parse(value)
 
     def parse_literal(node: ValueNode, variables: Any = None) -> Any:
         return parse_value(node.value if isinstance(node, StringValueNode) else None)

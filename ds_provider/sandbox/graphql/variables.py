@@ -1,4 +1,4 @@
-"""Variables and arguments, brought into the schema's types."""
+"""Variables and arguments, coerced to the schema's types."""
 
 from __future__ import annotations
 
@@ -19,14 +19,14 @@ from graphql import (
 from graphql.language import FieldNode, OperationDefinitionNode, VariableDefinitionNode, VariableNode, print_ast
 from graphql.pyutils import Undefined
 
+from ds_provider.sandbox.graphql.errors import RefusalError, error, refusal
 from ds_provider.sandbox.graphql.schema import schema
-from ds_provider.sandbox.http.answers import RefusalError, error, refusal
 
 INT_BITS = 1 << 31
 
 
 def read_variables(operation: OperationDefinitionNode, given: dict[str, Any]) -> dict[str, Any]:
-    """The operation's variables; those neither given nor with a default are left out.
+    """Return the operation's variables, without those that have neither a value nor a default.
 
     :raises RefusalError: if one does not fit its type
     """
@@ -60,13 +60,12 @@ def _problem(definition: VariableDefinitionNode, value: Any, problem: Exception)
     message = (
         f"Variable ${definition.variable.name.value} of type {print_ast(definition.type)} was provided invalid value"
     )
-    told = error(message)
-    told["extensions"] = {"value": value, "problems": [{"path": [], "explanation": str(problem)}]}
-    return told
+    extensions = {"value": value, "problems": [{"path": [], "explanation": str(problem)}]}
+    return error(message, extensions=extensions)
 
 
 def coerce(value: Any, kind: GraphQLInputType) -> Any:
-    """A JSON value in a type of the schema.
+    """Coerce a JSON value to a type of the schema.
 
     :raises ValueError: if it does not fit
     """
@@ -93,7 +92,7 @@ def _coerce_object(value: Any, kind: GraphQLInputObjectType) -> dict[str, Any]:
 
 
 def read_arguments(field: GraphQLField, node: FieldNode, variables: dict[str, Any]) -> dict[str, Any]:
-    """The arguments of one field; those that are not given, or null, are left out.
+    """Return the arguments of one field, without those that are absent or null.
 
     :raises RefusalError: if a literal does not fit
     """

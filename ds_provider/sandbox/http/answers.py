@@ -1,57 +1,50 @@
-"""The API's refusals, in its own words."""
+"""Answers that no GraphQL execution gives: the API's 500, and what a proxy or the site sends in the API's place."""
 
 from __future__ import annotations
 
+import time
 import uuid
-from typing import Any
+
+from starlette.responses import HTMLResponse, JSONResponse, PlainTextResponse, Response
+
+from ds_provider.sandbox.graphql.errors import RefusalError
+from ds_provider.sandbox.http.faults import RequestFaults
+
+SLOW_DOWN = "Calme toi, cowboy ! Trop de requêtes : réessayez dans un instant.\n"
+MAINTENANCE = "Le site est actuellement en maintenance. Il sera à nouveau disponible dans un court instant."
+HTML_PAGES = {
+    "bad_gateway": (502, "502 Bad Gateway"),
+    "unavailable": (503, "503 Service Unavailable"),
+    "gateway_timeout": (504, "504 Gateway Time-out"),
+    "not_json": (200, "Connexion"),
+}
 
 
-class RefusalError(Exception):
-    """A request that is answered by an error alone.
-
-    :ivar status: HTTP status
-    :ivar body: the JSON body
-    """
-
-    def __init__(self, status: int, body: dict[str, Any]) -> None:
-        super().__init__(body)
-        self.status = status
-        self.body = body
-
-
-class FieldError(Exception):
-    """An error of one field: it becomes null, and the error is told with its path."""
-
-    def __init__(self, message: str, code: str) -> None:
-        super().__init__(message)
-        self.message = message
-        self.code = code
-
-
-class ServerError(Exception):
-    """Something that the real server does not survive: it ends in a 500."""
-
-
-def error(message: str, code: str | None = None, **more: Any) -> dict[str, Any]:
-    told: dict[str, Any] = {"message": message, **more}
-    if code is not None:
-        told["extensions"] = {"code": code}
-    return told
-
-
-def refusal(status: int, message: str, code: str) -> RefusalError:
-    return RefusalError(status, {"errors": [error(message, code)], "data": None})
-
-
-def internal_error(exception_id: str | None = None) -> RefusalError:
-    """The 500 of the API; each has an id of its own, which its support can look up."""
-    extensions = {"code": "internal_server_error", "exception_id": exception_id or str(uuid.uuid4())}
+def internal_error() -> RefusalError:
+    """Build the API's 500. Each has its own id, which the API's support can look up."""
+    extensions = {"code": "internal_server_error", "exception_id": str(uuid.uuid4())}
     return RefusalError(500, {"errors": [{"message": "Internal Server Error", "extensions": extensions}], "data": None})
 
 
-def hidden(type_name: str) -> FieldError:
-    return FieldError(f"An object of type {type_name} was hidden due to permissions", "unauthorized")
+def replacement_answer(faults: RequestFaults) -> Response | None:
+    """Return the answer that a proxy or the whole site gives in the API's place, None if no fault asks for one."""
+    for name, (status, title) in HTML_PAGES.items():
+        if name in faults:
+            page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+            return HTMLResponse(page, status)
+    if "maintenance" in faults:
+        return JSONResponse({"error": MAINTENANCE}, 503)
+    if "empty_body" in faults:
+        return Response(b"", 200, media_type="application/json")
+    if "rate_limited" in faults:
+        return too_many_requests(int(time.time()) + 2)
+    return None
 
 
-def not_found(type_name: str) -> FieldError:
-    return FieldError(f"{type_name} not found", "not_found")
+def too_many_requests(reset_at: int) -> Response:
+    """Build the API's 429.
+
+    :param reset_at: when the client may try again, in seconds since the epoch
+    """
+    headers = {"RateLimit-Remaining": "0", "RateLimit-Reset": str(reset_at)}
+    return PlainTextResponse(SLOW_DOWN, 429, headers)

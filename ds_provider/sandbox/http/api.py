@@ -1,4 +1,4 @@
-"""The GraphQL endpoint without its transport: a request's JSON in, the answer's JSON out."""
+"""The GraphQL endpoint without its transport: from a request's JSON to the answer's JSON."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from graphql import execute_sync, parse
 from ds_provider.sandbox.graphql.complexity import Cost, check_limits
 from ds_provider.sandbox.graphql.context import Context
 from ds_provider.sandbox.graphql.document import Document, read_document
-from ds_provider.sandbox.graphql.execution import Compiler, NullError, Plan, Run
-from ds_provider.sandbox.graphql.listings import Populations
+from ds_provider.sandbox.graphql.errors import RefusalError, ServerError, refusal
+from ds_provider.sandbox.graphql.execution import Compiler, Execution, NullFieldError, Plan
+from ds_provider.sandbox.graphql.listings import Listings
 from ds_provider.sandbox.graphql.projection import INTROSPECTION
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
 from ds_provider.sandbox.graphql.schema import schema
 from ds_provider.sandbox.graphql.variables import read_variables
-from ds_provider.sandbox.http.answers import RefusalError, ServerError, internal_error, refusal
+from ds_provider.sandbox.http.answers import internal_error
 from ds_provider.sandbox.http.auth import Token
-from ds_provider.sandbox.http.faults import Strike
+from ds_provider.sandbox.http.faults import RequestFaults
 from ds_provider.sandbox.http.response_faults import null_node
 from ds_provider.sandbox.world.clock import Clock
 from ds_provider.sandbox.world.content import Content
 from ds_provider.sandbox.world.files import Signer
 from ds_provider.sandbox.world.world import World
 
-KEPT_PLANS = 128
-PLENTY = 1 << 40
+MAX_CACHED_PLANS = 128
+UNLIMITED = 1 << 40
 JSON = dict[str, Any]
 
 
@@ -40,13 +41,14 @@ class Api:
         self.clock = clock
         self.signer = Signer(world.seed)
         self._content = Content(world)
-        self._populations = Populations(world)
+        self._listings = Listings(world)
         self._plans: OrderedDict[Any, tuple[Plan, Cost]] = OrderedDict()
 
-    def answer(self, body: JSON, token: Token, root: str, strike: Strike) -> JSON:
-        """Run the query of a request's body.
+    def answer(self, body: JSON, token: Token, root: str, faults: RequestFaults) -> JSON:
+        """Execute the query of a request's body.
 
         :param root: scheme and host that the client called
+        :param faults: faults that hit the request
         :raises RefusalError: if the request as a whole is refused
         """
         query, name = body.get("query"), body.get("operationName") or None
@@ -57,47 +59,50 @@ class Api:
             now = self.clock.now_micros
             self.world.advance(now)
             try:
-                return self._run(read_document(query), query, name, given, token, root, now, strike)
+                return self._run(read_document(query), query, name, given, token, root, now, faults)
             except ServerError as problem:
                 raise internal_error() from problem
 
     def _run(self, document: Document, query: str, name: str | None, given: JSON, token: Token, root: str,
-             now: int, strike: Strike) -> JSON:  # fmt: skip
+             now: int, faults: RequestFaults) -> JSON:  # fmt: skip
         operation = document.operation(name)
-        if _introspects(operation):
+        if _is_introspection(operation):
             return _introspect(query, name, given)
         variables = read_variables(operation, given)
-        plan = self._plan(document, query, operation, variables, strike)
+        plan = self._plan(document, query, operation, variables, faults)
         named_types = document.named_types if name != INTROSPECTION else frozenset(schema().type_map)
         context = Context(
-            self.world, self._content, self._populations, self.signer, root, now, token.entitled, named_types,
-            strike.poisoned,
+            self.world, self._content, self._listings, self.signer, root, now, token.entitled, named_types,
+            faults.poisoned,
         )  # fmt: skip
-        return _execute_under(strike, plan, context, variables)
+        return _execute_with(faults, plan, context, variables)
 
-    def _plan(self, document: Document, query: str, operation: Any, variables: JSON, strike: Strike) -> Plan:
+    def _plan(self, document: Document, query: str, operation: Any, variables: JSON, faults: RequestFaults) -> Plan:
         switches = tuple((key, value) for key, value in variables.items() if isinstance(value, bool))
         key = (query, operation.name and operation.name.value, switches)
         if key not in self._plans:
             compiler = Compiler(document, variables, RESOLVERS, type_of)
             root: Any = schema().query_type
             self._plans[key] = compiler.plan(root, [operation.selection_set]), Cost(compiler)
-            if len(self._plans) > KEPT_PLANS:
+            if len(self._plans) > MAX_CACHED_PLANS:
                 self._plans.popitem(last=False)
         plan, cost = self._plans[key]
-        check_limits(cost.measure(operation, variables), _page_limit(strike))
+        check_limits(cost.measure(operation, variables), _page_limit(faults))
         return plan
 
 
 def refuse_stored_query(body: JSON) -> None:
-    """:raises RefusalError: with HTTP 400 if the body names a stored query: there are none"""
+    """Refuse a body that names a stored query: the sandbox has none.
+
+    :raises RefusalError: with HTTP 400
+    """
     if body.get("queryId"):
-        told = f'No query with id "{body["queryId"]}": the sandbox stores none, send the text as `query`'
-        raise refusal(400, told, "bad_request")
+        message = f'No query with id "{body["queryId"]}": the sandbox stores none, send the text as `query`'
+        raise refusal(400, message, "bad_request")
 
 
 def operation_name(body: JSON) -> str | None:
-    """The operation that a body asks for, by its own word or as the only one of its document."""
+    """Return the name of the operation that a body asks for: the given one, else that of its only operation."""
     given: str | None = body.get("operationName") or None
     try:
         operation = read_document(str(body.get("query"))).operation(given)
@@ -106,56 +111,56 @@ def operation_name(body: JSON) -> str | None:
     return operation.name.value if operation.name else None
 
 
-def read_json_variables(told: Any) -> JSON:
-    """Variables as an object, as its JSON text, or blank.
+def read_json_variables(value: Any) -> JSON:
+    """Read variables that are an object, the JSON text of an object, or blank.
 
-    :raises RefusalError: if they are none of these
+    :raises RefusalError: with HTTP 400 if they are anything else
     """
-    if isinstance(told, str) and told.strip():
+    if isinstance(value, str) and value.strip():
         try:
-            told = msgspec.json.decode(told)
+            value = msgspec.json.decode(value)
         except msgspec.DecodeError as problem:
             raise refusal(400, str(problem), "bad_request") from problem
-    if not told or (isinstance(told, str) and not told.strip()):
+    if not value or (isinstance(value, str) and not value.strip()):
         return {}
-    if not isinstance(told, dict):
+    if not isinstance(value, dict):
         raise refusal(400, "Variables are not an object", "bad_request")
-    return told
+    return value
 
 
-def _page_limit(strike: Strike) -> int | None:
-    return strike.faults["complexity"].page_size if "complexity" in strike else None
+def _page_limit(faults: RequestFaults) -> int | None:
+    return faults.by_name["complexity"].page_size if "complexity" in faults else None
 
 
-def _execute_under(strike: Strike, plan: Plan, context: Context, variables: JSON) -> JSON:
-    if "timeout_null_root" in strike:
-        return _execute(plan, Run(context, variables, fields_left=0, spared=frozenset({"Query"})))
-    if "timeout_partial" in strike:
-        return _execute_in_part(plan, context, variables, strike.rng)
-    whole = _execute(plan, Run(context, variables))
-    return null_node(whole, strike.rng) if "null_node" in strike else whole
+def _execute_with(faults: RequestFaults, plan: Plan, context: Context, variables: JSON) -> JSON:
+    if "timeout_null_root" in faults:
+        return _execute(plan, Execution(context, variables, fields_left=0, exempt_types=frozenset({"Query"})))
+    if "timeout_partial" in faults:
+        return _execute_in_part(plan, context, variables, faults.rng)
+    answer = _execute(plan, Execution(context, variables))
+    return null_node(answer, faults.rng) if "null_node" in faults else answer
 
 
 def _execute_in_part(plan: Plan, context: Context, variables: JSON, rng: Random) -> JSON:
-    """Run out of time on the way: half the time whole rows are lost, half the time fields of rows."""
-    counted = Run(context, variables, fields_left=PLENTY)
-    whole, fields = _execute(plan, counted), PLENTY - (counted.fields_left or 0)
+    """Execute until the time runs out on the way. In half of the cases rows are lost, in the others fields of rows."""
+    counted = Execution(context, variables, fields_left=UNLIMITED)
+    answer, fields = _execute(plan, counted), UNLIMITED - (counted.fields_left or 0)
     if not fields:
-        return whole
-    spares_required = rng.random() < 0.5
-    last = fields // 2 if spares_required else fields
-    return _execute(plan, Run(context, variables, fields_left=rng.randrange(last), spares_required=spares_required))
+        return answer
+    keeps_required = rng.random() < 0.5
+    left = rng.randrange(fields // 2 if keeps_required else fields)
+    return _execute(plan, Execution(context, variables, fields_left=left, keeps_required=keeps_required))
 
 
-def _execute(plan: Plan, run: Run) -> JSON:
+def _execute(plan: Plan, execution: Execution) -> JSON:
     try:
-        data = plan.run(None, run, ())
-    except NullError:
+        data = plan.run(None, execution, ())
+    except NullFieldError:
         data = None
-    return {"errors": run.errors, "data": data} if run.errors else {"data": data}
+    return {"errors": execution.errors, "data": data} if execution.errors else {"data": data}
 
 
-def _introspects(operation: Any) -> bool:
+def _is_introspection(operation: Any) -> bool:
     fields = [node.name.value for node in operation.selection_set.selections if node.kind == "field"]
     return any(name in ("__schema", "__type") for name in fields)
 

@@ -1,4 +1,4 @@
-"""Tokens, and what the API says to those it does not let in."""
+"""Tokens and the API's answers to requests that it does not let in."""
 
 from __future__ import annotations
 
@@ -7,17 +7,19 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from ds_provider.sandbox.http.answers import refusal
+from ds_provider.sandbox.graphql.errors import refusal
 from ds_provider.sandbox.world.clock import DAY, next_paris
-from ds_provider.sandbox.world.ids import dice
+from ds_provider.sandbox.world.ids import seeded_rng
 
 ELSEWHERE = "192.0.2.0/24"  # kept for documentation: no client calls from there
 
 
 @dataclass(frozen=True)
 class Token:
-    """:ivar network: where it may be used from, anywhere if None
-    :ivar expires_at: midnight of the last day of its life, in microseconds; for ever if None
+    """A token of the sandbox.
+
+    :ivar network: network from which it may be used; None for any
+    :ivar expires_at: midnight in Paris at which its last day begins, in microseconds since the epoch; None for never
     :ivar entitled: whether it has a right on the démarche
     """
 
@@ -28,9 +30,9 @@ class Token:
 
 
 class Tokens:
-    """The sandbox's tokens, the same for the same seed: none of them opens anything else.
+    """The sandbox's tokens, the same for the same seed. They are of no use on any other service.
 
-    :param origin: the world's first instant, before which the expired one ended
+    :param origin: first instant of the world, in microseconds since the epoch; the expired token ended before it
     """
 
     def __init__(self, seed: int, origin: int) -> None:
@@ -40,32 +42,32 @@ class Tokens:
         self.without_rights = Token(_draw(seed, "without_rights"), entitled=False)
 
     def named(self) -> dict[str, str]:
-        """Each token's value by its name."""
+        """Return each token's value by its name."""
         return {name: token.value for name, token in vars(self).items()}
 
-    def admit(self, authorization: str | None, address: str, now: int) -> Token:
-        """The token of a request's `Authorization` header.
+    def authenticate(self, authorization: str | None, address: str, now: int) -> Token:
+        """Return the token of a request's `Authorization` header.
 
-        :param address: the caller's IP
-        :param now: microseconds
+        :param address: IP address of the caller
+        :param now: microseconds since the epoch
         :raises RefusalError: with HTTP 403 or 401, in the API's words
         """
         value = read_header(authorization)
-        known = (self.main, self.expired, self.ip_locked, self.without_rights)
-        token = next((token for token in known if token.value == value), None)
+        tokens = (self.main, self.expired, self.ip_locked, self.without_rights)
+        token = next((token for token in tokens if token.value == value), None)
         if token is None:
             raise refusal(403, "Without a token, only persisted queries are allowed", "forbidden")
         if token.network and ip_address(address) not in ip_network(token.network):
             where = f"{address}/{ip_address(address).max_prefixlen}"
-            told = f"Request issued from a forbidden network. Add {where} to your allowed adresses in your /profil"
-            raise refusal(403, told, "forbidden")
+            message = f"Request issued from a forbidden network. Add {where} to your allowed adresses in your /profil"
+            raise refusal(403, message, "forbidden")
         if token.expires_at is not None and now >= next_paris(token.expires_at + 1, 0):
             raise refusal(401, "Token expired", "unauthorized")
         return token
 
 
 def read_header(authorization: str | None) -> str | None:
-    """The token in ``Bearer x``, ``Bearer token=x`` or ``Token token=x``."""
+    """Return the token in ``Bearer x``, ``Bearer token=x`` or ``Token token=x``, None if there is none."""
     scheme, _, rest = (authorization or "").partition(" ")
     if scheme not in ("Bearer", "Token"):
         return None
@@ -73,6 +75,6 @@ def read_header(authorization: str | None) -> str | None:
 
 
 def _draw(seed: int, name: str) -> str:
-    rng = dice("token", seed, name)
+    rng = seeded_rng("token", seed, name)
     secret = "".join(rng.choices("abcdefghijkmnpqrstuvwxyzABCDEFGHJKLMNPQRSTUVWXYZ23456789", k=24))
     return urlsafe_b64encode(f"{uuid.UUID(int=rng.getrandbits(128), version=4)};{secret}".encode()).decode()

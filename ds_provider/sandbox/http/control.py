@@ -12,41 +12,41 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from ds_provider.sandbox.state import State
+from ds_provider.sandbox.http.state import State
 from ds_provider.sandbox.world.clock import moment
 from ds_provider.sandbox.world.dossier import Groupe
 
 JSON = dict[str, Any]
-CLOCK_ORDERS = {"now", "advance_seconds", "running"}
+CLOCK_SETTINGS = {"now", "advance_seconds", "running"}
 
 
 def routes(state: State) -> list[Route]:
-    """What tells of the sandbox, and what gives it orders.
+    """Return the routes that describe the sandbox and change it.
 
-    * ``GET state``: time, groups with their counts, tokens, faults, requests so far
-    * ``GET truth``: who is in which list, with dates in microseconds
+    * ``GET state``: time, groups with their counts, tokens, faults, number of requests
+    * ``GET truth``: the dossiers of each list, with dates in microseconds
     * ``POST clock``: see :func:`set_clock`
-    * ``POST faults``: an object of faults by name, in the place of those in force
+    * ``POST faults``: an object of faults by name, which replaces the faults in force
     """
     return [
-        Route("/sandbox/state", _reading(lambda: describe(state)), methods=["GET"]),
-        Route("/sandbox/truth", _reading(lambda: truth(state)), methods=["GET"]),
-        Route("/sandbox/clock", _ordering(state, lambda orders: set_clock(state, orders)), methods=["POST"]),
-        Route("/sandbox/faults", _ordering(state, state.faults.set), methods=["POST"]),
+        Route("/sandbox/state", _get(lambda: describe(state)), methods=["GET"]),
+        Route("/sandbox/truth", _get(lambda: truth(state)), methods=["GET"]),
+        Route("/sandbox/clock", _post(state, lambda settings: set_clock(state, settings)), methods=["POST"]),
+        Route("/sandbox/faults", _post(state, state.faults.set), methods=["POST"]),
     ]
 
 
-def _reading(read: Callable[[], JSON]) -> Callable[[Request], Any]:
+def _get(read: Callable[[], JSON]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         return _json(200, read())
 
     return endpoint
 
 
-def _ordering(state: State, order: Callable[[JSON], None]) -> Callable[[Request], Any]:
+def _post(state: State, change: Callable[[JSON], None]) -> Callable[[Request], Any]:
     async def endpoint(request: Request) -> Response:
         try:
-            order(msgspec.json.decode(await request.body(), type=JSON))
+            change(msgspec.json.decode(await request.body(), type=JSON))
         except (ValueError, TypeError) as problem:
             return _json(400, {"error": str(problem)})
         return _json(200, describe(state))
@@ -58,31 +58,31 @@ def _json(status: int, body: JSON) -> Response:
     return Response(msgspec.json.encode(body), status, media_type="application/json")
 
 
-def set_clock(state: State, orders: JSON) -> None:
-    """Move the clock, or let it run.
+def set_clock(state: State, settings: JSON) -> None:
+    """Move the clock, start it or stop it.
 
-    ``now`` (ISO 8601 with an offset) moves it there and has it stand still, ``advance_seconds`` moves it
-    on, ``running`` lets it run (true) or stand still (false).
+    ``now`` (ISO 8601 with an offset) moves the clock to an instant and stops it, ``advance_seconds`` moves it
+    forward, ``running`` starts it (true) or stops it (false).
 
-    :raises ValueError: if an order is not known or leads back
+    :raises ValueError: if a setting does not exist or would move the clock back
     """
-    if unknown := set(orders) - CLOCK_ORDERS:
+    if unknown := set(settings) - CLOCK_SETTINGS:
         raise ValueError(f"no such order: {', '.join(sorted(unknown))}")
-    if "now" in orders:
-        state.clock.move_to(datetime.fromisoformat(str(orders["now"]).replace("Z", "+00:00")))
-    if "advance_seconds" in orders:
-        state.clock.advance(float(orders["advance_seconds"]))
-    if "running" in orders:
-        (state.clock.run if orders["running"] else state.clock.freeze)()
+    if "now" in settings:
+        state.clock.move_to(datetime.fromisoformat(str(settings["now"]).replace("Z", "+00:00")))
+    if "advance_seconds" in settings:
+        state.clock.advance(float(settings["advance_seconds"]))
+    if "running" in settings:
+        (state.clock.run if settings["running"] else state.clock.freeze)()
 
 
 def describe(state: State) -> JSON:
-    """The present of a sandbox: its time, groups, tokens, faults, and how many requests there were."""
-    told = truth(state)
-    lists = ("dossiers", "pending", "deleted")
-    groups = [{**group, **{name: len(group[name]) for name in lists}} for group in told["groupes"]]
+    """Return a sandbox's present state: its time, groups, tokens, faults and number of requests."""
+    lists = truth(state)
+    counted = ("dossiers", "pending", "deleted")
+    groups = [{**group, **{name: len(group[name]) for name in counted}} for group in lists["groupes"]]
     return {
-        "now": told["now"],
+        "now": lists["now"],
         "running": state.clock.running,
         "demarche": state.world.demarche.number,
         "groupes": groups,
@@ -98,7 +98,7 @@ def _readable(fault: JSON) -> JSON:
 
 
 def truth(state: State) -> JSON:
-    """Who is in which list at this instant. All dates are microseconds since the epoch."""
+    """Return the dossiers of each list at this instant. All dates are microseconds since the epoch."""
     with state.world.lock:
         now = state.clock.now_micros
         state.world.advance(now)
@@ -115,8 +115,8 @@ def truth(state: State) -> JSON:
 
 
 def _group_truth(state: State, groupe: Groupe) -> JSON:
-    every = sorted(groupe.dossiers.values(), key=lambda dossier: dossier.number)
-    limbo = [d.number for d in every if not d.visible and not d.pending]
+    dossiers = sorted(groupe.dossiers.values(), key=lambda dossier: dossier.number)
+    limbo = [d.number for d in dossiers if not d.visible and not d.pending]
     return {
         "number": groupe.number,
         "label": groupe.label,
@@ -130,12 +130,12 @@ def _group_truth(state: State, groupe: Groupe) -> JSON:
                 "depose_at": d.depose_at,
                 "updated_at": d.updated_at,
             }
-            for d in every
+            for d in dossiers
             if d.visible
         ],
         "pending": [
             {"number": d.number, "state": d.state, "reason": d.hidden_by_reason, "pending_at": d.pending_at}
-            for d in every
+            for d in dossiers
             if d.pending
         ],
         "deleted": _deleted(state, groupe),

@@ -1,4 +1,4 @@
-"""The API's limit on requests: so many in each minute of the epoch, for each `Authorization` header."""
+"""The API's rate limit: a number of requests per minute of the epoch for each `Authorization` header."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ WINDOW = 60
 
 
 class RateLimit:
-    """Counts by real time, whatever the sandbox's clock says: clients wait in real time.
+    """Count requests by real time, whatever the sandbox's clock says: clients wait in real time.
 
-    :param limit: requests in a minute; 0 for no limit
+    :param limit: requests per minute; 0 for no limit
     """
 
     def __init__(self, limit: int) -> None:
@@ -20,8 +20,8 @@ class RateLimit:
         self._window = 0
         self._counts: dict[str, int] = {}
 
-    def exceeded(self, authorization: str | None) -> bool:
-        """Count a request; whether it is one too many. Without a header there is no limit."""
+    def exceeds(self, authorization: str | None) -> bool:
+        """Count a request, and return whether it is above the limit. Without a header there is no limit."""
         if not self.limit or not authorization:
             return False
         with self._lock:
@@ -33,5 +33,5 @@ class RateLimit:
 
     @staticmethod
     def reset_at() -> int:
-        """When the present minute ends, in seconds of the epoch."""
+        """Return when the current minute ends, in seconds since the epoch."""
         return (int(time.time()) // WINDOW + 1) * WINDOW

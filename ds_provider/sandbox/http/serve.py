@@ -1,4 +1,4 @@
-"""Serving in the foreground, for the command line."""
+"""Serve a sandbox in the foreground, for the command line."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ import socket
 from argparse import ArgumentParser, Namespace
 
 from ds_provider.sandbox.http.server import check_numbers, create_server, listen, url_of
-from ds_provider.sandbox.state import State
+from ds_provider.sandbox.http.state import State
 from ds_provider.sandbox.world.clock import Clock
 
 
 def serve(arguments: Namespace, parser: ArgumentParser) -> None:
-    """Print the ready line and serve until a signal."""
+    """Print the line that says where the sandbox listens, and serve until SIGINT or SIGTERM."""
     try:
         check_numbers(arguments.seed, arguments.groupes, arguments.dossiers, arguments.rate_limit)
         listening = listen(arguments.host, arguments.port)
@@ -25,7 +25,7 @@ def serve(arguments: Namespace, parser: ArgumentParser) -> None:
 
 
 def _run(arguments: Namespace, listening: socket.socket) -> None:
-    state = State.found(
+    state = State.create(
         arguments.seed, arguments.groupes, arguments.dossiers, Clock(arguments.now), arguments.rate_limit
     )
     ready = {

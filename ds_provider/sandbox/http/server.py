@@ -1,4 +1,4 @@
-"""Serving a sandbox: in a thread for tests, in the foreground for the command line."""
+"""A sandbox's server and the class that runs it in a thread."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import uvicorn
 
 from ds_provider.sandbox.http.app import create_app
 from ds_provider.sandbox.http.faults import Faults
-from ds_provider.sandbox.state import Served, State
+from ds_provider.sandbox.http.state import ServedRequest, State
 from ds_provider.sandbox.world.clock import Clock
 from ds_provider.sandbox.world.world import World
 
@@ -20,9 +20,10 @@ PATH = "/api/v2/graphql"
 
 
 def listen(host: str, port: int) -> socket.socket:
-    """A socket that listens; port 0 takes any free one.
+    """Open a socket that listens.
 
-    :raises OSError: if the address is taken or is not this machine's
+    :param port: port number; 0 for any free port
+    :raises OSError: if the address is in use or does not belong to this machine
     """
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listening = socket.socket(family, socket.SOCK_STREAM)
@@ -37,12 +38,14 @@ def listen(host: str, port: int) -> socket.socket:
 
 
 def url_of(listening: socket.socket) -> str:
+    """Return the URL of the GraphQL endpoint on a socket."""
     host, port = listening.getsockname()[:2]
     shown = {"0.0.0.0": "127.0.0.1", "::": "::1"}.get(host, host)  # noqa: S104
     return f"http://{f'[{shown}]' if ':' in shown else shown}:{port}{PATH}"
 
 
 def create_server(state: State) -> uvicorn.Server:
+    """Create the HTTP server over a sandbox's state."""
     config = uvicorn.Config(
         create_app(state),
         log_level="error",
@@ -55,21 +58,21 @@ def create_server(state: State) -> uvicorn.Server:
 
 
 class Sandbox:
-    """A stand-in for the API, served by a thread within ``with``.
+    """A stand-in for the API, served by a thread inside a ``with`` block.
 
     >>> with Sandbox(seed=1, groupes=3, dossiers=120) as sandbox:
     ...     read(sandbox.url, sandbox.token, sandbox.groupes)
 
-    :param seed: what the world is drawn from
-    :param groupes: how many groupes instructeurs; of three or more, the last one is closed
-    :param dossiers: how many dossiers each group was given in the 90 days before the start; with three or
+    :param seed: seed of the world's random values
+    :param groupes: number of groups; of three or more, the last one is closed
+    :param dossiers: number of dossiers deposited in each group in the 90 days before the start; with three or
         more, each list of each group has rows
-    :param now: an aware datetime at which the clock stands still; without it, it starts at the real time
-        and runs
-    :param rate_limit: requests a minute for each `Authorization` header; 0 for no limit
+    :param now: time-zone aware datetime at which the clock stands still; without it, the clock starts at the
+        real time and runs
+    :param rate_limit: requests per minute for each `Authorization` header; 0 for no limit
     :raises ValueError: if a number is too small or `now` has no time zone
 
-    The world lives on as the clock is moved: ``sandbox.clock.advance(86_400)``.
+    The world changes as the clock is moved: ``sandbox.clock.advance(86_400)``.
     """
 
     def __init__(
@@ -82,14 +85,14 @@ class Sandbox:
         rate_limit: int = 400,
     ) -> None:
         check_numbers(seed, groupes, dossiers, rate_limit)
-        self._state = State.found(seed, groupes, dossiers, Clock(now), rate_limit)
+        self._state = State.create(seed, groupes, dossiers, Clock(now), rate_limit)
         self._server = create_server(self._state)
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None
 
     @property
     def url(self) -> str:
-        """Where GraphQL is answered, while it is served."""
+        """URL of the GraphQL endpoint, inside the ``with`` block."""
         if self._socket is None:
             raise RuntimeError("the sandbox is served within `with` only")
         return url_of(self._socket)
@@ -106,40 +109,43 @@ class Sandbox:
 
     @property
     def demarche(self) -> int:
+        """Number of the démarche."""
         return self._state.world.demarche.number
 
     @property
     def other_demarche(self) -> int:
-        """A démarche that no token has a right on."""
+        """Number of a démarche that no token has a right on."""
         return self._state.world.other.number
 
     @property
     def groupes(self) -> list[int]:
+        """Numbers of the démarche's groups."""
         return [groupe.number for groupe in self._state.world.demarche.groupes]
 
     @property
     def world(self) -> World:
-        """The world as it stands now."""
+        """The world at the clock's present time."""
         self._state.world.advance(self._state.clock.now_micros)
         return self._state.world
 
     @property
     def clock(self) -> Clock:
+        """The sandbox's clock, which can be moved forward."""
         return self._state.clock
 
     @property
     def faults(self) -> Faults:
-        """What goes wrong: ``sandbox.faults.set({"server_error": 0.5})``."""
+        """The faults in force: ``sandbox.faults.set({"server_error": 0.5})``."""
         return self._state.faults
 
     @property
-    def requests(self) -> deque[Served]:
-        """The GraphQL requests answered so far, the last 10 000 of them."""
+    def requests(self) -> deque[ServedRequest]:
+        """The last 10 000 GraphQL requests that were answered, oldest first."""
         return self._state.requests
 
     @property
     def state(self) -> State:
-        """The parts that all this is read from."""
+        """The parts that these properties are read from."""
         return self._state
 
     def __enter__(self) -> Sandbox:
@@ -161,14 +167,15 @@ class Sandbox:
 
 
 def check_numbers(seed: int, groupes: int, dossiers: int, rate_limit: int) -> None:
+    """Check a sandbox's numbers.
+
+    :raises ValueError: if one is too small; the message names it
     """
-    :raises ValueError: naming the number that is too small
-    """
-    for name, number, least in (
+    for name, number, minimum in (
         ("seed", seed, 0),
         ("groupes", groupes, 1),
         ("dossiers", dossiers, 1),
         ("rate-limit", rate_limit, 0),
     ):
-        if number < least:
-            raise ValueError(f"{name} must be {least} or more, not {number}")
+        if number < minimum:
+            raise ValueError(f"{name} must be {minimum} or more, not {number}")

@@ -1,1 +1,1 @@
-"""The world that the sandbox shows: a démarche, its dossiers and their lives."""
+"""The world that the sandbox shows: a démarche, its dossiers and their life cycles."""

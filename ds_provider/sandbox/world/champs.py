@@ -1,7 +1,7 @@
-"""Synthetic values, one function per type of champ.
+"""Synthetic values of champs, by one function per type of champ.
 
-Each returns the fields of its GraphQL type and `stringValue`. The type that a client receives depends on
-its document, so a value carries the fields of every type it may be read as.
+Each function returns the fields of its GraphQL type and `stringValue`. The type that a client receives depends on
+its document, so a value carries the fields of every type it may be sent as.
 """
 
 from __future__ import annotations
@@ -21,8 +21,13 @@ MOIS = (
 )  # fmt: skip
 
 
-class Draw(NamedTuple):
-    """What a value is drawn from: `at` is when it was written, in microseconds; `key` names its files."""
+class FieldContext(NamedTuple):
+    """Everything that a value depends on.
+
+    :ivar at: when the value was written, in microseconds since the epoch
+    :ivar key: key of its files
+    :ivar links: numbers of dossiers that it may link to
+    """
 
     rng: Random
     field: Field
@@ -30,163 +35,167 @@ class Draw(NamedTuple):
     key: str
     links: tuple[int, ...]
 
-    @property
-    def blank(self) -> bool:
-        """Whether its user left it empty."""
+    def draw_blank(self) -> bool:
+        """Draw whether the user left the champ empty."""
         return not self.field.required and self.rng.random() < 0.15
 
 
-def plain(draw: Draw, text: str) -> JSON:
-    value = "" if draw.blank else text
+def _plain(context: FieldContext, text: str) -> JSON:
+    value = "" if context.draw_blank() else text
     return {"value": value or None, "stringValue": value}
 
 
-def text(draw: Draw) -> JSON:
-    return plain(draw, french.text(draw.rng))
+def _text(context: FieldContext) -> JSON:
+    return _plain(context, french.text(context.rng))
 
 
-def textarea(draw: Draw) -> JSON:
-    return plain(draw, french.text(draw.rng, draw.rng.randint(1, 4)))
+def _textarea(context: FieldContext) -> JSON:
+    return _plain(context, french.text(context.rng, context.rng.randint(1, 4)))
 
 
-def silent(draw: Draw) -> JSON:
-    return {"value": None, "stringValue": "", "level": draw.field.level}
+def _without_value(context: FieldContext) -> JSON:
+    return {"value": None, "stringValue": "", "level": context.field.level}
 
 
-def email(draw: Draw) -> JSON:
-    return plain(draw, f"contact{draw.rng.randint(1, 999)}@exemple.invalid")
+def _email(context: FieldContext) -> JSON:
+    return _plain(context, f"contact{context.rng.randint(1, 999)}@exemple.invalid")
 
 
-def phone(draw: Draw) -> JSON:
-    return plain(draw, french.phone(draw.rng))
+def _phone(context: FieldContext) -> JSON:
+    return _plain(context, french.phone(context.rng))
 
 
-def iban(draw: Draw) -> JSON:
-    return plain(draw, french.iban(draw.rng))
+def _iban(context: FieldContext) -> JSON:
+    return _plain(context, french.iban(context.rng))
 
 
-def code(draw: Draw) -> JSON:
-    return plain(draw, f"{draw.field.kind[:3].upper()}-{draw.rng.randint(0, 999_999):06d}")
+def _code(context: FieldContext) -> JSON:
+    return _plain(context, f"{context.field.kind[:3].upper()}-{context.rng.randint(0, 999_999):06d}")
 
 
-def civilite(draw: Draw) -> JSON:
-    value = draw.rng.choice(("M", "Mme"))
+def _civilite(context: FieldContext) -> JSON:
+    value = context.rng.choice(("M", "Mme"))
     return {"value": value, "stringValue": value}
 
 
-def checkbox(draw: Draw) -> JSON:
-    value = draw.field.required or draw.rng.random() < 0.5
+def _checkbox(context: FieldContext) -> JSON:
+    value = context.field.required or context.rng.random() < 0.5
     return {"value": value, "stringValue": str(value).lower()}
 
 
-def yes_no(draw: Draw) -> JSON:
-    value = None if draw.blank else draw.rng.random() < 0.5
+def _yes_no(context: FieldContext) -> JSON:
+    value = None if context.draw_blank() else context.rng.random() < 0.5
     return {"value": value, "stringValue": "" if value is None else str(value).lower()}
 
 
-def date(draw: Draw) -> JSON:
-    if draw.blank:
+def _date(context: FieldContext) -> JSON:
+    if context.draw_blank():
         return {"date": None, "stringValue": ""}
-    day = paris_day(draw.at + draw.rng.randint(-400, 400) * DAY)
+    day = paris_day(context.at + context.rng.randint(-400, 400) * DAY)
     return {"date": day.isoformat(), "stringValue": f"{day.day:02d} {MOIS[day.month - 1]} {day.year}"}
 
 
-def datetime(draw: Draw) -> JSON:
-    if draw.blank:
+def _datetime(context: FieldContext) -> JSON:
+    if context.draw_blank():
         return {"datetime": None, "date": None, "stringValue": ""}
-    at = draw.at + draw.rng.randint(1, 90) * DAY
+    at = context.at + context.rng.randint(1, 90) * DAY
     written = iso_second(at)
     day = paris_day(at)
     words = f"{day.day:02d} {MOIS[day.month - 1]} {day.year} {written[11:16].replace(':', 'h')}"
     return {"datetime": at, "date": written[:10], "stringValue": words}
 
 
-def integer(draw: Draw) -> JSON:
-    value = "" if draw.blank else str(draw.rng.choice((0, -1, draw.rng.randint(1, 10**6), 9_223_372_036_854_775_807)))
+def _integer(context: FieldContext) -> JSON:
+    value = (
+        ""
+        if context.draw_blank()
+        else str(context.rng.choice((0, -1, context.rng.randint(1, 10**6), 9_223_372_036_854_775_807)))
+    )
     return {"value": value or None, "stringValue": value}
 
 
-def decimal(draw: Draw) -> JSON:
-    value = None if draw.blank else round(draw.rng.uniform(-10, 10_000), draw.rng.randint(0, 6))
+def _decimal(context: FieldContext) -> JSON:
+    value = None if context.draw_blank() else round(context.rng.uniform(-10, 10_000), context.rng.randint(0, 6))
     return {"value": value, "stringValue": "" if value is None else str(value)}
 
 
-def address(draw: Draw) -> JSON:
-    if draw.blank:
+def _address(context: FieldContext) -> JSON:
+    if context.draw_blank():
         return {"address": None, "commune": None, "departement": None, "value": None, "stringValue": ""}
-    found = french.address(draw.rng)
+    found = french.address(context.rng)
     place = next(place for place in french.PLACES if place.code == found["cityCode"])
     where = {"commune": french.commune(place), "departement": french.departement(place)}
     return {"address": found, **where, "value": found["label"], "stringValue": found["label"]}
 
 
-def commune(draw: Draw) -> JSON:
-    if draw.blank:
+def _commune(context: FieldContext) -> JSON:
+    if context.draw_blank():
         return {"commune": None, "departement": None, "value": None, "stringValue": ""}
-    place = draw.rng.choice(french.PLACES)
+    place = context.rng.choice(french.PLACES)
     shown = f"{place.commune} ({place.postal_code})"
     where = {"commune": french.commune(place), "departement": french.departement(place)}
     return {**where, "value": shown, "stringValue": shown}
 
 
-def _coded(draw: Draw, name: str, options: tuple[tuple[str, str], ...], form: str = "{name}") -> JSON:
-    if draw.blank:
+def _coded(context: FieldContext, name: str, options: tuple[tuple[str, str], ...], form: str = "{name}") -> JSON:
+    if context.draw_blank():
         return {name: None, "value": None, "stringValue": ""}
-    number, label = draw.rng.choice(options)
+    number, label = context.rng.choice(options)
     shown = form.format(code=number, name=label)
     return {name: {"code": number, "name": label}, "value": shown, "stringValue": shown}
 
 
-def departement(draw: Draw) -> JSON:
-    return _coded(draw, "departement", french.DEPARTEMENTS, "{code} - {name}")
+def _departement(context: FieldContext) -> JSON:
+    return _coded(context, "departement", french.DEPARTEMENTS, "{code} - {name}")
 
 
-def region(draw: Draw) -> JSON:
-    return _coded(draw, "region", french.REGIONS)
+def _region(context: FieldContext) -> JSON:
+    return _coded(context, "region", french.REGIONS)
 
 
-def pays(draw: Draw) -> JSON:
-    return _coded(draw, "pays", french.PAYS)
+def _pays(context: FieldContext) -> JSON:
+    return _coded(context, "pays", french.PAYS)
 
 
-def epci(draw: Draw) -> JSON:
-    if draw.blank:
+def _epci(context: FieldContext) -> JSON:
+    if context.draw_blank():
         return {"epci": None, "departement": None, "stringValue": ""}
-    place = draw.rng.choice(french.PLACES)
+    place = context.rng.choice(french.PLACES)
     found = {"code": place.epci_code, "name": place.epci}
     return {"epci": found, "departement": french.departement(place), "stringValue": place.epci}
 
 
-def drop_down(draw: Draw) -> JSON:
-    return plain(draw, draw.rng.choice((*draw.field.options, "Précision libre : apiculture 🐝")))
+def _drop_down(context: FieldContext) -> JSON:
+    return _plain(context, context.rng.choice((*context.field.options, "Précision libre : apiculture 🐝")))
 
 
-def multiple(draw: Draw) -> JSON:
-    values = [] if draw.blank else sorted(draw.rng.sample(draw.field.options, draw.rng.randint(1, 3)))
+def _multiple(context: FieldContext) -> JSON:
+    rng, options = context.rng, context.field.options
+    values = [] if context.draw_blank() else sorted(rng.sample(options, rng.randint(1, 3)))
     return {"values": values, "stringValue": ", ".join(values)}
 
 
-def linked(draw: Draw) -> JSON:
-    if draw.blank:
+def _linked(context: FieldContext) -> JSON:
+    if context.draw_blank():
         return {"primaryValue": None, "secondaryValue": None, "stringValue": ""}
-    first = draw.rng.choice(draw.field.options)
-    second = draw.rng.choice(LINKED[first])
+    first = context.rng.choice(context.field.options)
+    second = context.rng.choice(LINKED[first])
     return {"primaryValue": first, "secondaryValue": second, "stringValue": f"{first} / {second}"}
 
 
-def dossier_link(draw: Draw) -> JSON:
-    number = None if draw.blank else draw.rng.choice(draw.links)
+def _dossier_link(context: FieldContext) -> JSON:
+    number = None if context.draw_blank() else context.rng.choice(context.links)
     return {"linked": number, "stringValue": "" if number is None else str(number)}
 
 
-def carte(draw: Draw) -> JSON:
-    place = draw.rng.choice(french.PLACES)
-    areas = [_area(draw, place, i) for i in range(0 if draw.blank else draw.rng.randint(1, 3))]
+def _carte(context: FieldContext) -> JSON:
+    place = context.rng.choice(french.PLACES)
+    areas = [_area(context, place, i) for i in range(0 if context.draw_blank() else context.rng.randint(1, 3))]
     return {"geoAreas": areas, "stringValue": None}
 
 
-def _area(draw: Draw, place: french.Place, i: int) -> JSON:
-    rng, key = draw.rng, f"{draw.key}/{i}"
+def _area(context: FieldContext, place: french.Place, i: int) -> JSON:
+    rng, key = context.rng, f"{context.key}/{i}"
     described = None if rng.random() < 0.3 else french.text(rng)
     area = {"key": key, "description": described, "geometry": french.polygon(rng, place)}
     if rng.random() < 0.5:
@@ -197,53 +206,55 @@ def _area(draw: Draw, place: french.Place, i: int) -> JSON:
             "surface": surface}  # fmt: skip
 
 
-def piece_justificative(draw: Draw) -> JSON:
-    count = 0 if draw.blank else draw.rng.randint(1, 3)
-    return {"files": [files.draw(f"{draw.key}/{i}", draw.at) for i in range(count)], "stringValue": None}
+def _piece_justificative(context: FieldContext) -> JSON:
+    count = 0 if context.draw_blank() else context.rng.randint(1, 3)
+    attached = [files.make_attachment(f"{context.key}/{i}", context.at) for i in range(count)]
+    return {"files": attached, "stringValue": None}
 
 
-def titre_identite(draw: Draw) -> JSON:
-    filled = not draw.blank
+def _titre_identite(context: FieldContext) -> JSON:
+    filled = not context.draw_blank()
     return {"filled": filled, "grantType": "piece_justificative", "files": [], "stringValue": None}
 
 
-def siret(draw: Draw) -> JSON:
-    number = "" if draw.blank else french.siret(draw.rng)
-    known = bool(number) and draw.rng.random() < 0.9
-    return {"etablissement": number if known else None, "stringValue": number}
+def _siret(context: FieldContext) -> JSON:
+    number = "" if context.draw_blank() else french.siret(context.rng)
+    is_found = bool(number) and context.rng.random() < 0.9
+    return {"etablissement": number if is_found else None, "stringValue": number}
 
 
-def _registered(draw: Draw, name: str, number: str) -> JSON:
-    if draw.blank:
+def _registered(context: FieldContext, name: str, number: str) -> JSON:
+    if context.draw_blank():
         return {name: None, "commune": None, "departement": None, "stringValue": ""}
-    where = address(draw._replace(field=Field(0, "address", "", required=True)))
-    found = {"id": number, "title": draw.rng.choice(french.SOCIETES), "address": where["address"]}
+    where = _address(context._replace(field=Field(0, "address", "", required=True)))
+    found = {"id": number, "title": context.rng.choice(french.SOCIETES), "address": where["address"]}
     return {name: found, "commune": where["commune"], "departement": where["departement"],
             "stringValue": f"{found['title']} ({number})"}  # fmt: skip
 
 
-def rna(draw: Draw) -> JSON:
-    return _registered(draw, "rna", f"W{draw.rng.randint(10**8, 10**9 - 1)}")
+def _rna(context: FieldContext) -> JSON:
+    return _registered(context, "rna", f"W{context.rng.randint(10**8, 10**9 - 1)}")
 
 
-def rnf(draw: Draw) -> JSON:
-    return _registered(draw, "rnf", f"075-FDD-{draw.rng.randint(0, 99_999):05d}-01")
+def _rnf(context: FieldContext) -> JSON:
+    return _registered(context, "rnf", f"075-FDD-{context.rng.randint(0, 99_999):05d}-01")
 
 
-def engagement_juridique(draw: Draw) -> JSON:
+def _engagement_juridique(context: FieldContext) -> JSON:
     found = {"montantEngage": "NotYetImplemented", "montantPaye": "NotYetImplemented"}
-    value = "" if draw.blank else f"21{draw.rng.randint(0, 10**8 - 1):08d}"
+    value = "" if context.draw_blank() else f"21{context.rng.randint(0, 10**8 - 1):08d}"
     return {"engagementJuridique": found if value else None, "stringValue": value}
 
 
-MAKERS: dict[str, Callable[[Draw], JSON]] = {
-    "address": address, "annuaire_education": code, "carte": carte, "checkbox": checkbox, "civilite": civilite,
-    "cnaf": code, "cojo": code, "communes": commune, "date": date, "datetime": datetime,
-    "decimal_number": decimal, "departements": departement, "dgfip": code, "dossier_link": dossier_link,
-    "drop_down_list": drop_down, "email": email, "engagement_juridique": engagement_juridique, "epci": epci,
-    "explication": silent, "formatted": code, "header_section": silent, "iban": iban, "integer_number": integer,
-    "linked_drop_down_list": linked, "mesri": code, "multiple_drop_down_list": multiple, "number": integer,
-    "pays": pays, "phone": phone, "piece_justificative": piece_justificative, "pole_emploi": code,
-    "referentiel": code, "regions": region, "rna": rna, "rnf": rnf, "siret": siret, "text": text,
-    "textarea": textarea, "titre_identite": titre_identite, "yes_no": yes_no,
+VALUES: dict[str, Callable[[FieldContext], JSON]] = {
+    "address": _address, "annuaire_education": _code, "carte": _carte, "checkbox": _checkbox, "civilite": _civilite,
+    "cnaf": _code, "cojo": _code, "communes": _commune, "date": _date, "datetime": _datetime,
+    "decimal_number": _decimal, "departements": _departement, "dgfip": _code, "dossier_link": _dossier_link,
+    "drop_down_list": _drop_down, "email": _email, "engagement_juridique": _engagement_juridique, "epci": _epci,
+    "explication": _without_value, "formatted": _code, "header_section": _without_value, "iban": _iban,
+    "integer_number": _integer, "linked_drop_down_list": _linked, "mesri": _code,
+    "multiple_drop_down_list": _multiple, "number": _integer, "pays": _pays, "phone": _phone,
+    "piece_justificative": _piece_justificative, "pole_emploi": _code, "referentiel": _code, "regions": _region,
+    "rna": _rna, "rnf": _rnf, "siret": _siret, "text": _text, "textarea": _textarea,
+    "titre_identite": _titre_identite, "yes_no": _yes_no,
 }  # fmt: skip

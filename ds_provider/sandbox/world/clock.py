@@ -20,7 +20,7 @@ DAY = 24 * HOUR
 
 
 def micros(moment: datetime) -> int:
-    """Microseconds since the epoch of an aware datetime.
+    """Return the microseconds since the epoch of an aware datetime.
 
     :raises ValueError: if the datetime has no time zone
     """
@@ -30,21 +30,22 @@ def micros(moment: datetime) -> int:
 
 
 def moment(at: int) -> datetime:
-    """The aware UTC datetime of a number of microseconds since the epoch."""
+    """Return the aware UTC datetime of a number of microseconds since the epoch."""
     return EPOCH + timedelta(microseconds=at)
 
 
 def paris_day(at: int) -> date:
+    """Return the day in Paris at an instant in microseconds since the epoch."""
     return moment(at).astimezone(PARIS).date()
 
 
 def paris_at(day: date, hour: int) -> int:
-    """The instant at which clocks in Paris show this hour of this day."""
+    """Return the instant at which clocks in Paris show this hour of this day, in microseconds since the epoch."""
     return micros(datetime(day.year, day.month, day.day, hour, tzinfo=PARIS))
 
 
 def next_paris(at: int, hour: int) -> int:
-    """The first instant not before `at` when it is this full hour in Paris: when a daily job runs."""
+    """Return the first instant not before `at` when it is this full hour in Paris: the time of a daily job."""
     day = paris_day(at)
     today = paris_at(day, hour)
     return today if today >= at else paris_at(day + timedelta(days=1), hour)
@@ -52,14 +53,14 @@ def next_paris(at: int, hour: int) -> int:
 
 @lru_cache(maxsize=200_000)
 def iso_second(at: int) -> str:
-    """As the API writes dates in JSON: cut to the second, with the offset of Paris."""
+    """Return a date as the API writes it in JSON: cut to the second, with the offset of Paris."""
     return moment(at).astimezone(PARIS).replace(microsecond=0).isoformat()
 
 
 def read_moment(text: str) -> int:
-    """Microseconds of a date as the API reads it: a bare date is midnight in Paris.
+    """Return the microseconds since the epoch of a date as the API reads it: a bare date is midnight in Paris.
 
-    :raises ValueError: if the text is no ISO 8601 date
+    :raises ValueError: if the text is not an ISO 8601 date
     """
     clean = text.strip()
     if clean.endswith(("Z", "z")):
@@ -69,7 +70,7 @@ def read_moment(text: str) -> int:
 
 
 def _six_digits(text: str) -> str:
-    """Python 3.10 reads fractions of three or six digits only."""
+    """Return a date whose fraction has six digits: Python 3.10 reads fractions of three or six digits only."""
     head, dot, rest = text.partition(".")
     if not dot:
         return text
@@ -80,7 +81,7 @@ def _six_digits(text: str) -> str:
 class Clock:
     """The sandbox's own clock. It never goes back.
 
-    :param now: where it starts, standing still; without it, it starts at the real time and runs
+    :param now: aware datetime at which it stands still; without it, it starts at the real time and runs
     :raises ValueError: if `now` has no time zone
     """
 
@@ -91,7 +92,7 @@ class Clock:
 
     @property
     def now_micros(self) -> int:
-        """Microseconds since the epoch."""
+        """The present instant, in microseconds since the epoch."""
         with self._lock:
             return self._read()
 
@@ -102,22 +103,23 @@ class Clock:
 
     @property
     def running(self) -> bool:
+        """Return whether the clock runs at the pace of real time."""
         return self._since is not None
 
     def freeze(self) -> None:
-        """Stand still from now on."""
+        """Stop the clock."""
         with self._lock:
             self._base, self._since = self._read(), None
 
     def run(self) -> None:
-        """Go on from where the clock stands, at the pace of real time."""
+        """Start the clock from its present time, at the pace of real time."""
         with self._lock:
             self._base, self._since = self._read(), time.monotonic()
 
     def move_to(self, now: datetime) -> None:
-        """Jump forward to an aware datetime and stand still there.
+        """Move the clock forward to an aware datetime and stop it.
 
-        :raises ValueError: if it lies in the clock's past or has no time zone
+        :raises ValueError: if the datetime lies in the clock's past or has no time zone
         """
         with self._lock:
             present, target = self._read(), micros(now)
@@ -126,7 +128,7 @@ class Clock:
             self._base, self._since = target, None
 
     def advance(self, seconds: float) -> None:
-        """Jump forward by a number of seconds; a clock that runs goes on running.
+        """Move the clock forward by a number of seconds; a running clock keeps running.
 
         :raises ValueError: if the number is negative
         """

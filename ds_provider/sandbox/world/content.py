@@ -1,53 +1,50 @@
-"""What a dossier holds, drawn when it is asked for: champs, annotations, demandeur, files."""
+"""Content of dossiers, drawn when it is requested: champs, annotations, demandeur."""
 
 from __future__ import annotations
 
 from collections import OrderedDict
-from typing import TYPE_CHECKING
 
 from ds_provider.sandbox.world import champs, french
+from ds_provider.sandbox.world.database import Database
 from ds_provider.sandbox.world.dossier import Dossier
 from ds_provider.sandbox.world.form import Field, fields
 from ds_provider.sandbox.world.french import JSON
-from ds_provider.sandbox.world.ids import dice, typed_id
+from ds_provider.sandbox.world.ids import seeded_rng, typed_id
 
-if TYPE_CHECKING:
-    from ds_provider.sandbox.world.world import World
-
-KEPT = 2_000
+MAX_CACHED = 2_000
 CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 
 
 def ulid(millis: int, tail: int) -> str:
-    """26 characters that sort by time."""
+    """Return an identifier of 26 characters that sorts by time."""
     value = millis << 80 | tail
     return "".join(CROCKFORD[value >> shift & 31] for shift in range(125, -1, -5))
 
 
 class Content:
-    """Draws and remembers what dossiers hold; what was edited since is drawn again."""
+    """Draws the content of dossiers and caches it until it is edited."""
 
-    def __init__(self, world: World) -> None:
-        self._world = world
-        self._kept: OrderedDict[tuple[int, bool], tuple[int, list[JSON]]] = OrderedDict()
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self._cache: OrderedDict[tuple[int, bool], tuple[int, list[JSON]]] = OrderedDict()
 
-    def champs(self, dossier: Dossier, *, private: bool = False, every: bool = False) -> list[JSON]:
-        """The champs that the form shows, or the annotations where `private`.
+    def champs(self, dossier: Dossier, *, private: bool = False, include_hidden: bool = False) -> list[JSON]:
+        """Return a dossier's champs, or its annotations if `private`.
 
-        :param every: those too that a condition hides
+        :param include_hidden: include champs that a condition hides
         """
         key = (dossier.number, private)
-        version, drawn = self._kept.get(key, (-1, []))
+        version, drawn = self._cache.get(key, (-1, []))
         if version != dossier.content:
             drawn = self._draw_all(dossier, private)
-            self._kept[key] = dossier.content, drawn
-            if len(self._kept) > KEPT:
-                self._kept.popitem(last=False)
-        return drawn if every else [champ for champ in drawn if champ["shown"]]
+            self._cache[key] = dossier.content, drawn
+            if len(self._cache) > MAX_CACHED:
+                self._cache.popitem(last=False)
+        return drawn if include_hidden else [champ for champ in drawn if champ["visible"]]
 
     def demandeur(self, dossier: Dossier) -> JSON:
-        """Who asks: a third are companies, of which some are not looked up yet."""
-        rng = dice(self._world.seed, "demandeur", dossier.number)
+        """Return a dossier's demandeur. A third are companies; some of these are incomplete, not yet looked up."""
+        rng = seeded_rng(self._database.seed, "demandeur", dossier.number)
         if rng.random() < 0.65:
             return self._person(dossier)
         number = french.siret(rng)
@@ -56,12 +53,12 @@ class Content:
         return {"__typename": "PersonneMoraleIncomplete", "id": typed_id("Etablissement", number), "siret": number}
 
     def mandataire(self, dossier: Dossier) -> tuple[str, str] | None:
-        """Family name and first name of who deposited in the demandeur's place."""
-        rng = dice(self._world.seed, "mandataire", dossier.number)
+        """Return family name and first name of a person who deposited on the demandeur's behalf, None if nobody did."""
+        rng = seeded_rng(self._database.seed, "mandataire", dossier.number)
         return (french.nom(rng), french.prenom(rng)) if rng.random() < 0.1 else None
 
     def _person(self, dossier: Dossier) -> JSON:
-        rng = dice(self._world.seed, "personne", dossier.number)
+        rng = seeded_rng(self._database.seed, "personne", dossier.number)
         return {
             "__typename": "PersonnePhysique",
             "id": typed_id("Individual", dossier.number),
@@ -69,17 +66,17 @@ class Content:
             "prenom": french.prenom(rng),
             "civilite": rng.choice(("M", "Mme")),
             "dateDeNaissance": french.day(rng, 1940, 2005) if rng.random() < 0.7 else None,
-            "email": self._world.usager_email(dossier) if dossier.usager is not None else None,
+            "email": self._database.usager_email(dossier) if dossier.usager is not None else None,
         }
 
     def _draw_all(self, dossier: Dossier, private: bool) -> list[JSON]:
         drawn: list[JSON] = []
-        truths: dict[int, bool] = {}
+        answers: dict[int, bool] = {}
         for field in fields(dossier.revision, private=private):
             champ = self._draw(dossier, field)
-            champ["shown"] = field.condition is None or truths.get(field.condition, False)
+            champ["visible"] = field.condition is None or answers.get(field.condition, False)
             if field.kind == "yes_no":
-                truths[field.stable_id] = bool(champ["value"])
+                answers[field.stable_id] = bool(champ["value"])
             drawn.append(champ)
         return drawn
 
@@ -95,32 +92,32 @@ class Content:
         }
         if field.kind == "repetition":
             return {**champ, "stringValue": "", "rows": self._rows(dossier, field, version)}
-        key = f"{self._world.seed}/{dossier.number}/{field.stable_id}/{row}/{version}"
-        draw = champs.Draw(dice(key), field, edited_at, key, self._links(dossier))
-        return {**champ, "prefilled": draw.rng.random() < 0.02, **champs.MAKERS[field.kind](draw)}
+        key = f"{self._database.seed}/{dossier.number}/{field.stable_id}/{row}/{version}"
+        context = champs.FieldContext(seeded_rng(key), field, edited_at, key, self._links(dossier))
+        return {**champ, "prefilled": context.rng.random() < 0.02, **champs.VALUES[field.kind](context)}
 
     def _rows(self, dossier: Dossier, field: Field, version: int) -> list[JSON]:
-        rng = dice(self._world.seed, "rows", dossier.number, field.stable_id)
+        rng = seeded_rng(self._database.seed, "rows", dossier.number, field.stable_id)
         rows = []
         for i in range(rng.choice((0, 1, 2, 2, 3)) + version % 2):
             name = ulid(dossier.created_at // 1_000 + i, rng.getrandbits(80))
-            children = [child for child in field.children if child.on(dossier.revision)]
+            children = [child for child in field.children if child.is_on(dossier.revision)]
             drawn = [self._draw(dossier, child, name) for child in children]
             rows.append({"id": typed_id("Row", name), "champs": drawn})
         return rows
 
     def _links(self, dossier: Dossier) -> tuple[int, ...]:
-        """Dossiers of the démarche, one of another démarche, and one that never was."""
-        first = self._world.first_number
+        """Return numbers of dossiers of the démarche, one of the other démarche, and one that does not exist."""
+        first = self._database.first_number
         own = dossier.number - first
         near = (first + own // 2, first + own // 3, max(first, dossier.number - 1))
-        stranger = next(iter(self._world.other.groupes[0].dossiers), first)
-        return (*near * 6, stranger, first - 5_000)
+        foreign = next(iter(self._database.other.groupes[0].dossiers), first)
+        return (*near * 6, foreign, first - 5_000)
 
 
 def company(number: str) -> JSON:
-    """A company, drawn from its SIRET."""
-    rng = dice("company", number)
+    """Return the company with a SIRET."""
+    rng = seeded_rng("company", number)
     naf, naf_label = rng.choice(french.NAF)
     return {
         "__typename": "PersonneMorale",
@@ -136,7 +133,7 @@ def company(number: str) -> JSON:
 
 
 def _firm(number: str) -> JSON:
-    rng = dice("firm", number)
+    rng = seeded_rng("firm", number)
     form, form_label = rng.choice(french.FORMES)
     alone = form == "1000"
     return {
@@ -163,7 +160,7 @@ def _firm(number: str) -> JSON:
 
 
 def _association(number: str) -> JSON:
-    rng = dice("association", number)
+    rng = seeded_rng("association", number)
     founded = french.day(rng, 1980, 2024)
     return {
         "rna": f"W{rng.randint(10**8, 10**9 - 1)}",

@@ -1,10 +1,11 @@
-"""A démarche: its groups, labels and revisions, and the other one that the token has no right on."""
+"""A démarche with its groups, labels and revisions, and a second one that no token has a right on."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from ds_provider.sandbox.world.dossier import Groupe
+from ds_provider.sandbox.world.clock import DAY
+from ds_provider.sandbox.world.dossier import Dossier, Groupe
 from ds_provider.sandbox.world.french import DEPARTEMENTS
 from ds_provider.sandbox.world.ids import typed_id
 
@@ -18,7 +19,10 @@ LABELS = (
 
 @dataclass(eq=False)
 class Demarche:
-    """:ivar published: when each revision was published, in microseconds; its length is their number"""
+    """A démarche of the API.
+
+    :ivar published: when each revision was published, in microseconds since the epoch; its length is their number
+    """
 
     number: int
     title: str
@@ -34,20 +38,40 @@ class Demarche:
         return len(self.published) - 1
 
     def revision_id(self, revision: int) -> str:
+        """Return the API's id of a revision."""
         return typed_id("ProcedureRevision", self.number * 10 + revision)
 
 
-def groupes(seed: int, count: int) -> list[Groupe]:
-    """The groups, by label, as the API lists them; where there are three or more, the last will be closed."""
+def make_demarche(seed: int, groups: int, origin: int) -> Demarche:
+    """Make the démarche of a world that begins at `origin`, in microseconds since the epoch."""
+    number = 100_000 + seed % 1_000 * 10
+    title = "Demande d'aide à l'installation agricole"
+    return Demarche(number, title, origin - 30 * DAY, make_groups(seed, groups), published=[origin - DAY])
+
+
+def make_other_demarche(seed: int, demarche: Demarche) -> Demarche:
+    """Make the démarche that no token has a right on, as old as the first one."""
+    groupe = Groupe(demarche.groupes[0].number - 1, "défaut", ("autre@sandbox.invalid",))
+    created = demarche.created_at
+    for i in range(5):
+        dossier = Dossier(20_999_000 + seed % 1_000 * 10_000 + i, groupe, 0, created, created)
+        dossier.updated_at = dossier.en_construction_at = created
+        groupe.dossiers[dossier.number] = dossier
+    number = demarche.number + 1
+    return Demarche(number, "Une autre démarche", created, [groupe], published=[created], closed_to_token=True)
+
+
+def make_groups(seed: int, count: int) -> list[Groupe]:
+    """Make the groups of the démarche, in the order of their numbers."""
     first = 7_000 + seed % 1_000 * 10
-    return [Groupe(first + i, label(i), agents(i)) for i in range(count)]
+    return [Groupe(first + i, _group_label(i), _agents(i)) for i in range(count)]
 
 
-def label(i: int) -> str:
+def _group_label(i: int) -> str:
     code, name = DEPARTEMENTS[i % len(DEPARTEMENTS)]
     turn = i // len(DEPARTEMENTS)
     return "défaut" if i == 0 else f"{name} ({code})" + (f", secteur {turn + 1}" if turn else "")
 
 
-def agents(i: int) -> tuple[str, ...]:
+def _agents(i: int) -> tuple[str, ...]:
     return tuple(f"instructeur{i * 3 + j}@sandbox.invalid" for j in range(3))

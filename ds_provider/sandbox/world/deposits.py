@@ -1,4 +1,4 @@
-"""Who deposits a dossier when: a plan by day and group, drawn from the seed."""
+"""Plan of the deposits by day and group, drawn from the seed."""
 
 from __future__ import annotations
 
@@ -7,14 +7,14 @@ from random import Random
 from typing import NamedTuple
 
 from ds_provider.sandbox.world.clock import MINUTE, SECOND
-from ds_provider.sandbox.world.ids import dice
+from ds_provider.sandbox.world.ids import seeded_rng
 
 HISTORY_DAYS = 90
 CLOSING_DAY = 60
 BURST_EVERY = 10
 
-# what every group lives through, so that each of its lists has rows when the world starts
-SURE_FATES = (
+# (day, scenario): every group has these dossiers, so that each of its lists has rows when the world starts
+GUARANTEED_SCENARIOS = (
     (50, "waiting"), (20, "abandoned"), (35, "withdrawn"), (80, "abandoned"), (46, "expired"), (5, "expired"),
     (30, "tidied"), (40, "user_removed"), (15, "withdrawn_by_both"), (25, "hesitant"), (33, "extended"),
     (10, "withdrawn_then_expired"), (28, "user_removed_when_done"),
@@ -22,26 +22,30 @@ SURE_FATES = (
 
 
 class Deposit(NamedTuple):
-    """A deposit to come, `offset` microseconds into its day."""
+    """A deposit, `offset` microseconds into its day.
+
+    :ivar scenario: scenario of the dossier's life; None for a random one
+    """
 
     offset: int
-    fate: str | None
+    scenario: str | None
 
 
-class Sower:
+class DepositPlan:
     """The deposits of one group.
 
-    :param dossiers: how many are deposited in the first :data:`HISTORY_DAYS`; later days go on at that pace
-    :param closes: whether the group takes no more deposits from :data:`CLOSING_DAY` on
+    :param groupe: index of the group
+    :param dossiers: number of deposits in the first :data:`HISTORY_DAYS`; later days keep that pace
+    :param closes: whether the group receives no deposits from :data:`CLOSING_DAY` on
     """
 
     def __init__(self, seed: int, groupe: int, dossiers: int, closes: bool) -> None:
         self._seed, self._groupe, self._closes = seed, groupe, closes
         self._dossiers = dossiers
-        self._sure: dict[int, list[str]] = {}
-        for day, fate in SURE_FATES[:dossiers]:
-            self._sure.setdefault(min(day, self._open_days - 5), []).append(fate)
-        self._past = self._draw_past(dossiers - len(SURE_FATES[:dossiers]))
+        self._guaranteed: dict[int, list[str]] = {}
+        for day, scenario in GUARANTEED_SCENARIOS[:dossiers]:
+            self._guaranteed.setdefault(min(day, self._open_days - 5), []).append(scenario)
+        self._past = self._draw_past(dossiers - len(GUARANTEED_SCENARIOS[:dossiers]))
 
     @property
     def _open_days(self) -> int:
@@ -50,15 +54,15 @@ class Sower:
     def _draw_past(self, count: int) -> Counter[int]:
         days = range(self._open_days)
         weights = [8 if day % BURST_EVERY == 3 else 1 for day in days]
-        return Counter(dice(self._seed, "past", self._groupe).choices(days, weights, k=count))
+        return Counter(seeded_rng(self._seed, "past", self._groupe).choices(days, weights, k=count))
 
     def deposits(self, day: int) -> list[Deposit]:
-        """What is deposited on this day (0 is the world's first), in time."""
-        rng = dice(self._seed, "day", self._groupe, day)
-        fates: list[str | None] = [*self._sure.get(day, []), *[None] * self._count(day)]
-        burst = self._moment(rng) // SECOND * SECOND if day % BURST_EVERY == 3 else None
-        offsets = [self._moment(rng) if burst is None else burst + rng.randrange(3) * 250_001 for _ in fates]
-        return sorted((Deposit(*pair) for pair in zip(offsets, fates, strict=True)), key=lambda d: d.offset)
+        """Return the deposits of a day, in the order of their times. Day 0 is the world's first."""
+        rng = seeded_rng(self._seed, "day", self._groupe, day)
+        scenarios: list[str | None] = [*self._guaranteed.get(day, []), *[None] * self._count(day)]
+        burst = self._draw_offset(rng) // SECOND * SECOND if day % BURST_EVERY == 3 else None
+        offsets = [self._draw_offset(rng) if burst is None else burst + rng.randrange(3) * 250_001 for _ in scenarios]
+        return sorted((Deposit(*pair) for pair in zip(offsets, scenarios, strict=True)), key=lambda d: d.offset)
 
     def _count(self, day: int) -> int:
         if day < HISTORY_DAYS or self._closes:
@@ -66,5 +70,5 @@ class Sower:
         return (day + 1) * self._dossiers // HISTORY_DAYS - day * self._dossiers // HISTORY_DAYS
 
     @staticmethod
-    def _moment(rng: Random) -> int:
+    def _draw_offset(rng: Random) -> int:
         return rng.randrange(7 * 60 * MINUTE, 22 * 60 * MINUTE)

@@ -1,4 +1,4 @@
-"""What the API's database keeps of a dossier, its group, and the row that outlives it."""
+"""Rows of the API's database: groups, dossiers with their history, and the rows that outlive purged dossiers."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ TERMINES = ("accepte", "refuse", "sans_suite")
 
 @dataclass(eq=False)
 class Groupe:
-    """A groupe instructeur; `version` counts what happened to its dossiers."""
+    """A group (groupe instructeur); `version` counts the changes of its dossiers."""
 
     number: int
     label: str
@@ -23,6 +23,8 @@ class Groupe:
 
 @dataclass(frozen=True)
 class Traitement:
+    """A change of state. `at` is in microseconds since the epoch."""
+
     number: int
     event: str
     at: int
@@ -33,6 +35,8 @@ class Traitement:
 
 @dataclass
 class Message:
+    """A message, perhaps with a request for a correction. Instants are microseconds since the epoch."""
+
     number: int
     at: int
     email: str
@@ -45,6 +49,8 @@ class Message:
 
 @dataclass
 class Avis:
+    """An opinion requested from an expert. Instants are microseconds since the epoch."""
+
     number: int
     at: int
     claimant: str
@@ -58,7 +64,12 @@ class Avis:
 
 @dataclass(eq=False)
 class Dossier:
-    """One row of dossiers. Instants are microseconds since the epoch."""
+    """A dossier. Instants are microseconds since the epoch.
+
+    :ivar content: version of its champs, which grows with each change
+    :ivar edits: version and instant of the last edit, by stable id of the champ
+    :ivar usager: number of its user; None if the account was removed
+    """
 
     number: int
     groupe: Groupe
@@ -92,29 +103,31 @@ class Dossier:
 
     @property
     def id(self) -> str:
+        """Id of the API."""
         return typed_id("Dossier", self.number)
 
     @property
     def termine(self) -> bool:
+        """Return whether it is decided."""
         return self.state in TERMINES
 
     @property
     def visible(self) -> bool:
-        """Whether it is one of `dossiers`."""
+        """Return whether `dossiers` lists it."""
         if self.hidden_by_administration_at is not None or self.hidden_by_expired_at is not None:
             return False
         return self.hidden_by_user_at is None or self.state != "en_construction"
 
     @property
     def pending(self) -> bool:
-        """Whether it is one of `pendingDeletedDossiers`."""
+        """Return whether `pendingDeletedDossiers` lists it."""
         if self.hidden_by_administration_at is not None:
             return True
         return self.state == "en_construction" and self.hidden_by_user_at is not None
 
     @property
     def pending_at(self) -> int | None:
-        """What `pendingDeletedDossiers` is sorted by."""
+        """Sort key of `pendingDeletedDossiers`."""
         if self.state == "en_construction":
             return self.hidden_by_user_at
         return self.hidden_by_administration_at
@@ -122,7 +135,7 @@ class Dossier:
 
 @dataclass(frozen=True)
 class DeletedRow:
-    """What stays of a purged dossier. Its own number, `row`, is neither the dossier's nor a pending id's."""
+    """Remains of a purged dossier. Its key, `row`, is neither the dossier's number nor that in the pending row's id."""
 
     row: int
     number: int

@@ -12,10 +12,10 @@ from typing import NamedTuple
 from urllib.parse import quote
 
 from ds_provider.sandbox.world.clock import HOUR, MINUTE, SECOND
-from ds_provider.sandbox.world.ids import dice
+from ds_provider.sandbox.world.ids import seeded_rng
 
 LIFETIME = HOUR
-SCAN_TAKES = 10 * MINUTE
+SCAN_DURATION = 10 * MINUTE
 PDF = "application/pdf"
 NAMES = (
     ("devis n°12.pdf", PDF),
@@ -40,45 +40,45 @@ class Attachment(NamedTuple):
     pseudo: bool = False
 
 
-def draw(key: str, created_at: int) -> Attachment:
-    """The attachment with this key: name and content depend on nothing else."""
-    name, content_type = NAMES[dice("name", key).randrange(len(NAMES))]
+def make_attachment(key: str, created_at: int) -> Attachment:
+    """Return the attachment with a key, which alone decides its name and content."""
+    name, content_type = NAMES[seeded_rng("name", key).randrange(len(NAMES))]
     return Attachment(key, name, content_type, created_at)
 
 
 @lru_cache(maxsize=4_096)
 def content(key: str) -> bytes:
-    """What is downloaded: a few hundred bytes."""
-    rng = dice("content", key)
+    """Return the content of a file: a few hundred bytes."""
+    rng = seeded_rng("content", key)
     return f"%PDF-1.4\n% {key}\n".encode() + rng.randbytes(rng.randint(64, 512))
 
 
 @lru_cache(maxsize=65_536)
 def checksum(key: str) -> tuple[str, str]:
-    """Base64 of the content's MD5, and its size in bytes, as the API writes both."""
+    """Return the base64 of the content's MD5, and its size in bytes, as the API writes both."""
     data = content(key)
     return b64encode(hashlib.md5(data, usedforsecurity=False).digest()).decode(), str(len(data))
 
 
 @lru_cache(maxsize=65_536)
-def _healthy(key: str) -> bool:
-    return dice("virus", key).random() > 0.01
+def _is_safe(key: str) -> bool:
+    return seeded_rng("virus", key).random() > 0.01
 
 
 def scan_result(file: Attachment, now: int) -> str:
-    """What the antivirus says at this instant: it takes some minutes to find out."""
-    if file.pseudo or now < file.created_at + SCAN_TAKES:
+    """Return the antivirus' result at an instant; a scan takes some minutes."""
+    if file.pseudo or now < file.created_at + SCAN_DURATION:
         return "pending"
-    return "safe" if _healthy(file.key) else "infected"
+    return "safe" if _is_safe(file.key) else "infected"
 
 
-def shown(file: Attachment, now: int) -> bool:
-    """Infected files vanish from the API without a word."""
+def is_visible(file: Attachment, now: int) -> bool:
+    """Return whether the API shows a file: infected files disappear without a notice."""
     return scan_result(file, now) != "infected"
 
 
 class Signer:
-    """Makes links that differ at each call, and reads them while they last."""
+    """Signs links, which differ at each call, and verifies them."""
 
     def __init__(self, seed: int) -> None:
         self._secret = hashlib.sha256(f"files/{seed}".encode()).digest()
@@ -86,7 +86,7 @@ class Signer:
         self._lock = threading.Lock()
 
     def path(self, file: Attachment, now: int) -> str:
-        """A path under the server's root, good until an hour after `now` (microseconds)."""
+        """Return a path under the server's root, valid for an hour after `now` (microseconds since the epoch)."""
         with self._lock:
             call = next(self._calls)
         claim = f"{(now + LIFETIME) // SECOND}:{call}:{file.key}".encode()
@@ -94,7 +94,7 @@ class Signer:
         return f"/files/{signed}--{self._sign(claim)}/{quote(file.filename)}"
 
     def read(self, token: str) -> tuple[str, int] | None:
-        """The key and the last instant (microseconds) of a link's token; None if it is not ours."""
+        """Return the key and the expiry, in microseconds since the epoch, of a link's token; None if it is forged."""
         signed, _, signature = token.rpartition("--")
         try:
             claim = urlsafe_b64decode(signed + "=" * (-len(signed) % 4))

@@ -1,4 +1,4 @@
-"""The form of the démarche: every type of champ the API has, over four revisions."""
+"""The form of the démarche, with all types of champs that the API has, over four revisions."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class Field:
     """A champ or an annotation as the form describes it.
 
     :ivar kind: one of the API's `TypeDeChamp`
-    :ivar since: the first revision that has it
-    :ivar until: the first revision that has it no more
+    :ivar since: first revision that has it
+    :ivar until: first revision that no longer has it
     :ivar condition: stable id of the yes/no champ that must be true for it to show
-    :ivar children: the champs of each row, for a repetition
+    :ivar children: champs of each row of a repetition
     """
 
     stable_id: int
@@ -32,7 +32,8 @@ class Field:
     options: tuple[str, ...] = ()
     level: int = 1
 
-    def on(self, revision: int) -> bool:
+    def is_on(self, revision: int) -> bool:
+        """Return whether a revision has the champ."""
         return self.since <= revision < self.until
 
 
@@ -101,16 +102,16 @@ ANNOTATIONS = (
     )),
 )  # fmt: skip
 
-SILENT = {"header_section", "explication", "repetition"}
+WITHOUT_VALUE = {"header_section", "explication", "repetition"}
 
 
 @lru_cache(maxsize=16)
 def fields(revision: int, *, private: bool) -> tuple[Field, ...]:
-    """The form as a revision (0 to 3) has it: champs, or annotations where `private`."""
-    return tuple(field for field in (ANNOTATIONS if private else CHAMPS) if field.on(revision))
+    """Return the champs of a revision (0 to 3), or its annotations if `private`."""
+    return tuple(field for field in (ANNOTATIONS if private else CHAMPS) if field.is_on(revision))
 
 
 @lru_cache(maxsize=16)
 def editable(revision: int, *, private: bool) -> tuple[Field, ...]:
-    """Those that a person fills in and that no other champ depends on."""
-    return tuple(f for f in fields(revision, private=private) if f.kind not in SILENT | {"yes_no"})
+    """Return the champs that a person fills in and that no other champ depends on."""
+    return tuple(f for f in fields(revision, private=private) if f.kind not in WITHOUT_VALUE | {"yes_no"})

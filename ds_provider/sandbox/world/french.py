@@ -9,7 +9,7 @@ JSON = dict[str, Any]
 
 
 class Place(NamedTuple):
-    """A commune and what lies around it."""
+    """A commune with its département, region and intercommunalité."""
 
     commune: str
     code: str
@@ -77,18 +77,22 @@ MOTIVATIONS = (
 
 
 def text(rng: Random, lines: int = 1) -> str:
+    """Draw lines of text."""
     return "\n".join(rng.choice(PHRASES) for _ in range(lines))
 
 
 def prenom(rng: Random) -> str:
+    """Draw a first name."""
     return rng.choice(PRENOMS)
 
 
 def nom(rng: Random) -> str:
+    """Draw a family name."""
     return rng.choice(NOMS)
 
 
 def phone(rng: Random) -> str:
+    """Draw a phone number."""
     return f"0{rng.randint(1, 7)} {rng.randint(10, 99)} 55 {rng.randint(10, 99)} {rng.randint(10, 99)}"
 
 
@@ -98,23 +102,25 @@ def _luhn(digits: str) -> str:
 
 
 def siret(rng: Random) -> str:
-    """A number that passes the check of a SIRET, in a range that is not given out."""
+    """Draw a number that passes the check of a SIRET, in a range that is not assigned."""
     siren = _luhn(f"000{rng.randint(10_000, 99_999)}")
     return _luhn(f"{siren}{rng.randint(1, 9):04d}")
 
 
 def iban(rng: Random) -> str:
-    """A French IBAN with its two check digits, of a bank that does not exist."""
+    """Draw a French IBAN with valid check digits, of a bank that does not exist."""
     account = f"99999{rng.randint(0, 99_999):05d}{rng.randint(0, 10**11 - 1):011d}{rng.randint(0, 96):02d}"
     check = 98 - int(f"{account}152700") % 97  # FR, as IBAN arithmetic writes letters
     return f"FR{check:02d}{account}"
 
 
 def day(rng: Random, first: int = 1940, last: int = 2026) -> str:
+    """Draw a date, ISO 8601."""
     return f"{rng.randint(first, last)}-{rng.randint(1, 12):02d}-{rng.randint(1, 28):02d}"
 
 
 def address(rng: Random) -> JSON:
+    """Draw an address as the API shows one."""
     place = rng.choice(PLACES)
     number, street = str(rng.randint(1, 200)), rng.choice(VOIES)
     full = f"{number} {street}"
@@ -138,12 +144,14 @@ def address(rng: Random) -> JSON:
 
 
 def point(rng: Random, place: Place) -> JSON:
+    """Draw a point near a place, in GeoJSON."""
     shift = rng.uniform(-0.02, 0.02)
     coordinates = [round(place.longitude + shift, 6), round(place.latitude - shift, 6)]
     return {"type": "Point", "coordinates": coordinates}
 
 
 def polygon(rng: Random, place: Place) -> JSON:
+    """Draw a rectangle near a place, in GeoJSON."""
     west, south = point(rng, place)["coordinates"]
     east, north = round(west + rng.uniform(0.001, 0.01), 6), round(south + rng.uniform(0.001, 0.01), 6)
     ring = [[west, south], [east, south], [east, north], [west, north], [west, south]]
@@ -151,8 +159,10 @@ def polygon(rng: Random, place: Place) -> JSON:
 
 
 def commune(place: Place) -> JSON:
+    """Return the commune of a place as the API shows it."""
     return {"name": place.commune, "code": place.code, "postalCode": place.postal_code}
 
 
 def departement(place: Place) -> JSON:
+    """Return the département of a place as the API shows it."""
     return {"name": place.departement, "code": place.departement_code}

@@ -1,4 +1,4 @@
-"""The API's identifiers, and random numbers that depend on nothing but the seed and a name."""
+"""The API's identifiers, and random generators that depend on nothing but a seed and a name."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from random import Random
 
 
 def typed_id(kind: str, key: int | str) -> str:
-    """``Dossier`` and 12 make ``RG9zc2llci0xMg==``, as graphql-ruby writes its ids."""
+    """Return an id as graphql-ruby writes it: ``Dossier`` and 12 make ``RG9zc2llci0xMg==``."""
     return b64encode(f"{kind}-{key}".encode()).decode()
 
 
 def read_id(text: str, kind: str) -> str | None:
-    """The key within an id of this kind, None where it is another kind's or no id."""
+    """Return the key in an id of this kind, None if the text is another kind's id or no id."""
     try:
         found, _, key = b64decode(text, validate=True).decode().partition("-")
     except ValueError:
@@ -20,6 +20,6 @@ def read_id(text: str, kind: str) -> str | None:
     return key if found == kind else None
 
 
-def dice(*parts: int | str) -> Random:
-    """The same parts give the same throws, on any machine and in any order of asking."""
+def seeded_rng(*parts: int | str) -> Random:
+    """Return a generator whose numbers depend only on these parts, on any machine and in any order of calls."""
     return Random("/".join(map(str, parts)))

@@ -1,9 +1,8 @@
-"""The life of one dossier, written in advance: what happens to it, and when.
+"""Life of one dossier, planned in advance as steps in time.
 
-A fate is drawn for each dossier; the fate's script is a list of steps in time. Nothing here knows the
-clock: the world plays the steps as its time goes by. The laws of deletion are those of the API's nightly
-jobs, on Parisian clocks: 01:00 hides finished dossiers whose time is up, 02:00 purges what has been
-hidden for two weeks.
+Each dossier has a scenario, which writes its steps. Nothing here knows the clock: the world runs the steps as
+its time goes by. The rules of deletion are those of the API's nightly jobs, in Paris time: 01:00 hides finished
+dossiers that have expired, 02:00 purges dossiers that have been hidden for two weeks.
 """
 
 from __future__ import annotations
@@ -17,7 +16,7 @@ from ds_provider.sandbox.world.clock import DAY, MINUTE, SECOND, next_paris
 CONSERVATION = 30 * DAY
 BEFORE_PURGE = 14 * DAY
 
-NOISE = {
+SMALL_EVENTS = {
     "en_construction": (
         ("modifier", 5), ("tampon", 3), ("message", 4), ("suivre", 2), ("etiqueter", 2), ("annoter", 2),
         ("changer_groupe", 1), ("transferer", 1), ("correction", 1),
@@ -34,8 +33,8 @@ SLOW_COMMITS = {"modifier", "message", "annoter", "tampon"}
 class Step(NamedTuple):
     """Something that happens to a dossier.
 
-    `at` is when others can see it, `stamp` what it writes into the dossier's dates: a slow transaction
-    carries an older stamp.
+    :ivar at: when it becomes visible, in microseconds since the epoch
+    :ivar stamp: instant that it writes into the dossier's dates; in a slow transaction it is older than `at`
     """
 
     at: int
@@ -45,40 +44,49 @@ class Step(NamedTuple):
 
 
 class Script:
-    """Writes steps one after the other, moving on in time."""
+    """Steps of a life in the making; its time moves forward as steps are added.
 
-    def __init__(self, rng: Random, start: int, groupes: list[int], groupe: int, settled: bool) -> None:
+    :param groupes: numbers of the groups that the dossier may move to
+    :param stays_in_group: whether the dossier stays in its first group
+    """
+
+    def __init__(self, rng: Random, start: int, groupes: list[int], groupe: int, stays_in_group: bool) -> None:
         self.rng = rng
         self.at = start
         self.state = "en_construction"
         self.steps: list[Step] = []
         self._groupes = groupes
         self._groupe = groupe
-        self._settled = settled
+        self._stays_in_group = stays_in_group
 
     def do(self, kind: str, arg: Any = None, *, delay: int = 0) -> Script:
+        """Add a step, `delay` microseconds after the present time."""
         self.steps.append(Step(self.at + delay, kind, self.at + delay, arg))
         return self
 
     def wait(self, low: float, high: float) -> Script:
+        """Move forward by a random number of days."""
         self.at += int(self.rng.uniform(low, high) * DAY)
         return self
 
-    def live(self, low: float, high: float, busy: float = 0.3) -> Script:
-        """Let days go by in which small things happen, `busy` of them a day."""
+    def live(self, low: float, high: float, per_day: float = 0.3) -> Script:
+        """Move forward by a random number of days, with `per_day` small events a day."""
         start = self.at
         self.wait(low, high)
-        for _ in range(min(12, int((self.at - start) / DAY * busy + self.rng.random()))):
-            self._happen(self.rng.randrange(start + SECOND, max(start + 2 * SECOND, self.at - MINUTE)))
+        for _ in range(min(12, int((self.at - start) / DAY * per_day + self.rng.random()))):
+            self._add_small_event(self.rng.randrange(start + SECOND, max(start + 2 * SECOND, self.at - MINUTE)))
         return self
 
     def nightly(self, hour: int, wait: int) -> Script:
-        """Move on to the first nightly job at least so many microseconds later."""
+        """Move forward to the first nightly job at least `wait` microseconds later.
+
+        :param hour: hour of the job in Paris
+        """
         self.at = next_paris(self.at + wait, hour)
         return self
 
-    def _happen(self, stamp: int) -> None:
-        kinds, weights = zip(*NOISE[self.state], strict=True)
+    def _add_small_event(self, stamp: int) -> None:
+        kinds, weights = zip(*SMALL_EVENTS[self.state], strict=True)
         kind = self.rng.choices(kinds, weights)[0]
         arg = self._argument(kind)
         late = self.rng.random() < 0.05 and kind in SLOW_COMMITS
@@ -94,7 +102,7 @@ class Script:
         if kind != "changer_groupe":
             return self.rng.randrange(1 << 30)
         others = [groupe for groupe in self._groupes if groupe != self._groupe]
-        if self._settled or not others:
+        if self._stays_in_group or not others:
             return None
         self._groupe = self.rng.choice(others)
         return self._groupe
@@ -122,8 +130,8 @@ def _conclude(script: Script) -> None:
     _decide(script)
 
 
-def _keep(script: Script) -> None:
-    """Have the conservation extended, so that the dossier does not expire."""
+def _extend_conservation(script: Script) -> None:
+    """Extend the conservation, so that the dossier does not expire."""
     script.wait(0.5, 3).do("prolonger")
 
 
@@ -141,26 +149,30 @@ def _expire(script: Script) -> None:
 
 
 def ordinary(script: Script) -> None:
+    """Plan a decision, perhaps a second one."""
     _conclude(script)
     if script.rng.random() < 0.1:
         script.wait(0.5, 4).do("repasser_en_instruction")
         script.state = "en_instruction"
         _decide(script)
-    _keep(script)
+    _extend_conservation(script)
     script.live(10, 60)
 
 
 def waiting(script: Script) -> None:
-    script.live(60, 110, busy=0.1)
+    """Plan weeks without a decision, then an ordinary life."""
+    script.live(60, 110, per_day=0.1)
     ordinary(script)
 
 
 def abandoned(script: Script) -> None:
+    """Plan a deletion by the user before a decision."""
     script.live(1, 7).do("masquer_usager")
     _purge(script)
 
 
 def hesitant(script: Script) -> None:
+    """Plan a deletion by the user that is taken back, and perhaps repeated."""
     script.live(1, 6).do("masquer_usager").wait(1, 9).do("restaurer_usager").live(1, 6)
     if script.rng.random() < 0.5:
         script.do("masquer_usager")
@@ -170,31 +182,36 @@ def hesitant(script: Script) -> None:
 
 
 def tidied(script: Script) -> None:
+    """Plan a decision, after which the user hides the dossier and perhaps restores it."""
     _conclude(script)
-    _keep(script)
+    _extend_conservation(script)
     script.live(1, 10).do("masquer_usager")
     if script.rng.random() < 0.3:
         script.wait(2, 20).do("restaurer_usager")
 
 
 def withdrawn(script: Script) -> None:
+    """Plan a decision, after which the administration hides the dossier."""
     _conclude(script)
-    _keep(script)
+    _extend_conservation(script)
     script.live(1, 8).do("masquer_administration")
 
 
 def withdrawn_then_restored(script: Script) -> None:
+    """Plan a dossier that the administration hides and restores."""
     withdrawn(script)
     script.wait(3, 20).do("restaurer_administration").live(5, 20)
 
 
 def withdrawn_by_both(script: Script) -> None:
+    """Plan a dossier that the administration and the user hide, and its purge."""
     withdrawn(script)
     script.wait(0.1, 5).do("masquer_usager")
     _purge(script)
 
 
 def withdrawn_then_expired(script: Script) -> None:
+    """Plan a dossier that expires while the administration hides it."""
     _decide_quickly(script)
     start = script.at
     script.wait(1, 8).do("masquer_administration")
@@ -204,31 +221,36 @@ def withdrawn_then_expired(script: Script) -> None:
 
 
 def expired(script: Script) -> None:
+    """Plan a quick decision, an expiry and a purge."""
     _decide_quickly(script)
     _expire(script)
     _purge(script)
 
 
 def extended(script: Script) -> None:
+    """Plan an expiry that the administration takes back in time."""
     _decide_quickly(script)
     _expire(script)
     script.wait(2, 10).do("prolonger_et_restaurer").live(5, 30)
 
 
 def user_removed(script: Script) -> None:
+    """Plan the removal of the user's account before a decision."""
     script.live(1, 8).do("supprimer_usager")
 
 
 def user_removed_in_instruction(script: Script) -> None:
+    """Plan the removal of the user's account while the dossier is in instruction."""
     _instruct(script)
     script.wait(1, 5).do("supprimer_usager")
     _decide(script)
-    _keep(script)
+    _extend_conservation(script)
 
 
 def user_removed_when_done(script: Script) -> None:
+    """Plan the removal of the user's account after a decision."""
     _conclude(script)
-    _keep(script)
+    _extend_conservation(script)
     script.wait(1, 8).do("supprimer_usager")
 
 
@@ -237,7 +259,7 @@ def _decide_quickly(script: Script) -> None:
     _decide(script, 1, 5)
 
 
-FATES: dict[str, tuple[Callable[[Script], None], int]] = {
+SCENARIOS: dict[str, tuple[Callable[[Script], None], int]] = {
     "ordinary": (ordinary, 56),
     "waiting": (waiting, 14),
     "abandoned": (abandoned, 7),
@@ -255,19 +277,19 @@ FATES: dict[str, tuple[Callable[[Script], None], int]] = {
 }
 
 
-def write(rng: Random, deposit: int, groupe: int, groupes: list[int], fate: str | None = None) -> list[Step]:
-    """The steps of a dossier's life, in time.
+def plan_life(rng: Random, deposit: int, groupe: int, groupes: list[int], scenario: str | None = None) -> list[Step]:
+    """Return the steps of a dossier's life, in the order of their times.
 
     :param deposit: when it is deposited, in microseconds since the epoch
     :param groupe: number of its first group
-    :param groupes: numbers of the groups that it may be moved to
-    :param fate: one of :data:`FATES`, in which the dossier stays in its group; without it, one is drawn
+    :param groupes: numbers of the groups that it may move to
+    :param scenario: one of :data:`SCENARIOS`, in which the dossier stays in its group; None for a random one
     """
-    names = list(FATES)
-    drawn = fate or rng.choices(names, [FATES[name][1] for name in names])[0]
-    script = Script(rng, deposit, groupes, groupe, settled=fate is not None)
+    names = list(SCENARIOS)
+    drawn = scenario or rng.choices(names, [SCENARIOS[name][1] for name in names])[0]
+    script = Script(rng, deposit, groupes, groupe, stays_in_group=scenario is not None)
     script.do("deposer")
     if rng.random() < 0.3:
         script.do("completer_siret", delay=rng.randrange(MINUTE, DAY))
-    FATES[drawn][0](script)
+    SCENARIOS[drawn][0](script)
     return sorted(script.steps, key=lambda step: step.at)

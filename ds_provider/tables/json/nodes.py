@@ -1,7 +1,7 @@
 """A dossier as our documents ask for it, aliases included. All but its number and version may be missing.
 
-What becomes columns one to one has a field of its own; what stays JSON stays the bytes that the API sent. A file's
-``url`` has no field: it is signed, and opens the file to whoever holds it.
+A value that becomes a column has a field of its own. A value that stays JSON stays the bytes that the API sent. A
+file's ``url`` has no field: it is signed, and opens the file to whoever holds it.
 """
 
 from __future__ import annotations
@@ -11,19 +11,21 @@ from typing import Annotated
 
 import msgspec
 
-from ds_provider.exceptions import DSMalformedAnswerError
+from ds_provider.exceptions import DSMalformedResponseError
 from ds_provider.tables.json.lenient import LenientDecoder
 
 Int64 = Annotated[int, msgspec.Meta(ge=-(2**63), le=2**63 - 1)]
 BigInt = str | int | None
-NOTHING = msgspec.Raw(b"null")
+NULL = msgspec.Raw(b"null")
 
 
 class Node(msgspec.Struct, rename="camel", gc=False):
-    """What the API sends as an object. No node refers to one that holds it, so none needs the garbage collector."""
+    """An object that the API sends. No node refers to one that holds it, so none needs the garbage collector."""
 
 
 class File(Node):
+    """A file of a champ, a message, an avis or the dossier itself."""
+
     filename: str | None = None
     content_type: str | None = None
     checksum: str | None = None
@@ -33,11 +35,13 @@ class File(Node):
 
 
 class GeoArea(Node):
+    """An area that was drawn on a map, or a cadastral parcel."""
+
     type: str | None = msgspec.field(default=None, name="__typename")
     id: str | None = None
     source: str | None = None
     description: str | None = None
-    geometry: msgspec.Raw = NOTHING
+    geometry: msgspec.Raw = NULL
     commune: str | None = None
     prefixe: str | None = None
     section: str | None = None
@@ -46,6 +50,8 @@ class GeoArea(Node):
 
 
 class LinkedDossier(Node):
+    """The dossier that a champ links to."""
+
     number: Int64 | None = None
 
 
@@ -71,41 +77,47 @@ class Champ(Node):
     rows: list[Row] | None = None
     files: list[File] | None = None
     geo_areas: list[msgspec.Raw] | None = None
-    address: msgspec.Raw = NOTHING
-    rna: msgspec.Raw = NOTHING
-    rnf: msgspec.Raw = NOTHING
-    commune: msgspec.Raw = NOTHING
-    epci: msgspec.Raw = NOTHING
-    departement: msgspec.Raw = NOTHING
-    region: msgspec.Raw = NOTHING
-    pays: msgspec.Raw = NOTHING
-    dossier: msgspec.Raw = NOTHING
-    engagement_juridique: msgspec.Raw = NOTHING
-    etablissement: msgspec.Raw = NOTHING
-    primary_value: msgspec.Raw = NOTHING
-    secondary_value: msgspec.Raw = NOTHING
-    values: msgspec.Raw = NOTHING
+    address: msgspec.Raw = NULL
+    rna: msgspec.Raw = NULL
+    rnf: msgspec.Raw = NULL
+    commune: msgspec.Raw = NULL
+    epci: msgspec.Raw = NULL
+    departement: msgspec.Raw = NULL
+    region: msgspec.Raw = NULL
+    pays: msgspec.Raw = NULL
+    dossier: msgspec.Raw = NULL
+    engagement_juridique: msgspec.Raw = NULL
+    etablissement: msgspec.Raw = NULL
+    primary_value: msgspec.Raw = NULL
+    secondary_value: msgspec.Raw = NULL
+    values: msgspec.Raw = NULL
     grant_type: str | None = None
     filled: bool | None = None
 
 
 class Row(Node):
-    """One row of a repetition."""
+    """A row of a repetition block."""
 
     id: str | None = None
     champs: list[Champ] | None = None
 
 
 class Revision(Node):
+    """A revision of a démarche's form."""
+
     id: str | None = None
 
 
 class Demarche(Node):
+    """A dossier's démarche, and the revision of the form that the dossier follows."""
+
     number: Int64 | None = None
     revision: Revision | None = None
 
 
 class GroupeInstructeur(Node):
+    """The group that handles a dossier."""
+
     id: str | None = None
     number: Int64 | None = None
     label: str | None = None
@@ -120,6 +132,8 @@ class Profile(Node):
 
 
 class Entreprise(Node):
+    """The entreprise of a demandeur that is a legal person."""
+
     siren: str | None = None
     siret_siege_social: str | None = None
     raison_sociale: str | None = None
@@ -131,8 +145,8 @@ class Entreprise(Node):
     forme_juridique_code: str | None = None
     capital_social: BigInt = None
     code_effectif_entreprise: str | None = None
-    effectif_mensuel: msgspec.Raw = NOTHING
-    effectif_annuel: msgspec.Raw = NOTHING
+    effectif_mensuel: msgspec.Raw = NULL
+    effectif_annuel: msgspec.Raw = NULL
     etat_administratif: str | None = None
     numero_tva_intracommunautaire: str | None = None
     date_creation: str | None = None
@@ -140,6 +154,8 @@ class Entreprise(Node):
 
 
 class Association(Node):
+    """The association of a demandeur that is a legal person."""
+
     rna: str | None = None
     titre: str | None = None
     objet: str | None = None
@@ -162,18 +178,22 @@ class Demandeur(Node):
     siege_social: bool | None = None
     naf: str | None = None
     libelle_naf: str | None = None
-    address: msgspec.Raw = NOTHING
+    address: msgspec.Raw = NULL
     entreprise: Entreprise | None = None
     association: Association | None = None
 
 
 class Label(Node):
+    """A label that instructeurs put on a dossier."""
+
     id: str | None = None
     name: str | None = None
     color: str | None = None
 
 
 class Traitement(Node):
+    """A change of a dossier's state."""
+
     id: str | None = None
     event: str | None = None
     date_traitement: str | None = None
@@ -183,6 +203,8 @@ class Traitement(Node):
 
 
 class Avis(Node):
+    """A question to an expert, and the answer."""
+
     id: str | None = None
     question: str | None = None
     question_label: str | None = None
@@ -196,11 +218,15 @@ class Avis(Node):
 
 
 class Correction(Node):
+    """A request to correct the dossier, sent with a message."""
+
     reason: str | None = None
     date_resolution: str | None = None
 
 
 class Message(Node):
+    """A message between instructeurs and the usager."""
+
     id: str | None = None
     email: str | None = None
     body: str | None = None
@@ -254,7 +280,7 @@ class Dossier(Node):
 
 
 class Head(Node):
-    """What tells a dossier's version from another's."""
+    """The number and the version of a dossier."""
 
     number: Int64
     date_derniere_modification: Annotated[datetime, msgspec.Meta(tz=True)]
@@ -265,40 +291,41 @@ _geo_areas, _linked_dossiers = LenientDecoder(GeoArea), LenientDecoder(LinkedDos
 
 
 def read_dossier(line: bytes) -> Dossier:
-    """A landed line.
+    """Return the dossier of a landed line.
 
-    :raises DSMalformedAnswerError: if it is not a dossier's: it has no number, or no version.
+    :raises DSMalformedResponseError: if it is not a dossier's: it has no number, or no version.
     """
     try:
-        return _dossiers.read(line)
+        return _dossiers.decode(line)
     except msgspec.DecodeError as error:
         raise _malformed(line, error) from None
 
 
 def read_head(line: bytes) -> Head:
-    """A landed line's number and version.
+    """Return the number and the version of a landed line, without the rest.
 
-    :raises DSMalformedAnswerError: as for the whole.
+    :raises DSMalformedResponseError: if it has no number, or its version is not a date.
     """
     try:
-        return _heads.read(line)
+        return _heads.decode(line)
     except msgspec.DecodeError as error:
         raise _malformed(line, error) from None
 
 
 def read_geo_area(raw: msgspec.Raw) -> GeoArea:
-    return _geo_areas.read(raw)
+    """Return the area of a champ."""
+    return _geo_areas.decode(raw)
 
 
 def read_linked_number(raw: msgspec.Raw) -> int | None:
-    """The number of the dossier that a champ links to; null where the link cannot be read."""
-    return _linked_dossiers.read(raw).number if bytes(raw) else None
+    """Return the number of the dossier that a champ links to, or null if the link cannot be read."""
+    return _linked_dossiers.decode(raw).number if bytes(raw) else None
 
 
-def _malformed(line: bytes, error: msgspec.DecodeError) -> DSMalformedAnswerError:
+def _malformed(line: bytes, error: msgspec.DecodeError) -> DSMalformedResponseError:
     try:
-        number = _linked_dossiers.read(line).number
+        number = _linked_dossiers.decode(line).number
     except msgspec.DecodeError:
         number = None
     named = "a landed line" if number is None else f"dossier {number}"
-    return DSMalformedAnswerError(f"{named} is not a dossier as the API sends it: {error}; read its group again")
+    return DSMalformedResponseError(f"{named} is not a dossier as the API sends it: {error}; read its group again")

@@ -1,4 +1,4 @@
-"""Values as the API sends them, as those of columns."""
+"""Values of columns, made of values as the API sends them."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 import msgspec
 
-from ds_provider.tables.json.lenient import cleaned, dump
+from ds_provider.tables.json.lenient import clean, dump
 from ds_provider.tables.schemas import INTEGER, Table
 
 Columns = dict[str, Sequence[Any]]
@@ -20,27 +20,28 @@ _REFUSED = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")
 
 
 def fields_of(table: Table, kind: type[msgspec.Struct], nodes: Sequence[Any], prefix: str = "") -> dict[str, list[Any]]:
-    """The columns that fields of nodes fill one to one.
+    """Return the columns that fields of nodes fill one to one.
 
-    :param prefix: of those columns' names.
+    :param kind: of the nodes; its fields fill the columns of their name.
+    :param prefix: of the columns' names, where they have one.
     """
     columns = {prefix + name: name for name in kind.__struct_fields__ if prefix + name in table.columns}
     return {column: _convert(table, column, [*map(attrgetter(name), nodes)]) for column, name in columns.items()}
 
 
 def get(nodes: Iterable[Any], name: str) -> list[Any]:
-    """A field of each node, null where there is no node."""
+    """Return a field of each node, null where there is no node."""
     return [node and getattr(node, name) for node in nodes]
 
 
 def _convert(table: Table, column: str, values: list[Any]) -> list[Any]:
     if column in table.json:
         return [json_text(bytes(value)) for value in values]
-    return [integer(value) for value in values] if table.columns[column] == INTEGER else values
+    return [parse_integer(value) for value in values] if table.columns[column] == INTEGER else values
 
 
-def integer(value: str | int | None) -> int | None:
-    """A BigInt, which the API sends as text; null if it is none, or does not fit a column."""
+def parse_integer(value: str | int | None) -> int | None:
+    """Return the number of a BigInt, which the API sends as text; null if it is none, or does not fit a column."""
     # no 64 bits need more digits, and Python refuses to read very many
     if isinstance(value, str):
         value = int(value) if len(value) <= 20 and is_integer(value) else None
@@ -48,14 +49,15 @@ def integer(value: str | int | None) -> int | None:
 
 
 def is_integer(text: str) -> bool:
+    """Return whether a text is digits alone, with or without a sign."""
     digits = text[1:] if text[:1] in ("+", "-") else text
     return digits.isascii() and digits.isdigit()
 
 
 def json_text(sent: bytes) -> str | None:
-    """JSON as the API sent it, without what databases refuse; null if it is null."""
+    """Return JSON as the API sent it, without what databases refuse; null if it is null."""
     if sent == b"null":
         return None
     text = sent.decode("utf-8", "replace")
     # to look for one character costs next to nothing
-    return dump(cleaned(json.loads(text))) if "\\" in text and _REFUSED.search(text) else text
+    return dump(clean(json.loads(text))) if "\\" in text and _REFUSED.search(text) else text

@@ -1,136 +1,138 @@
-"""Tables, built of columns of values."""
+"""Arrow tables, built of columns of values as the API sends them."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import date
+from itertools import product
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ds_provider.tables.instants import EPOCH
 from ds_provider.tables.schemas import DATE, INSTANT, TEXT, Table
 
 Key = tuple[int | str, ...]
 
 # Arrow is slow to begin, and the processor's caches soon full: a number between the two
-_ENOUGH = 1_000
-_EPOCH = date(1970, 1, 1).toordinal()
-_FIRST_DAY, _LAST_DAY = date.min.toordinal() - _EPOCH, date.max.toordinal() - _EPOCH
+_FLUSH_AT = 1_000
+_FIRST_DAY, _LAST_DAY = (day.toordinal() - EPOCH.toordinal() for day in (date.min, date.max))
 _DAY = 86_400_000_000  # in microseconds
-# as what Arrow keeps dates, and what of them Python, and so every loader, can hold: an offset may carry one beyond
-_KEPT = {
+# the numbers that Arrow keeps dates as, and the range that Python, and so every loader, can hold: an offset may carry
+# a date beyond it
+_RANGES = {
     DATE: (pa.int32(), _FIRST_DAY, _LAST_DAY),
     INSTANT: (pa.int64(), _FIRST_DAY * _DAY, (_LAST_DAY + 1) * _DAY - 1),
 }
 
 
 class TableBuilder:
-    """A table that grows by some rows at a time.
+    """Builder of a table that grows by some rows at a time."""
 
-    :param constants: columns that hold one value in all rows.
-    """
-
-    def __init__(self, table: Table, **constants: Any) -> None:
+    def __init__(self, table: Table) -> None:
         self._table = table
-        self._constants = constants
         self._columns: dict[str, list[Any]] = {}
-        self._erased: list[Key] = []
+        self._deleted: list[Key] = []
         self._pieces: list[pa.Table] = []
 
     def add(self, columns: Mapping[str, Sequence[Any]]) -> None:
         """Add rows. Columns that are not here are null."""
         for name, values in columns.items():
             self._columns.setdefault(name, []).extend(values)
-        if len(self._columns[self._table.key[0]]) >= _ENOUGH:
+        if len(self._columns[self._table.key[0]]) >= _FLUSH_AT:
             self._flush()
 
-    def erase(self, keys: Sequence[Key]) -> None:
-        """Add rows that only erase."""
-        self._erased.extend(keys)
+    def hard_delete(self, keys: Sequence[Key]) -> None:
+        """Add rows that remove what has these keys."""
+        self._deleted.extend(keys)
 
     def build(self) -> pa.Table:
-        """The table, and no way to add to it."""
+        """Return the table."""
         self._flush()
-        if self._erased:
-            self._pieces.append(hard_delete_rows(self._table, self._erased))
+        if self._deleted:
+            self._pieces.append(hard_delete_rows(self._table, self._deleted))
         return pa.concat_tables(self._pieces) if self._pieces else self._table.schema.empty_table()
 
     def _flush(self) -> None:
         if self._columns.get(self._table.key[0]):
-            self._pieces.append(build(self._table, self._columns, **self._constants))
+            self._pieces.append(build(self._table, self._columns))
             self._columns = {}
 
 
-def build(table: Table, columns: Mapping[str, Sequence[Any]], **constants: Any) -> pa.Table:
-    """A table.
+def build(table: Table, columns: Mapping[str, Sequence[Any]], *, hard_delete: bool = False) -> pa.Table:
+    """Return a table of rows to load.
 
-    :param columns: of the same length; those that are not here are null.
-    :param constants: columns that hold one value in all rows.
+    :param columns: of one length; those that are not here are null.
+    :param hard_delete: whether the rows remove those that have their keys.
     """
     rows = len(columns[table.key[0]])
-    repeated = {name: pa.repeat(pa.scalar(value, table.columns[name]), rows) for name, value in constants.items()}
-    return _build(table, {**columns, **repeated}, rows)
+    arrays = [_array(columns.get(name), kind, rows) for name, kind in table.columns.items()]
+    return pa.table([*arrays, pa.repeat(hard_delete, rows)], schema=table.schema)
+
+
+def hard_delete_dossiers(table: Table, numbers: Sequence[int]) -> pa.Table:
+    """Return the rows that remove all that a table holds of dossiers.
+
+    :param table: one whose rows are a dossier's: its key begins with the dossier's number.
+    """
+    keys: list[Key] = [*product(numbers, table.parts)] if table.parts else [(number,) for number in numbers]
+    return hard_delete_rows(table, keys)
 
 
 def hard_delete_rows(table: Table, keys: Sequence[Key]) -> pa.Table:
-    """The rows that remove what has those keys."""
+    """Return the rows that remove what has these keys."""
     columns = {name: [key[index] for key in keys] for index, name in enumerate(table.key)}
-    return _build(table, columns, len(keys), erased=True)
+    return build(table, columns, hard_delete=True)
 
 
-def _build(table: Table, columns: Mapping[str, Any], rows: int, erased: bool = False) -> pa.Table:
-    arrays = [_array(columns.get(name), kind, rows) for name, kind in table.columns.items()]
-    return pa.table([*arrays, pa.repeat(erased, rows)], schema=table.schema)
-
-
-def _array(values: Any, kind: pa.DataType, rows: int) -> pa.Array:
+def _array(values: Sequence[Any] | None, kind: pa.DataType, rows: int) -> pa.Array:
     if values is None:
         return pa.nulls(rows, kind)
-    if isinstance(values, pa.Array):
-        return values
-    if kind in _KEPT:
+    if kind in _RANGES:
         return _dates(pa.array(values, TEXT), kind)
-    return _without_nul(pa.array(values, TEXT)) if kind == TEXT else pa.array(values, kind)
+    return without_nul(pa.array(values, TEXT)) if kind == TEXT else pa.array(values, kind)
 
 
-def _without_nul(texts: pa.Array) -> pa.Array:
-    """Databases refuse it."""
+def without_nul(texts: pa.Array | pa.ChunkedArray) -> pa.Array | pa.ChunkedArray:
+    """Return texts with U+FFFD in place of each character NUL, which databases refuse."""
+    pieces = texts.chunks if isinstance(texts, pa.ChunkedArray) else [texts]
+    # to look costs a small part of what to replace does
+    return pc.replace_substring(texts, "\0", "\ufffd") if any(map(_has_nul, pieces)) else texts
+
+
+def _has_nul(texts: pa.Array) -> bool:
     characters = texts.buffers()[-1]
-    found = characters is not None and b"\0" in characters.to_pybytes()
-    return pc.replace_substring(texts, "\0", "\ufffd") if found else texts
+    return characters is not None and b"\0" in characters.to_pybytes()
 
 
 def _dates(texts: pa.Array, kind: pa.DataType) -> pa.Array:
-    """ISO 8601 as dates or instants; null where it is not that, or of a year before 1 or after 9999."""
+    """Return ISO 8601 texts as dates or instants: null where they are not that, or not of the years 1 to 9999."""
     if texts.null_count == len(texts):
         return pa.nulls(len(texts), kind)
     try:
         dates = pc.cast(texts, kind)
     except pa.ArrowInvalid:
-        dates = _readable_dates(texts.to_pylist(), kind)
-    return dates if _are_within(dates, kind) else _cut(dates, kind)
+        dates = _cast_each(texts.to_pylist(), kind)
+    return _within_range(dates, kind)
 
 
-def _are_within(dates: pa.Array, kind: pa.DataType) -> bool:
-    number, least, most = _KEPT[kind]
-    found = pc.min_max(dates.view(number)).as_py()
-    return found["min"] is None or (least <= found["min"] and found["max"] <= most)
-
-
-def _cut(dates: pa.Array, kind: pa.DataType) -> pa.Array:
-    number, least, most = _KEPT[kind]
+def _within_range(dates: pa.Array, kind: pa.DataType) -> pa.Array:
+    number, first, last = _RANGES[kind]
     numbers = dates.view(number)
-    within = pc.and_(pc.greater_equal(numbers, least), pc.less_equal(numbers, most))
+    found = pc.min_max(numbers).as_py()
+    if found["min"] is None or (first <= found["min"] and found["max"] <= last):
+        return dates
+    within = pc.and_(pc.greater_equal(numbers, first), pc.less_equal(numbers, last))
     return pc.if_else(within, dates, pa.scalar(None, kind))
 
 
-def _readable_dates(texts: Sequence[str | None], kind: pa.DataType) -> pa.Array:
-    dates = {text: _readable_date(text, kind) for text in set(texts)}
+def _cast_each(texts: Sequence[str | None], kind: pa.DataType) -> pa.Array:
+    dates = {text: _cast_or_null(text, kind) for text in set(texts)}
     return pa.array([dates[text] for text in texts], kind)
 
 
-def _readable_date(text: str | None, kind: pa.DataType) -> pa.Scalar:
+def _cast_or_null(text: str | None, kind: pa.DataType) -> pa.Scalar:
     try:
         return pc.cast(pa.scalar(text, TEXT), kind)
     except pa.ArrowInvalid:

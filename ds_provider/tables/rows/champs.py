@@ -1,4 +1,4 @@
-"""Champs as rows: what they have in common, and one typed column for each kind of value."""
+"""Champs as rows: the columns that all types share, and one typed column for each kind of value."""
 
 from __future__ import annotations
 
@@ -8,26 +8,15 @@ from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from itertools import repeat
 from operator import attrgetter
-from types import MappingProxyType
 from typing import Any, Final, NamedTuple
 
 import msgspec
 
 from ds_provider.tables.json.lenient import dump
 from ds_provider.tables.json.nodes import Champ, Dossier, read_linked_number
-from ds_provider.tables.json.values import Columns, fields_of, integer, is_integer, json_text
+from ds_provider.tables.json.values import Columns, fields_of, is_integer, json_text, parse_integer
 from ds_provider.tables.rows.children import Children
-from ds_provider.tables.schemas import Table
-
-TYPED = (
-    "text_value",
-    "boolean_value",
-    "integer_value",
-    "decimal_value",
-    "date_value",
-    "timestamp_value",
-    "json_value",
-)
+from ds_provider.tables.schemas import VALUE_COLUMNS, Table
 
 _UPPER = re.compile("[A-Z]")
 
@@ -35,7 +24,7 @@ Read = Callable[[Champ], Any]
 
 
 class Champs(NamedTuple):
-    """The champs of some dossiers, and where each stands, as lists of one length: roots first, then those in rows."""
+    """Champs of some dossiers, each with its place, as lists of one length: those of the root, then those in blocks."""
 
     nodes: list[Champ]
     dossier_number: list[int]
@@ -46,16 +35,19 @@ class Champs(NamedTuple):
 
     @classmethod
     def of(cls, dossiers: Sequence[Dossier], part: str) -> Champs:
-        """:param part: ``champs`` or ``annotations``."""
+        """Collect the champs of some dossiers.
+
+        :param part: ``champs`` or ``annotations``.
+        """
         roots = Children.of(dossiers, part)
-        nowhere = [None] * len(roots.nodes)
-        found = cls(*roots, [*nowhere], [*nowhere], [*nowhere])
-        for index in found.with_field("rows"):
+        at_root = [None] * len(roots.nodes)
+        found = cls(*roots, [*at_root], [*at_root], [*at_root])
+        for index in found.indexes_with("rows"):
             found._add_rows(index)
         return found
 
-    def with_field(self, name: str) -> list[int]:
-        """Where those are that have something in a field."""
+    def indexes_with(self, name: str) -> list[int]:
+        """Return the indexes of the champs whose field is not empty."""
         return [index for index, value in enumerate(map(attrgetter(name), self.nodes)) if value]
 
     def _add_rows(self, repetition: int) -> None:
@@ -71,35 +63,38 @@ class Champs(NamedTuple):
 
 
 def champ_columns(table: Table, champs: Champs) -> Columns:
-    """:param table: of champs or of annotations."""
+    """Return the columns of ``champs`` or ``annotations``.
+
+    :param table: one of these two.
+    """
     places = champs._asdict()
     nodes = places.pop("nodes")
     return {**places, **fields_of(table, Champ, nodes), **_values(nodes)}
 
 
 def _values(champs: Sequence[Champ]) -> dict[str, list[Any]]:
-    """The typed columns. Going type by type, only those that a type has are ever touched."""
+    """Return the typed columns. Type by type, so that a champ costs no more than the columns that its type has."""
     by_type: dict[str | None, list[int]] = defaultdict(list)
     for index, champ in enumerate(champs):
         by_type[champ.type].append(index)
-    columns: dict[str, list[Any]] = {name: [None] * len(champs) for name in TYPED}
-    for typename in by_type.keys() & VALUES.keys():
-        for name, read in VALUES[typename].items():
+    columns: dict[str, list[Any]] = {name: [None] * len(champs) for name in VALUE_COLUMNS}
+    for typename, readers in VALUES.items():
+        for name, read in readers.items():
             column = columns[name]
-            for index in by_type[typename]:
+            for index in by_type.get(typename, ()):
                 column[index] = read(champs[index])
     return columns
 
 
 def _object(*names: str) -> Read:
-    """An object of fields under the API's own names; null if all of them are."""
+    """Read an object of fields under the API's own names; null if all of them are."""
     template = b"{%b}" % b",".join(b'"%b":%%b' % name.encode() for name in names)
     nothing = template.replace(b"%b", b"null")
     fields = attrgetter(*(_UPPER.sub(r"_\g<0>", name).lower() for name in names))
 
     def read(champ: Champ) -> str | None:
-        told = template % fields(champ)
-        return None if told == nothing else json_text(told)
+        sent = template % fields(champ)
+        return None if sent == nothing else json_text(sent)
 
     return read
 
@@ -110,13 +105,13 @@ def _beyond_64_bits(champ: Champ) -> str | None:
     if sent is None or (isinstance(sent, str) and len(sent) < 19):
         return None
     digits = str(sent)
-    return digits if is_integer(digits) and integer(sent) is None else None
+    return digits if is_integer(digits) and parse_integer(sent) is None else None
 
 
 def _linked_number(champ: Champ) -> int | None:
-    """Where the link cannot be followed, the champ still tells the number in words."""
+    """Return the linked dossier's number. Where the link cannot be followed, the champ still has it as a text."""
     number = read_linked_number(champ.dossier)
-    return integer(champ.string_value) if number is None else number
+    return parse_integer(champ.string_value) if number is None else number
 
 
 def _geo_areas(champ: Champ) -> str | None:
@@ -125,15 +120,15 @@ def _geo_areas(champ: Champ) -> str | None:
 
 
 def _titre_identite(champ: Champ) -> str | None:
-    told = {"grantType": champ.grant_type, "filled": champ.filled}
-    return None if champ.grant_type is None and champ.filled is None else msgspec.json.encode(told).decode()
+    sent = {"grantType": champ.grant_type, "filled": champ.filled}
+    return None if champ.grant_type is None and champ.filled is None else msgspec.json.encode(sent).decode()
 
 
 _read_etablissement = _object("etablissement")
 
 
 def _etablissement(champ: Champ) -> str | None:
-    """The one object that holds files: attestations of the entreprise, if the service has them."""
+    """Return the one object that holds files: attestations of the entreprise, if the service has them."""
     text = _read_etablissement(champ)
     return text if text is None or '"url"' not in text else dump(_without_urls(json.loads(text)))
 
@@ -148,38 +143,40 @@ def _files(champ: Champ) -> str | None:
     return None if champ.files is None else msgspec.json.encode(champ.files).decode()
 
 
-VALUES: Final[Mapping[str | None, Mapping[str, Read]]] = MappingProxyType(
-    {
-        "TextChamp": {"text_value": attrgetter("value")},
-        "DropDownListChamp": {"text_value": attrgetter("value")},
-        "CiviliteChamp": {"text_value": attrgetter("civilite")},
-        "CheckboxChamp": {"boolean_value": attrgetter("checked")},
-        "YesNoChamp": {"boolean_value": attrgetter("selected")},
-        "IntegerNumberChamp": {
-            "integer_value": lambda champ: integer(champ.integer_number),
-            "text_value": _beyond_64_bits,
-        },
-        "DecimalNumberChamp": {"decimal_value": attrgetter("decimal_number")},
-        "DateChamp": {"date_value": attrgetter("date")},
-        "DatetimeChamp": {"timestamp_value": attrgetter("datetime")},
-        "DossierLinkChamp": {"integer_value": _linked_number, "json_value": _object("dossier")},
-        "HeaderSectionChamp": {"integer_value": attrgetter("level")},
-        "RepetitionChamp": {"integer_value": lambda champ: None if champ.rows is None else len(champ.rows)},
-        "AddressChamp": {"json_value": _object("address", "commune", "departement")},
-        "CarteChamp": {"json_value": _geo_areas},
-        "CommuneChamp": {"json_value": _object("commune", "departement")},
-        "DepartementChamp": {"json_value": _object("departement")},
-        "EngagementJuridiqueChamp": {"json_value": _object("engagementJuridique")},
-        "EpciChamp": {"json_value": _object("epci", "departement")},
-        "LinkedDropDownListChamp": {"json_value": _object("primaryValue", "secondaryValue")},
-        "MultipleDropDownListChamp": {"json_value": lambda champ: json_text(bytes(champ.values))},
-        "PaysChamp": {"json_value": _object("pays")},
-        "PieceJustificativeChamp": {"json_value": _files},
-        "RegionChamp": {"json_value": _object("region")},
-        "RNAChamp": {"json_value": _object("rna", "commune", "departement")},
-        "RNFChamp": {"json_value": _object("rnf", "commune", "departement")},
-        "SiretChamp": {"json_value": _etablissement},
-        "TitreIdentiteChamp": {"boolean_value": attrgetter("filled"), "json_value": _titre_identite},
-    }
-)
-"""What each type of champ tells, by column. A type that is not here keeps its ``string_value``."""
+VALUES: Final[Mapping[str, Mapping[str, Read]]] = {
+    "TextChamp": {"text_value": attrgetter("value")},
+    "DropDownListChamp": {"text_value": attrgetter("value")},
+    "CiviliteChamp": {"text_value": attrgetter("civilite")},
+    "CheckboxChamp": {"boolean_value": attrgetter("checked")},
+    "YesNoChamp": {"boolean_value": attrgetter("selected")},
+    "IntegerNumberChamp": {
+        "integer_value": lambda champ: parse_integer(champ.integer_number),
+        "text_value": _beyond_64_bits,
+    },
+    "DecimalNumberChamp": {"decimal_value": attrgetter("decimal_number")},
+    "DateChamp": {"date_value": attrgetter("date")},
+    "DatetimeChamp": {"timestamp_value": attrgetter("datetime")},
+    "DossierLinkChamp": {"integer_value": _linked_number, "json_value": _object("dossier")},  # the dossier's number
+    "HeaderSectionChamp": {"integer_value": attrgetter("level")},
+    "RepetitionChamp": {"integer_value": lambda champ: None if champ.rows is None else len(champ.rows)},
+    "AddressChamp": {"json_value": _object("address", "commune", "departement")},
+    "CarteChamp": {"json_value": _geo_areas},
+    "CommuneChamp": {"json_value": _object("commune", "departement")},
+    "DepartementChamp": {"json_value": _object("departement")},
+    "EngagementJuridiqueChamp": {"json_value": _object("engagementJuridique")},
+    "EpciChamp": {"json_value": _object("epci", "departement")},
+    "LinkedDropDownListChamp": {"json_value": _object("primaryValue", "secondaryValue")},
+    "MultipleDropDownListChamp": {"json_value": lambda champ: json_text(bytes(champ.values))},
+    "PaysChamp": {"json_value": _object("pays")},
+    "PieceJustificativeChamp": {"json_value": _files},
+    "RegionChamp": {"json_value": _object("region")},
+    "RNAChamp": {"json_value": _object("rna", "commune", "departement")},
+    "RNFChamp": {"json_value": _object("rnf", "commune", "departement")},
+    "SiretChamp": {"json_value": _etablissement},
+    # whether it was filled in: the service gives no more of it
+    "TitreIdentiteChamp": {"boolean_value": attrgetter("filled"), "json_value": _titre_identite},
+}
+"""Readers of typed values by type of champ and by column: the first column is that of the type's kind.
+
+A type that is not here keeps its ``string_value``.
+"""

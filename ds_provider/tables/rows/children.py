@@ -1,4 +1,4 @@
-"""What a dossier has several of: its history, messages, avis, people and labels."""
+"""Rows of a dossier's lists: its history, messages, avis, instructeurs and labels."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ds_provider.tables.schemas import AVIS_ROWS, INSTRUCTEURS, LABELS, MESSAGE_
 
 
 class Children(NamedTuple):
-    """The nodes of one part of some dossiers, and where each stands, as lists of one length."""
+    """Nodes of one list of some dossiers, each with its dossier and its position, as lists of one length."""
 
     nodes: list[Any]
     dossier_number: list[int]
@@ -20,15 +20,20 @@ class Children(NamedTuple):
 
     @classmethod
     def of(cls, dossiers: Sequence[Dossier], part: str) -> Children:
-        """:param part: the field of a dossier that lists them."""
+        """Collect the nodes of some dossiers.
+
+        :param part: the field of a dossier that lists them.
+        """
         lists = [getattr(dossier, part) or () for dossier in dossiers]
         lengths = [*map(len, lists)]
         numbers = map(repeat, get(dossiers, "number"), lengths)
-        flatten = chain.from_iterable
-        return cls([*flatten(lists)], [*flatten(numbers)], [*flatten(map(range, lengths))])
+        concat = chain.from_iterable
+        return cls([*concat(lists)], [*concat(numbers)], [*concat(map(range, lengths))])
 
     def columns(self, table: Table, kind: type[Node], **columns: Sequence[Any]) -> Columns:
-        """:param kind: of the nodes; its fields fill the columns of their name.
+        """Return the columns of a table with a row for each node.
+
+        :param kind: of the nodes; its fields fill the columns of their name.
         :param columns: all others.
         """
         own = {"dossier_number": self.dossier_number, "position": self.position}
@@ -36,32 +41,32 @@ class Children(NamedTuple):
         return {**places, **fields_of(table, kind, self.nodes), **columns}
 
 
-def traitements(dossiers: Sequence[Dossier]) -> Columns:
-    """What was decided, in its order."""
+def traitement_columns(dossiers: Sequence[Dossier]) -> Columns:
+    """Return the columns of ``traitements``, in the order of a dossier's history."""
     found = Children.of(dossiers, "traitements")
     return found.columns(TRAITEMENTS, Traitement, revision_id=get(get(found.nodes, "revision"), "id"))
 
 
-def messages(dossiers: Sequence[Dossier]) -> Columns:
-    """What was written to the usager and by them, in its order."""
+def message_columns(dossiers: Sequence[Dossier]) -> Columns:
+    """Return the columns of ``messages``, in the order in which they were sent."""
     found = Children.of(dossiers, "messages")
     corrections = get(found.nodes, "correction")
     reasons, dates = get(corrections, "reason"), get(corrections, "date_resolution")
     return found.columns(MESSAGE_ROWS, Message, correction_reason=reasons, correction_date_resolution=dates)
 
 
-def avis(dossiers: Sequence[Dossier]) -> Columns:
-    """What experts were asked, and answered."""
+def avis_columns(dossiers: Sequence[Dossier]) -> Columns:
+    """Return the columns of ``avis``: questions to experts, and their answers."""
     found = Children.of(dossiers, "avis")
     claimants, experts = (get(get(found.nodes, role), "email") for role in ("claimant", "expert"))
     return found.columns(AVIS_ROWS, Avis, claimant_email=claimants, expert_email=experts)
 
 
-def instructeurs(dossiers: Sequence[Dossier]) -> Columns:
-    """Who follows the dossiers."""
+def instructeur_columns(dossiers: Sequence[Dossier]) -> Columns:
+    """Return the columns of ``instructeurs``: the instructeurs who follow a dossier."""
     return Children.of(dossiers, "instructeurs").columns(INSTRUCTEURS, Profile)
 
 
-def labels(dossiers: Sequence[Dossier]) -> Columns:
-    """What the dossiers are marked with."""
+def label_columns(dossiers: Sequence[Dossier]) -> Columns:
+    """Return the columns of ``labels``."""
     return Children.of(dossiers, "labels").columns(LABELS, Label)

@@ -1,4 +1,4 @@
-"""What is one row per dossier, and the groups and revisions that dossiers name."""
+"""Rows of dossiers, and of the groups and revisions that dossiers name."""
 
 from __future__ import annotations
 
@@ -9,17 +9,20 @@ from ds_provider.tables.json.values import Columns, fields_of, get
 from ds_provider.tables.schemas import DOSSIERS, GROUPES_INSTRUCTEURS
 
 Groupes = dict[int, tuple[GroupeInstructeur, int | None]]
-"""By number, and the démarche of each."""
+"""Groups by number, each with the number of its démarche."""
 
 Revisions = dict[str, int | None]
-"""The démarche of each, by id."""
+"""Numbers of démarches by revision."""
 
-# what stands for an object that is null: all of its fields are
+# each stands for an object that is null: all of its fields are
 _NO_USAGER, _NO_DEMANDEUR, _NO_ENTREPRISE, _NO_ASSOCIATION = Profile(), Demandeur(), Entreprise(), Association()
 
 
-def dossier_columns(dossiers: Sequence[Dossier]) -> Columns:
-    """One row each."""
+def dossier_columns(dossiers: Sequence[Dossier], read_at: str) -> Columns:
+    """Return the columns of ``dossiers``.
+
+    :param read_at: when the extraction began that landed them, ISO 8601 with an offset; so for the other tables.
+    """
     demandeurs = [dossier.demandeur or _NO_DEMANDEUR for dossier in dossiers]
     entreprises = [demandeur.entreprise or _NO_ENTREPRISE for demandeur in demandeurs]
     associations = [demandeur.association or _NO_ASSOCIATION for demandeur in demandeurs]
@@ -33,30 +36,32 @@ def dossier_columns(dossiers: Sequence[Dossier]) -> Columns:
         "demarche_number": get(demarches, "number"),
         "revision_id": get(get(demarches, "revision"), "id"),
         "groupe_instructeur_number": get(get(dossiers, "groupe_instructeur"), "number"),
+        "read_at": [read_at] * len(dossiers),
     }
 
 
 def find_groupes(dossiers: Sequence[Dossier]) -> Groupes:
-    """The groups that hold dossiers."""
+    """Return the groups that hold dossiers."""
     demarches = get(get(dossiers, "demarche"), "number")
     groupes = zip(get(dossiers, "groupe_instructeur"), demarches, strict=True)
     return {groupe.number: (groupe, demarche) for groupe, demarche in groupes if groupe and groupe.number is not None}
 
 
-def groupe_columns(found: Groupes) -> Columns:
-    """One row each."""
+def groupe_columns(found: Groupes, read_at: str) -> Columns:
+    """Return the columns of ``groupes_instructeurs``."""
     nodes = [groupe for groupe, _ in found.values()]
     numbers = [demarche for _, demarche in found.values()]
-    return {**fields_of(GROUPES_INSTRUCTEURS, GroupeInstructeur, nodes), "demarche_number": numbers}
+    fields = fields_of(GROUPES_INSTRUCTEURS, GroupeInstructeur, nodes)
+    return {**fields, "demarche_number": numbers, "read_at": [read_at] * len(found)}
 
 
 def find_revisions(dossiers: Sequence[Dossier]) -> Revisions:
-    """The revisions of the form that dossiers follow."""
+    """Return the revisions of the form that dossiers follow."""
     demarches = [dossier.demarche for dossier in dossiers if dossier.demarche]
     found = ((demarche.revision, demarche.number) for demarche in demarches)
     return {revision.id: number for revision, number in found if revision and revision.id is not None}
 
 
-def revision_columns(found: Revisions) -> Columns:
-    """One row each. Their dates are known to the form alone."""
-    return {"id": [*found], "demarche_number": [*found.values()]}
+def revision_columns(found: Revisions, read_at: str) -> Columns:
+    """Return the columns of ``revisions``. Dates are null: a dossier does not show those of its form."""
+    return {"id": [*found], "demarche_number": [*found.values()], "read_at": [read_at] * len(found)}

@@ -1,4 +1,4 @@
-"""Names after labels, which SQL takes without quotes: lower case, plain ASCII, no word of its own."""
+"""SQL identifiers made of labels, such as need no quotes: lower case, plain ASCII, no reserved word."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import unicodedata
 from collections.abc import Container
 from itertools import count
 
-# what a wide relation has besides its champs' columns
+# columns of wide tables besides those of champs
 FIXED = frozenset({"dossier_number", "row_id", "row_index"})
 # the words that Postgres or DuckDB do not take for a name everywhere unless they are quoted
 _WORDS = """
@@ -29,29 +29,29 @@ RESERVED = frozenset(_WORDS.split())
 _LIGATURES = str.maketrans({"œ": "oe", "Œ": "oe", "æ": "ae", "Æ": "ae", "ß": "ss", "ø": "o", "Ø": "o", "€": " euros "})
 
 
-def slug(label: str, otherwise: str, longest: int) -> str:
-    """A name after a label: ``Nombre d'enfants à charge`` → ``nombre_d_enfants_a_charge``.
+def slug(label: str, fallback: str, max_length: int) -> str:
+    """Return a name after a label: ``Nombre d'enfants à charge`` → ``nombre_d_enfants_a_charge``.
 
-    :param otherwise: the name where nothing of the label is left, and what goes before one that SQL would not take.
+    :param fallback: the name where nothing of the label is left, and the prefix of a name that SQL would not take.
     """
     decomposed = unicodedata.normalize("NFKD", label.translate(_LIGATURES))
     letters = "".join(letter for letter in decomposed if not unicodedata.combining(letter)).lower()
     name = re.sub(r"[^a-z0-9]+", "_", letters).strip("_")
     if not name:
-        return otherwise
+        return fallback
     if name[0].isdigit() or name in FIXED or name in RESERVED:
-        name = f"{otherwise}_{name}"
-    return name[:longest].rstrip("_")
+        name = f"{fallback}_{name}"
+    return name[:max_length].rstrip("_")
 
 
-def free_name(wanted: str, taken: Container[str], longest: int) -> str:
-    """The name, or the first of ``name_2``, ``name_3``… that is not taken."""
-    if wanted not in taken:
-        return wanted
-    names = (suffixed(wanted, str(number), longest) for number in count(2))
-    return next(name for name in names if name not in taken)
+def free_name(name: str, taken: Container[str], max_length: int) -> str:
+    """Return the name, or the first of ``name_2``, ``name_3``… that is not taken."""
+    if name not in taken:
+        return name
+    names = (suffixed(name, str(number), max_length) for number in count(2))
+    return next(free for free in names if free not in taken)
 
 
-def suffixed(name: str, suffix: str, longest: int) -> str:
-    """``name_suffix``, the name cut where that would be too long."""
-    return f"{name[: longest - len(suffix) - 1].rstrip('_')}_{suffix}"
+def suffixed(name: str, suffix: str, max_length: int) -> str:
+    """Return ``name_suffix``, with the name cut where that would be too long."""
+    return f"{name[: max_length - len(suffix) - 1].rstrip('_')}_{suffix}"

@@ -1,4 +1,4 @@
-"""The wide relations and their columns: named once, after a label, and so for good, whatever the label becomes."""
+"""Names of wide tables and of their columns: given once, after a label, and kept whatever the label becomes."""
 
 from __future__ import annotations
 
@@ -7,9 +7,8 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
-from ds_provider.tables.descriptors import published_champs
-from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS, CHAMP_DESCRIPTORS, CHAMPS, ERASED, REVISIONS
-from ds_provider.tables.wide.grouping import Champ, by_demarche, champs_of, groups
+from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS, CHAMP_DESCRIPTORS, ERASED, REVISIONS
+from ds_provider.tables.wide.grouping import Champ, published_champs
 from ds_provider.tables.wide.identifiers import free_name, slug, suffixed
 
 MAX_COLUMN = 50
@@ -18,7 +17,11 @@ MAX_RELATION = 60
 
 
 class Column(NamedTuple):
-    """A row of the table ``champ_columns``: where the values of one kind of one champ are."""
+    """Row of the table ``champ_columns``: the place of one champ's values of one kind.
+
+    :param relation: the name of the wide table.
+    :param label: the one that the column was named after.
+    """
 
     relation: str
     column_name: str
@@ -30,11 +33,11 @@ class Column(NamedTuple):
     label: str
 
 
-class Registry:
-    """All columns that champs were ever given.
+class ColumnRegistry:
+    """Columns that champs were ever given.
 
     :param rows: those of the table ``champ_columns``.
-    :ivar relations: the columns of each wide relation.
+    :ivar relations: the columns of each wide table, by its name.
     :ivar demarches: the numbers of all démarches that have any.
     """
 
@@ -47,28 +50,18 @@ class Registry:
         for row in rows:
             self._keep(Column(*(row[name] for name in Column._fields)))
 
-    def learn_form(self, described: Mapping[str, pa.Table]) -> pa.Table:
-        """Give columns to the champs of a form, and tell the rows of ``champ_columns`` that are new.
+    def register_form(self, described: Mapping[str, pa.Table]) -> pa.Table:
+        """Give columns to the champs of a form, and return the new rows of ``champ_columns``.
 
-        :param described: what :func:`~ds_provider.tables.descriptors.describe` gives.
+        :param described: the tables of :func:`~ds_provider.tables.descriptors.describe`.
         """
-        return self.learn_champs(published_champs(described[CHAMP_DESCRIPTORS.name], described[REVISIONS.name]))
+        return self.register(published_champs(described[CHAMP_DESCRIPTORS.name], described[REVISIONS.name]))
 
-    def learn(self, dossiers: pa.Table, tables: Mapping[str, pa.Table]) -> pa.Table:
-        """The same for all champs that the dossiers of a batch have.
+    def register(self, champs: Iterable[Champ]) -> pa.Table:
+        """Give columns to champs, in their order, and return the new rows of ``champ_columns``.
 
-        :param dossiers: the table ``dossiers`` of the batch.
-        :param tables: its other tables, of which ``champs`` and ``annotations`` are read.
+        A champ has a column for each kind of value that it ever had.
         """
-        return self.learn_champs(
-            champ
-            for part in (CHAMPS, ANNOTATIONS)
-            for demarche_number, columns in by_demarche(tables[part], dossiers)
-            for champ, _ in champs_of(demarche_number, part, groups(columns))
-        )
-
-    def learn_champs(self, champs: Iterable[Champ]) -> pa.Table:
-        """Give each champ a column, in this order: one that has none yet, and one whose kind of value is new."""
         added = []
         for champ in champs:
             known = self._columns.get(_identity(champ), [])
@@ -79,11 +72,11 @@ class Registry:
         return pa.Table.from_pylist(rows, schema=CHAMP_COLUMNS.schema)
 
     def column(self, champ: Champ) -> Column:
-        """Where the values of a champ that was learned are."""
+        """Return the column of a registered champ."""
         return next(column for column in self._columns[_identity(champ)] if column.kind == champ.kind)
 
     def blocks(self, demarche_number: int, part: str) -> dict[str, str]:
-        """The relations of a part's repetition blocks, by the block's descriptor."""
+        """Return the names of the wide tables of a part's repetition blocks, by the block's descriptor."""
         return {str(key[2]): name for key, name in self._blocks.items() if key[:2] == (demarche_number, part)}
 
     def _keep(self, column: Column) -> None:
@@ -101,16 +94,8 @@ class Registry:
             first = min((column.column_name for column in known), key=lambda name: (len(name), name))
             wanted = suffixed(first, champ.kind, MAX_COLUMN)
         name = free_name(wanted, {column.column_name for column in self.relations.get(relation, ())}, MAX_COLUMN)
-        return Column(
-            relation,
-            name,
-            champ.demarche_number,
-            champ.part,
-            champ.repetition_descriptor_id,
-            champ.champ_descriptor_id,
-            champ.kind,
-            champ.label,
-        )
+        # the rest is the champ's, but for the label of its block
+        return Column(relation, name, *champ[:-1])
 
     def _relation(self, champ: Champ) -> str:
         main = main_relation(champ.demarche_number, champ.part)
@@ -124,14 +109,14 @@ class Registry:
 
 
 def main_relation(demarche_number: int, part: str) -> str:
-    """The relation of which each row is a dossier."""
+    """Return the name of the wide table that has a row for each dossier."""
     name = f"demarche_{demarche_number}"
     return f"{name}_annotations" if part == ANNOTATIONS else name
 
 
-def _identity(of: Champ | Column) -> tuple[object, ...]:
-    return *_block(of), of.champ_descriptor_id
+def _identity(champ: Champ | Column) -> tuple[object, ...]:
+    return *_block(champ), champ.champ_descriptor_id
 
 
-def _block(of: Champ | Column) -> tuple[object, ...]:
-    return of.demarche_number, of.part, of.repetition_descriptor_id
+def _block(champ: Champ | Column) -> tuple[object, ...]:
+    return champ.demarche_number, champ.part, champ.repetition_descriptor_id

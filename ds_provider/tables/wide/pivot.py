@@ -1,4 +1,4 @@
-"""The wide form: a relation with a row for each dossier and a column for each champ, and one for each repetition block.
+"""Wide tables: a row for each dossier and a column for each champ, and a table of its own for each repetition block.
 
 All is done on whole columns: a batch holds tens of thousands of champs.
 """
@@ -6,155 +6,135 @@ All is done on whole columns: a batch holds tens of thousands of champs.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import NamedTuple
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from ds_provider.tables import kinds
-from ds_provider.tables.schemas import (
-    ANNOTATIONS,
-    BOOLEAN,
-    CHAMPS,
-    DATE,
-    DECIMAL,
-    INSTANT,
-    INTEGER,
-    JSON,
-    TEXT,
-    Table,
-)
-from ds_provider.tables.wide.grouping import Columns, Group, by_demarche, champs_of, groups
-from ds_provider.tables.wide.naming import Registry, main_relation
+from ds_provider.tables.rows.building import hard_delete_dossiers
+from ds_provider.tables.rows.kinds import KINDS
+from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS, CHAMPS, INTEGER, TEXT, VALUE_COLUMNS, Table
+from ds_provider.tables.wide.grouping import Columns, by_champ, by_demarche, champs_with_values
+from ds_provider.tables.wide.naming import ColumnRegistry, main_relation
 
-_OF_KIND = {
-    kinds.TEXT: TEXT,
-    kinds.BOOLEAN: BOOLEAN,
-    kinds.INTEGER: INTEGER,
-    kinds.DECIMAL: DECIMAL,
-    kinds.DATE: DATE,
-    kinds.TIMESTAMP: INSTANT,
-    kinds.JSON: JSON,
-}
-_OF_DOSSIER = {"dossier_number": INTEGER}
-_OF_ROW = {**_OF_DOSSIER, "row_id": TEXT, "row_index": INTEGER}
+_DOSSIER_KEY = {"dossier_number": INTEGER}
+_BLOCK_COLUMNS = {**_DOSSIER_KEY, "row_id": TEXT, "row_index": INTEGER}
+
+# by column, runs of values: the keys of their rows, and the values
+_Cells = dict[str, list[tuple[pa.Array, pa.Array]]]
 
 
-class _Cells(NamedTuple):
-    """Values of one column, and the key of the row that each belongs in."""
+def widen(dossiers: pa.Table, tables: Mapping[str, pa.Table], registry: ColumnRegistry) -> list[tuple[Table, pa.Table]]:
+    """Return the wide rows of a batch, after those of ``champ_columns`` for champs that had no column yet.
 
-    keys: pa.Array
-    values: pa.Array
-
-
-_Found = dict[str, list[_Cells]]
-
-
-def widen(dossiers: pa.Table, tables: Mapping[str, pa.Table], registry: Registry) -> list[tuple[Table, pa.Table]]:
-    """The rows of the wide relations, for all dossiers of a batch of which the part was read.
-
-    A dossier without a row in a block's relation has one there that removes those it had.
+    A dossier whose part was not asked for has no row. A dossier without a row in a block's table has one there that
+    removes those it had.
 
     :param dossiers: the table ``dossiers`` of the batch, each dossier once.
-    :param tables: its other tables, of which ``champs`` and ``annotations`` are read.
-    :param registry: it has learned these dossiers.
+    :param tables: its other tables; ``champs`` and ``annotations`` are used.
+    :param registry: gives the champs their columns. New champs are registered in it.
     """
-    return [
-        (table, rows)
+    pivots = [
+        _Pivot(columns, demarche_number, part, registry)
         for part in (CHAMPS, ANNOTATIONS)
         for demarche_number, columns in by_demarche(tables[part], dossiers)
-        if demarche_number in registry.demarches  # or nothing in the form has a value
-        for table, rows in _Pivot(columns, demarche_number, part, registry).tables()
-        if rows.num_rows
+    ]
+    added = registry.register(champ for pivot in pivots for champ, _ in pivot.champs)
+    return [
+        (CHAMP_COLUMNS, added),
+        *(
+            (table, rows)
+            for pivot in pivots
+            if pivot.demarche_number in registry.demarches  # or nothing in the form has a value
+            for table, rows in pivot.tables()
+            if rows.num_rows
+        ),
     ]
 
 
-def relations(registry: Registry) -> list[Table]:
-    """All wide relations that there are: whatever is erased of a dossier is erased there too."""
+def wide_tables(registry: ColumnRegistry) -> list[Table]:
+    """Return all wide tables: what is erased of a dossier is erased in each of them too."""
     main = {main_relation(number, part) for number in registry.demarches for part in (CHAMPS, ANNOTATIONS)}
-    return [_relation(registry, name) for name in sorted(main | registry.relations.keys())]
+    return [_table(registry, name) for name in sorted(main | registry.relations.keys())]
 
 
-def _relation(registry: Registry, name: str) -> Table:
+def _table(registry: ColumnRegistry, name: str) -> Table:
     columns = registry.relations.get(name, [])
     of_block = any(column.repetition_descriptor_id is not None for column in columns)
+    types = {column.column_name: VALUE_COLUMNS[f"{column.kind}_value"] for column in columns}
     return Table(
         name,
-        {**(_OF_ROW if of_block else _OF_DOSSIER), **{column.column_name: _OF_KIND[column.kind] for column in columns}},
-        key=tuple(_OF_DOSSIER),
+        {**(_BLOCK_COLUMNS if of_block else _DOSSIER_KEY), **types},
+        key=tuple(_DOSSIER_KEY),
         unique=not of_block,
-        json=frozenset(column.column_name for column in columns if column.kind == kinds.JSON),
+        json=tuple(column.column_name for column in columns if column.kind == "json"),
     )
 
 
 class _Pivot:
-    """One part of the dossiers of one démarche, from rows to columns."""
+    """One part of the dossiers of one démarche, from rows to columns.
 
-    def __init__(self, columns: Columns, demarche_number: int, part: str, registry: Registry) -> None:
+    :ivar champs: those that have values, each with its rows.
+    """
+
+    def __init__(self, columns: Columns, demarche_number: int, part: str, registry: ColumnRegistry) -> None:
+        self.demarche_number = demarche_number
         self._columns = columns
-        self._demarche_number = demarche_number
         self._part = part
         self._registry = registry
-        self._groups = groups(columns)
-        self._numbers = pc.unique(columns["dossier_number"])
+        self._by_champ = by_champ(columns)
+        self.champs = [*champs_with_values(demarche_number, part, self._by_champ)]
+        numbers, indexes = columns["dossier_number"], columns["row_index"]
+        self._numbers = pc.unique(numbers)
+        # at the root a dossier is a row, in a block there is one for each index too
+        self._row_keys = pc.add(pc.multiply(numbers, pc.add(pc.max(indexes), 1)), indexes)
 
     def tables(self) -> list[tuple[Table, pa.Table]]:
-        blocks = self._registry.blocks(self._demarche_number, self._part)
-        found = self._found()
-        main = _relation(self._registry, main_relation(self._demarche_number, self._part))
+        cells = self._cells()
+        main = _table(self._registry, main_relation(self.demarche_number, self._part))
+        blocks = self._registry.blocks(self.demarche_number, self._part)
         return [
-            (main, _fill(main, self._numbers, {"dossier_number": self._numbers}, found.get(None, {}))),
-            *(self._of_block(block, relation, found.get(block, {})) for block, relation in blocks.items()),
+            (main, _fill(main, self._numbers, {"dossier_number": self._numbers}, cells.get(None, {}))),
+            *(self._of_block(block, relation, cells.get(block, {})) for block, relation in blocks.items()),
         ]
 
-    def _found(self) -> dict[str | None, _Found]:
-        """The values by block and column; a champ whose type changed may have several runs of them in one column."""
-        found: dict[str | None, _Found] = {}
-        for champ, group in champs_of(self._demarche_number, self._part, self._groups):
+    def _cells(self) -> dict[str | None, _Cells]:
+        """Return the values by block and column: a champ whose type changed may have several runs in one column."""
+        found: dict[str | None, _Cells] = {}
+        for champ, rows in self.champs:
             # of a type that the API had not yet, the text is all that is known
-            source = f"{champ.kind}_value" if group.type in kinds.KINDS else "string_value"
-            cells = _Cells(self._keys(group), self._columns[source].take(group.rows))
+            source = f"{champ.kind}_value" if rows.type in KINDS else "string_value"
+            keys = self._columns["dossier_number"] if champ.repetition_descriptor_id is None else self._row_keys
+            cells = keys.take(rows.indexes), self._columns[source].take(rows.indexes)
             of_block = found.setdefault(champ.repetition_descriptor_id, {})
             of_block.setdefault(self._registry.column(champ).column_name, []).append(cells)
         return found
 
-    def _keys(self, group: Group) -> pa.Array:
-        """What tells the rows of a relation apart: the dossier's number, and in a block the row's index too."""
-        numbers = self._columns["dossier_number"].take(group.rows)
-        if group.repetition_descriptor_id is None:
-            return numbers
-        indexes = self._columns["row_index"]
-        return pc.add(pc.multiply(numbers, pc.add(pc.max(indexes), 1)), indexes.take(group.rows))
-
-    def _of_block(self, block: str, relation: str, found: _Found) -> tuple[Table, pa.Table]:
-        table = _relation(self._registry, relation)
+    def _of_block(self, block: str, relation: str, cells: _Cells) -> tuple[Table, pa.Table]:
+        table = _table(self._registry, relation)
         # those without value count: a row may show no other
-        members = [group for group in self._groups if group.repetition_descriptor_id == block]
-        rows = pa.concat_arrays([pa.array([], pa.uint64()), *(group.rows for group in members)])
-        keys = pa.concat_arrays([pa.array([], INTEGER), *map(self._keys, members)])
+        members = [rows.indexes for rows in self._by_champ if rows.repetition_descriptor_id == block]
+        indexes = pa.concat_arrays([pa.array([], pa.uint64()), *members])
+        keys = self._row_keys.take(indexes)
         row_keys = pc.unique(keys)
-        first = rows.take(pc.index_in(row_keys, value_set=keys))
-        fixed = {column: self._columns[column].take(first) for column in _OF_ROW}
-        hard_delete_rows = self._erasers(table, fixed["dossier_number"])
-        return table, pa.concat_tables([_fill(table, row_keys, fixed, found), hard_delete_rows])
-
-    def _erasers(self, table: Table, present: pa.Array) -> pa.Table:
-        numbers = self._numbers.filter(pc.invert(pc.is_in(self._numbers, value_set=present)))
-        return _fill(table, numbers, {"dossier_number": numbers}, {}, erased=True)
+        first = indexes.take(pc.index_in(row_keys, value_set=keys))
+        fixed = {column: self._columns[column].take(first) for column in _BLOCK_COLUMNS}
+        absent = self._numbers.filter(pc.invert(pc.is_in(self._numbers, value_set=fixed["dossier_number"])))
+        deleted = hard_delete_dossiers(table, absent.to_pylist())
+        return table, pa.concat_tables([_fill(table, row_keys, fixed, cells), deleted])
 
 
-def _fill(table: Table, keys: pa.Array, fixed: Columns, found: _Found, *, erased: bool = False) -> pa.Table:
-    """A table with a row for each key, and a null where nothing is known."""
+def _fill(table: Table, keys: pa.Array, fixed: Columns, cells: _Cells) -> pa.Table:
+    """Return a table with a row for each key, and a null where nothing is known."""
     arrays = [
-        fixed[name] if name in fixed else _spread(found.get(name, []), keys, type_)
+        fixed[name] if name in fixed else _spread(cells.get(name, []), keys, type_)
         for name, type_ in table.columns.items()
     ]
-    return pa.Table.from_arrays([*arrays, pa.repeat(erased, len(keys))], schema=table.schema)
+    return pa.Table.from_arrays([*arrays, pa.repeat(False, len(keys))], schema=table.schema)
 
 
-def _spread(cells: list[_Cells], keys: pa.Array, type_: pa.DataType) -> pa.Array:
-    """The values in the order of the keys."""
+def _spread(cells: list[tuple[pa.Array, pa.Array]], keys: pa.Array, type_: pa.DataType) -> pa.Array:
+    """Return the values in the order of the keys."""
     if not cells:
         return pa.nulls(len(keys), type_)
-    of, values = cells[0] if len(cells) == 1 else map(pa.concat_arrays, zip(*cells, strict=True))
-    return values if of.equals(keys) else values.take(pc.index_in(keys, value_set=of))
+    own_keys, values = cells[0] if len(cells) == 1 else map(pa.concat_arrays, zip(*cells, strict=True))
+    return values if own_keys.equals(keys) else values.take(pc.index_in(keys, value_set=own_keys))

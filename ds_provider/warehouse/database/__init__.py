@@ -1,1 +1,1 @@
-"""One dataset of one database, and dlt kept to itself."""
+"""Access to one dataset of one database, by an isolated dlt."""

@@ -1,37 +1,34 @@
-"""From a connection's plain fields to the database that they mean.
+"""Destinations: the database that a connection's plain fields mean.
 
-DuckDB and Postgres are what the tests run. MySQL, BigQuery, Snowflake and ClickHouse are given to dlt as it documents
-them: only the translation of their fields is tested.
+The tests run DuckDB and Postgres. MySQL, BigQuery, Snowflake and ClickHouse are passed to dlt as it documents them:
+only the translation of their fields is tested.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
+from ds_provider.constants import DISTRIBUTION
 from ds_provider.exceptions import DSConfigurationError
 
-_DISTRIBUTION = "airflow-provider-demarches-simplifiees"
-_WAREHOUSE = f"'{_DISTRIBUTION}[warehouse]'"
+_WAREHOUSE = f"'{DISTRIBUTION}[warehouse]'"
 
-# of each kind, the modules without which dlt cannot reach it, and what brings them
+# for each kind, the modules that dlt needs to reach it, and what installs them
 _DRIVERS = {
     "duckdb": (("duckdb",), _WAREHOUSE),
-    "postgres": (("psycopg2", "adbc_driver_postgresql"), f"'{_DISTRIBUTION}[warehouse-postgres]'"),
+    "postgres": (("psycopg2", "adbc_driver_postgresql"), f"'{DISTRIBUTION}[warehouse-postgres]'"),
     "sqlalchemy": (("sqlalchemy", "alembic", "pymysql"), "'dlt[sqlalchemy]' pymysql"),
     "bigquery": (("google.cloud.bigquery",), "'dlt[bigquery]'"),
     "snowflake": (("snowflake.connector",), "'dlt[snowflake]'"),
     "clickhouse": (("clickhouse_driver", "clickhouse_connect"), "'dlt[clickhouse]'"),
 }
-_FILES = frozenset(
-    {"adls", "aws", "azure_data_lake", "file", "filesystem", "fs", "ftp", "gcs", "hdfs", "s3", "samba", "sftp", "wasb"}
-)
-# what libpq understands of what Airflow keeps in a Postgres connection's extra
+# the names in the extra of Airflow's Postgres connections that libpq knows too
 _LIBPQ_EXTRAS = (
     *("sslmode", "sslcert", "sslkey", "sslrootcert", "sslcrl", "channel_binding", "gssencmode"),
     *("connect_timeout", "application_name", "options", "target_session_attrs"),
@@ -48,8 +45,8 @@ _GOOGLE_PREFIX = "extra__google_cloud_platform__"
 
 
 @dataclass(frozen=True)
-class Fields:
-    """What a connection holds."""
+class ConnectionFields:
+    """Fields of a connection."""
 
     conn_type: str
     host: str = ""
@@ -62,13 +59,13 @@ class Fields:
 
 @dataclass(frozen=True)
 class Destination:
-    """A database that rows can be merged into.
+    """Database that rows can be merged into.
 
-    :param kind: as dlt names it.
+    :param kind: dlt's name of it.
     :param name: for people and logs; it holds no secret.
-    :param credentials: as dlt takes them; a URL for Postgres, a path for DuckDB.
-    :param options: what else dlt is to know of it.
-    :param secrets: what no log and no error may show.
+    :param credentials: in dlt's form: a URL for Postgres, a path for DuckDB.
+    :param options: other arguments of dlt's destination.
+    :param secrets: texts that no log and no error may show.
     """
 
     kind: str
@@ -78,42 +75,32 @@ class Destination:
     secrets: tuple[str, ...] = field(default=(), repr=False)
 
 
-def destination_of(fields: Fields) -> Destination:
-    """The database that a connection means.
+def destination_of(fields: ConnectionFields) -> Destination:
+    """Return the database that a connection means.
 
-    :raises DSConfigurationError: if it is none that rows can be merged into, or a field is missing.
+    :raises DSConfigurationError: if rows cannot be merged into it, or a field is missing.
     """
     kind = fields.conn_type.strip().lower()
-    if kind in _FILES:
-        raise DSConfigurationError(
-            f"connection type {kind!r} holds files, into which no row can be merged: give a database, such as Postgres"
-        )
-    builder = _BUILDERS.get(kind)
-    if builder is None:
+    if kind not in _BUILDERS:
         known = ", ".join(sorted(_BUILDERS))
-        raise DSConfigurationError(f"connection type {kind!r} cannot hold a warehouse: give one of {known}")
-    return builder(fields)
+        raise DSConfigurationError(f"connection type {kind!r} takes no merged rows: give a database, one of {known}")
+    return _BUILDERS[kind](fields)
 
 
 def duckdb_file(path: Path) -> Destination:
-    """A DuckDB database in a file."""
+    """Return a DuckDB database in a file."""
     return Destination("duckdb", f"DuckDB {path}", str(path))
 
 
 def require_drivers(kind: str) -> None:
-    """Check that what a kind of database needs is installed.
+    """Raise if a module that a kind of database needs is not installed.
 
     :raises DSConfigurationError: naming what to install.
     """
-    modules, what = _DRIVERS[kind]
-    missing = [name for name in ("dlt", "pyarrow") if not _is_installed(name)]
-    if missing:
-        raise DSConfigurationError(
-            f"the warehouse needs the extra [warehouse] ({', '.join(missing)}): pip install {_WAREHOUSE}"
-        )
-    missing = [name for name in modules if not _is_installed(name)]
-    if missing:
-        raise DSConfigurationError(f"a warehouse in {kind} needs {', '.join(missing)}: pip install {what}")
+    modules, packages = _DRIVERS[kind]
+    for needed, source in ((("dlt", "pyarrow"), _WAREHOUSE), (modules, packages)):
+        if missing := [name for name in needed if not _is_installed(name)]:
+            raise DSConfigurationError(f"a warehouse in {kind} needs {', '.join(missing)}: pip install {source}")
 
 
 def _is_installed(module: str) -> bool:
@@ -123,12 +110,12 @@ def _is_installed(module: str) -> bool:
         return False
 
 
-def _postgres(fields: Fields) -> Destination:
-    """A host that begins with a slash is the folder of a socket, as for libpq."""
+def _postgres(fields: ConnectionFields) -> Destination:
+    """Return a Postgres database. A host that begins with a slash is the folder of a socket, as for libpq."""
     _require(fields, "login", "schema")
     host = fields.host.strip() or "localhost"
     port = fields.port or 5432
-    query = {name: str(fields.extra[name]) for name in _LIBPQ_EXTRAS if _given(fields.extra.get(name))}
+    query = _given(fields.extra, _LIBPQ_EXTRAS)
     if host.startswith("/"):
         query["host"] = host
     address = "localhost" if host.startswith("/") else _bracketed(host)
@@ -137,7 +124,7 @@ def _postgres(fields: Fields) -> Destination:
     return Destination("postgres", f"Postgres {host}:{port}/{fields.schema}", url, secrets=_secrets(fields))
 
 
-def _duckdb(fields: Fields) -> Destination:
+def _duckdb(fields: ConnectionFields) -> Destination:
     given = (fields.host or fields.schema).strip()
     path = Path(given).expanduser()
     if not path.is_absolute() or path.name in ("", ".."):
@@ -147,28 +134,22 @@ def _duckdb(fields: Fields) -> Destination:
     return duckdb_file(path)
 
 
-def _mysql(fields: Fields) -> Destination:
-    """In MySQL a dataset is a database of its own; the schema is only the one that is connected to."""
+def _mysql(fields: ConnectionFields) -> Destination:
+    """Return a MySQL server. There a dataset is a database of its own; the schema is only the first connection's."""
     _require(fields, "host", "login")
     port = fields.port or 3306
     url = f"mysql+pymysql://{_user_info(fields)}@{_bracketed(fields.host)}:{port}/{quote(fields.schema, safe='')}"
     return Destination("sqlalchemy", f"MySQL {fields.host}:{port}", url, secrets=_secrets(fields))
 
 
-def _bigquery(fields: Fields) -> Destination:
-    """With no key, the credentials are those that Google's library finds on the machine."""
+def _bigquery(fields: ConnectionFields) -> Destination:
+    """Return a BigQuery project. Without a key, Google's library finds the credentials on the machine."""
     extra = {name.removeprefix(_GOOGLE_PREFIX): value for name, value in fields.extra.items()}
     key = _google_key(extra)
     project = extra.get("project") or extra.get("project_id") or (key or {}).get("project_id")
-    options = {"project_id": project, "location": extra.get("location")}
+    options = _given({**extra, "project_id": project}, ("project_id", "location"))
     secrets = (str(key["private_key"]),) if key and key.get("private_key") else ()
-    return Destination(
-        "bigquery",
-        f"BigQuery {project or 'of the machine'}",
-        key,
-        {name: value for name, value in options.items() if _given(value)},
-        secrets,
-    )
+    return Destination("bigquery", f"BigQuery {project or 'of the machine'}", key, options, secrets)
 
 
 def _google_key(extra: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -186,15 +167,13 @@ def _google_key(extra: Mapping[str, Any]) -> dict[str, Any] | None:
     return key or None
 
 
-def _snowflake(fields: Fields) -> Destination:
+def _snowflake(fields: ConnectionFields) -> Destination:
     _require(fields, "login")
     account, database = fields.extra.get("account") or fields.host, fields.extra.get("database")
     if not account or not database:
         raise DSConfigurationError("a Snowflake connection's extra must hold its account and its database")
     credentials = {"host": account, "database": database, "username": fields.login}
-    given = {
-        ours: fields.extra[theirs] for theirs, ours in _SNOWFLAKE_EXTRAS.items() if _given(fields.extra.get(theirs))
-    }
+    given = {_SNOWFLAKE_EXTRAS[name]: value for name, value in _given(fields.extra, _SNOWFLAKE_EXTRAS).items()}
     has_key = bool(given.keys() & {"private_key", "private_key_path"})
     if fields.password:
         credentials["private_key_passphrase" if has_key else "password"] = fields.password
@@ -202,8 +181,8 @@ def _snowflake(fields: Fields) -> Destination:
     return Destination("snowflake", f"Snowflake {account}/{database}", {**credentials, **given}, secrets=secrets)
 
 
-def _clickhouse(fields: Fields) -> Destination:
-    """The port is the native protocol's; dlt needs that of HTTP too (extra ``http_port``)."""
+def _clickhouse(fields: ConnectionFields) -> Destination:
+    """Return a ClickHouse database. The port is the native protocol's; dlt needs HTTP's too (extra ``http_port``)."""
     _require(fields, "host")
     credentials: dict[str, Any] = {
         "host": fields.host,
@@ -213,25 +192,27 @@ def _clickhouse(fields: Fields) -> Destination:
     }
     if fields.port:
         credentials["port"] = fields.port
-    if _given(fields.extra.get("http_port")):
-        credentials["http_port"] = int(fields.extra["http_port"])
-    if _given(fields.extra.get("secure")):
-        credentials["secure"] = int(str(fields.extra["secure"]).lower() in ("1", "true"))
+    given = _given(fields.extra, ("http_port", "secure"))
+    if "http_port" in given:
+        credentials["http_port"] = int(given["http_port"])
+    if "secure" in given:
+        credentials["secure"] = int(str(given["secure"]).lower() in ("1", "true"))
     name = f"ClickHouse {fields.host}/{credentials['database']}"
     return Destination("clickhouse", name, credentials, secrets=_secrets(fields))
 
 
-def _require(fields: Fields, *names: str) -> None:
+def _require(fields: ConnectionFields, *names: str) -> None:
     for name in names:
         if not getattr(fields, name).strip():
             raise DSConfigurationError(f"a {fields.conn_type} connection needs its {name}")
 
 
-def _given(value: Any) -> bool:
-    return value is not None and value != ""
+def _given(extra: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
+    """Return the values that are given: an empty field of Airflow's form is null or an empty text."""
+    return {name: extra[name] for name in names if extra.get(name) not in (None, "")}
 
 
-def _user_info(fields: Fields) -> str:
+def _user_info(fields: ConnectionFields) -> str:
     return f"{quote(fields.login, safe='')}:{quote(fields.password, safe='')}"
 
 
@@ -239,12 +220,12 @@ def _bracketed(host: str) -> str:
     return f"[{host}]" if ":" in host and not host.startswith("[") else host
 
 
-def _secrets(fields: Fields) -> tuple[str, ...]:
-    """The password, and as it is written in a URL."""
+def _secrets(fields: ConnectionFields) -> tuple[str, ...]:
+    """Return the password, as it is and as it is written in a URL."""
     return tuple(dict.fromkeys(one for one in (fields.password, quote(fields.password, safe="")) if one))
 
 
-_BUILDERS: dict[str, Callable[[Fields], Destination]] = {
+_BUILDERS: dict[str, Callable[[ConnectionFields], Destination]] = {
     "postgres": _postgres,
     "postgresql": _postgres,
     "duckdb": _duckdb,

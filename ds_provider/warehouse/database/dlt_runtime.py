@@ -1,12 +1,13 @@
-"""dlt, kept to itself: what it reads, writes, tells and sends is decided here and nowhere else.
+"""Isolated dlt: what it reads, writes, logs and sends is decided here and nowhere else.
 
 By itself dlt reads its configuration from the environment, from files in the folder it is started in, from the user's
-home and from an Airflow variable, keeps its state in the home, and tells its makers that it was used. Here it runs in a
+home and from an Airflow variable, keeps its state in the home, and reports its use to its makers. Here it runs in a
 context of its own: its configuration is the dictionary below, its folder is the run's, and nothing is sent.
 """
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,27 +16,31 @@ from typing import Any
 import dlt
 import dlt.destinations
 import pyarrow as pa
-import pyarrow.compute as pc
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import ConfigProvider, DictionaryProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 from dlt.common.runtime.run_context import RunContext
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
+from ds_provider.tables.rows.building import without_nul
 from ds_provider.tables.schemas import ERASED, Table
 from ds_provider.warehouse.database.destinations import Destination
 
 SCHEMA = "ds"
-# where dlt keeps what it believes the tables to be
+# dlt's record of the tables' schemas
 VERSIONS = "_dlt_version"
+# of the rows in one item: enough for dlt, and little enough to hold for each table at once
+ITEM_BYTES = 4 * 1024 * 1024
+
+Rows = tuple[Table, pa.Table]
 
 _SETTINGS: dict[str, Any] = {
     "runtime": {
         "dlthub_telemetry": False,
-        # its errors are told by ours, once, without the rows and addresses that it shows
+        # our errors say what failed, once, without the rows and addresses that dlt's show
         "log_level": "CRITICAL",
     },
-    # an Airflow variable may hold dlt's configuration: nothing of it is for us
+    # an Airflow variable may hold a configuration of dlt's: it is not meant for this provider
     "providers": {"enable_airflow_secrets": False},
     # names are the tables' own
     "schema": {"naming": "direct"},
@@ -47,7 +52,7 @@ _SETTINGS: dict[str, Any] = {
 
 
 class _IsolatedContext(RunContext):
-    """Knows one folder and one dictionary."""
+    """Run context with one folder and one dictionary."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(str(folder))
@@ -58,13 +63,7 @@ class _IsolatedContext(RunContext):
     def run_dir(self) -> str:
         return self._folder
 
-    @property
-    def local_dir(self) -> str:
-        return self._folder
-
-    @property
-    def data_dir(self) -> str:
-        return self._folder
+    local_dir = data_dir = run_dir
 
     def initial_providers(self) -> list[ConfigProvider]:
         provider = DictionaryProvider()
@@ -74,7 +73,7 @@ class _IsolatedContext(RunContext):
 
 @contextmanager
 def isolated_dlt(folder: Path) -> Iterator[None]:
-    """Keep dlt to itself for the length of a ``with``.
+    """Run dlt in a context of its own for the length of a ``with``.
 
     :param folder: the caller's to remove.
     """
@@ -83,7 +82,7 @@ def isolated_dlt(folder: Path) -> Iterator[None]:
 
 
 def factory_of(destination: Destination) -> Any:
-    """The database as dlt knows it."""
+    """Return the database as dlt represents it."""
     credentials = destination.credentials
     if destination.kind == "duckdb":
         # by itself it takes most of the machine's memory before it puts anything on the disk
@@ -91,9 +90,9 @@ def factory_of(destination: Destination) -> Any:
     return getattr(dlt.destinations, destination.kind)(credentials=credentials, **destination.options)
 
 
-def merge(destination: Destination, dataset: str, folder: Path, rows: Iterable[tuple[Table, pa.Table]]) -> None:
+def merge(destination: Destination, dataset: str, folder: Path, rows: Iterable[Rows]) -> None:
     """Load all rows in one run."""
-    resource = dlt.resource(_items(rows, has_nul=destination.kind != "postgres"), name="rows")
+    resource = dlt.resource(_items(rows, replace_nul=destination.kind == "postgres"), name="rows")
     source = dlt.source(lambda: resource, name=SCHEMA, max_table_nesting=0)()
     pipeline = dlt.pipeline(
         "ds_provider", pipelines_dir=str(folder), destination=factory_of(destination), dataset_name=dataset
@@ -104,11 +103,30 @@ def merge(destination: Destination, dataset: str, folder: Path, rows: Iterable[t
         pipeline.deactivate()
 
 
-def _items(rows: Iterable[tuple[Table, pa.Table]], has_nul: bool) -> Iterator[Any]:
-    """For dlt. Where a text cannot hold the character NUL, U+FFFD stands for it."""
+def _items(rows: Iterable[Rows], replace_nul: bool) -> Iterator[Any]:
+    """Yield the batches as dlt's items, each with the hints of its table.
+
+    :param replace_nul: put U+FFFD in place of the character NUL.
+    """
+    for table, batch in _concatenated((table, conformed(batch, table.schema)) for table, batch in rows):
+        item = _without_nul(batch) if replace_nul else batch
+        yield dlt.mark.with_hints(item, _hints(table), create_table_variant=True)
+
+
+def _concatenated(rows: Iterable[Rows]) -> Iterator[Rows]:
+    """Join small batches of one table: dlt examines the schema of each item again, which takes it milliseconds."""
+    held: dict[str, tuple[Table, list[pa.Table]]] = {}
+    sizes: Counter[str] = Counter()
     for table, batch in rows:
-        whole = _conformed(table, batch)
-        yield dlt.mark.with_hints(whole if has_nul else _without_nul(whole), _hints(table), create_table_variant=True)
+        known, batches = held.setdefault(table.name, (table, []))
+        # a wide table may have grown by a column
+        if known != table or sizes[table.name] >= ITEM_BYTES:
+            yield known, pa.concat_tables(batches)
+            held[table.name], sizes[table.name] = (table, []), 0
+        held[table.name][1].append(batch)
+        sizes[table.name] += batch.nbytes
+    for table, batches in held.values():
+        yield table, pa.concat_tables(batches)
 
 
 def _hints(table: Table) -> Any:
@@ -117,26 +135,26 @@ def _hints(table: Table) -> Any:
     key = list(table.key)
     return dlt.mark.make_hints(
         table_name=table.name,
-        write_disposition={"disposition": "merge", "strategy": "delete-insert"},
+        # a unique key is given once in a run: to look for doubles would sort all rows
+        write_disposition={"disposition": "merge", "strategy": "delete-insert", "deduplicated": True},
         primary_key=key if table.unique else None,
         merge_key=None if table.unique else key,
         columns=columns,
     )
 
 
-def _conformed(table: Table, batch: pa.Table) -> pa.Table:
-    """All the table's columns, in its order and types: null where the batch has none."""
+def conformed(batch: pa.Table, schema: pa.Schema) -> pa.Table:
+    """Return a batch with the columns of a schema, in order and type. Those that it lacks are null."""
+    if batch.schema == schema:
+        return batch
     given = set(batch.column_names)
     columns = [
         batch.column(field.name).cast(field.type) if field.name in given else pa.nulls(batch.num_rows, field.type)
-        for field in table.schema
+        for field in schema
     ]
-    return pa.table(columns, schema=table.schema)
+    return pa.table(columns, schema=schema)
 
 
 def _without_nul(batch: pa.Table) -> pa.Table:
-    columns = [
-        pc.replace_substring(column, "\x00", "\ufffd") if pa.types.is_string(column.type) else column
-        for column in batch.columns
-    ]
+    columns = [without_nul(column) if pa.types.is_string(column.type) else column for column in batch.columns]
     return pa.table(columns, schema=batch.schema)

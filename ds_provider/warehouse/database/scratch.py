@@ -1,4 +1,4 @@
-"""Folders in which rows are kept on their way to the database, and of which none outlives its run."""
+"""Scratch folders for rows on their way to the database. None outlives its run."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ _PREFIX = "run-"
 
 @contextmanager
 def scratch_folder(parent: Path) -> Iterator[Path]:
-    """A folder for the length of a ``with``, for this user alone.
+    """Make a folder for the length of a ``with``, for this user alone.
 
-    A process that is killed leaves its folder, with personal data in it: the next run removes it. Whether a folder's
-    run is still alive is told by a lock on it, which the kernel lets go with the process.
+    A process that is killed leaves its folder, with personal data in it: the next run removes it. A lock on the folder
+    shows that its run is still alive; the kernel releases it with the process.
     """
     parent.mkdir(parents=True, exist_ok=True)
     folder, descriptor = _make(parent)
@@ -30,7 +30,7 @@ def scratch_folder(parent: Path) -> Iterator[Path]:
 
 
 def _make(parent: Path) -> tuple[Path, int]:
-    """A new folder and what holds its lock; what killed runs left is removed first."""
+    """Return a new folder and the descriptor that holds its lock; the folders of killed runs are removed first."""
     of_parent = os.open(parent, os.O_RDONLY)
     try:
         # one at a time: a folder that is made and not locked yet looks like one that was left

@@ -1,1 +1,1 @@
-"""One load: the latest version of each dossier, in writes that can be killed anywhere."""
+"""Load of extracts into the tables, in writes that can be killed anywhere."""

@@ -1,9 +1,9 @@
-"""What a load finds in the dataset before it begins: tables of others, and what a load that was killed has left.
+"""Recovery from a load that was killed, and a check that the dataset holds no tables of others.
 
-What belongs to dossiers is written before the dossiers are. A load that ends in between leaves the belongings of
-dossiers that are not there, and whatever is erased is erased by the dossiers that are: if these are deleted before they
-are loaded again, what is known of them would stay for ever. So a load leaves a mark that it removes at its end, and one
-that finds a mark removes what belongs to no dossier.
+A load writes child rows before their dossiers. One that is killed in between leaves child rows without a dossier.
+Erasure starts from the dossiers that are held, so these rows would stay for ever if their dossiers were deleted before
+they are loaded again. A load therefore leaves a mark and removes it at its end. The next load that finds a mark removes
+all child rows without a dossier.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from collections.abc import Collection, Iterator
 import pyarrow as pa
 
 from ds_provider.exceptions import DSWarehouseError
-from ds_provider.tables.rows import building
+from ds_provider.tables.rows.building import hard_delete_rows
 from ds_provider.tables.schemas import CHILD_TABLES, DOSSIERS, ERASED, LOADS, TABLES, Table
 from ds_provider.warehouse.database.store import Warehouse
 
@@ -23,15 +23,15 @@ _CHILD_TABLES = {table.name for table in CHILD_TABLES}
 _WIDE = re.compile(r"demarche_[0-9]+(_[a-z0-9_]+)?")
 
 
-def recover_and_mark(warehouse: Warehouse) -> None:
-    """Clear away what an unfinished load left, and mark this one.
+def recover_and_mark(warehouse: Warehouse, names: Collection[str]) -> None:
+    """Remove the orphans that an unfinished load left, and mark this load as unfinished.
 
+    :param names: the tables that exist.
     :raises DSWarehouseError: if the database refuses, or the dataset has tables of others under our names.
     """
-    names = warehouse.table_names()
     manifest, generation = _MARK
     if LOADS.name not in names:
-        # nothing was ever loaded to its end
+        # no load ever finished
         _refuse_others(warehouse, names)
         _remove_orphans(warehouse, names)
         return
@@ -41,9 +41,9 @@ def recover_and_mark(warehouse: Warehouse) -> None:
     warehouse.execute(f"INSERT INTO {loads} (manifest, generation) VALUES ('{manifest}', '{generation}')")
 
 
-def mark_removed() -> tuple[Table, pa.Table]:
-    """What is written with the last of a load's rows."""
-    return LOADS, building.hard_delete_rows(LOADS, [_MARK])
+def mark_removal() -> tuple[Table, pa.Table]:
+    """Return the row that removes the mark: it is written with the last rows of a load."""
+    return LOADS, hard_delete_rows(LOADS, [_MARK])
 
 
 def _refuse_others(warehouse: Warehouse, names: Collection[str]) -> None:
@@ -57,7 +57,7 @@ def _refuse_others(warehouse: Warehouse, names: Collection[str]) -> None:
 
 
 def _remove_orphans(warehouse: Warehouse, names: Collection[str]) -> None:
-    for name in _tables_of_dossiers(warehouse, names):
+    for name in _child_table_names(warehouse, names):
         orphans = f"DELETE FROM {warehouse.qualified(name)}"
         if DOSSIERS.name in names:
             dossiers = warehouse.qualified(DOSSIERS.name)
@@ -65,8 +65,8 @@ def _remove_orphans(warehouse: Warehouse, names: Collection[str]) -> None:
         warehouse.execute(orphans)
 
 
-def _tables_of_dossiers(warehouse: Warehouse, names: Collection[str]) -> Iterator[str]:
-    """Those that exist. The wide ones by what they look like: of one that was just made nothing else may be known."""
+def _child_table_names(warehouse: Warehouse, names: Collection[str]) -> Iterator[str]:
+    """Yield the tables with child rows. A wide one is known by its columns: its load may have registered nothing."""
     for name in sorted(names):
         if name in _CHILD_TABLES or (
             _WIDE.fullmatch(name) and {"dossier_number", ERASED} <= warehouse.columns_of(name)

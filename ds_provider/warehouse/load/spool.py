@@ -1,10 +1,9 @@
-"""Rows put aside on disk: what is to be loaded last is read together with what is to be loaded first."""
+"""Spool of rows on disk: dossiers are flattened together with their child rows, but loaded after them."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from pathlib import Path
-from types import TracebackType
 
 import pyarrow as pa
 
@@ -12,9 +11,9 @@ from ds_provider.tables.schemas import Table
 
 
 class Spool:
-    """One table's rows in a file, for the length of a ``with``.
+    """File of one table's rows, for the length of a ``with``.
 
-    :param folder: where the file is made; it exists.
+    :param folder: an existing folder for the file.
     """
 
     def __init__(self, table: Table, folder: Path) -> None:
@@ -26,17 +25,16 @@ class Spool:
         self._writer = pa.ipc.new_stream(self._file, self.table.schema)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *failure: object) -> None:
         self._close()
         self._path.unlink()
 
     def add(self, rows: pa.Table) -> None:
+        """Append rows."""
         self._writer.write_table(rows)
 
     def read(self) -> Iterator[pa.Table]:
-        """All rows, in batches; none can be added any more."""
+        """Yield all rows, in batches. None can be added afterwards."""
         self._close()
         with pa.OSFile(str(self._path), "rb") as file, pa.ipc.open_stream(file) as reader:
             for batch in reader:

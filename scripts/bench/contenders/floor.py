@@ -1,4 +1,4 @@
-"""No contender but the floor: bytes off the wire, boundaries of the rows, gzip. No check, no retry, nothing else."""
+"""The floor, not a contender: bytes off the wire, boundaries of the rows, gzip. No check, no retry, nothing else."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """``HttpOperator`` of apache-airflow-providers-http with a ``pagination_function``.
 
-Its responses reach ``response_filter`` as one list when the last page is there; the filter writes them to a file, since
-what it returns goes through XCom.
+``response_filter`` gets all responses as one list after the last page. It writes them to a file, since its result goes
+through XCom.
 """
 
 from __future__ import annotations

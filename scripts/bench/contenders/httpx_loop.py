@@ -11,7 +11,7 @@ from scripts.bench.jobs import GZIP_LEVEL, Job
 
 
 def read(job: Job) -> None:
-    # it cannot simply refuse answers with `errors`: links to dossiers outside the token's rights put some on good pages
+    # it cannot refuse all answers with `errors`: a link to a dossier outside the token's rights puts one on a good page
     cursor, more = None, True
     headers = {"Authorization": f"Bearer {job.token}"}
     with httpx.Client(headers=headers, timeout=60) as client, gzip.open(job.file, "wt", GZIP_LEVEL) as file:

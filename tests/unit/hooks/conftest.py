@@ -12,8 +12,8 @@ from tests.support.hook_service import TOKEN, Service
 
 @pytest.fixture
 def service(monkeypatch) -> Iterator[Service]:
-    told = Service()
-    server = ThreadingHTTPServer(("127.0.0.1", 0), told.handler())
+    service = Service()
+    server = ThreadingHTTPServer(("127.0.0.1", 0), service.handler())
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)
     thread.start()
     host = f"http://127.0.0.1:{server.server_port}"
@@ -22,7 +22,7 @@ def service(monkeypatch) -> Iterator[Service]:
         monkeypatch.setenv(f"AIRFLOW_CONN_{name}", json.dumps(connection))
     for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
         monkeypatch.delenv(name, raising=False)
-    yield told
+    yield service
     server.shutdown()
     server.server_close()
     thread.join()

@@ -1,4 +1,4 @@
-"""What a connection may say, and what is refused before the first request."""
+"""Fields of a connection are accepted, or refused before the first request."""
 
 from __future__ import annotations
 
@@ -65,7 +65,7 @@ ENDPOINTS = {
 
 
 @pytest.mark.parametrize(("fields", "url"), ENDPOINTS.values(), ids=ENDPOINTS)
-def test_where_the_requests_go(fields, url):
+def test_endpoint_is_the_url_of_the_connection(fields, url):
     assert client_settings(connection(**fields))["url"] == url
 
 
@@ -73,26 +73,26 @@ BAD_HOSTS = ["ftp://demarche.test", "http://", "https:///x", "demarche.test:port
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS, ids=repr)
-def test_a_host_that_is_none_is_refused_with_an_example(host):
+def test_invalid_host_is_refused_with_an_example(host):
     text = refusal(connection(host=host))
     assert "host" in text
     assert PUBLIC in text
 
 
 @pytest.mark.parametrize("host", ["demarche test", "mon hôte.test"])
-def test_a_host_with_a_blank_in_it_is_refused(host):
+def test_host_with_a_blank_is_refused(host):
     assert "host" in refusal(connection(host=host))
 
 
 @pytest.mark.parametrize(
     "fields", [{"host": "demarche.test:99999"}, {"host": "demarche.test", "port": 99999}], ids=repr
 )
-def test_a_port_that_is_none_is_refused(fields):
+def test_invalid_port_is_refused(fields):
     refusal(connection(**fields))
 
 
 @pytest.mark.parametrize("schema", ["ftp", "ds", "api/v2/graphql"])
-def test_a_schema_that_is_no_scheme_is_refused_by_name(schema):
+def test_invalid_schema_is_refused_by_name(schema):
     text = refusal(connection(host="demarche.test", schema=schema))
     assert "schema" in text
     assert schema in text
@@ -103,7 +103,7 @@ def test_a_schema_that_is_no_scheme_is_refused_by_name(schema):
     [f"https://:{TOKEN}@demarche.test", f"https://{TOKEN}@demarche.test", f"user:{TOKEN}@demarche.test"],
     ids=["password", "user", "no scheme"],
 )
-def test_a_token_in_the_host_is_refused_and_not_shown(host):
+def test_token_in_the_host_is_refused_and_not_shown(host):
     assert "password" in refusal(connection(host=host))
 
 
@@ -112,12 +112,12 @@ def test_a_token_in_the_host_is_refused_and_not_shown(host):
     [f"htp://:{TOKEN}@demarche.test", f"https://:{TOKEN}@demarche.test:port", f"//:{TOKEN}@demarche.test", TOKEN],
     ids=["another scheme", "bad port", "no scheme", "nothing else"],
 )
-def test_a_token_in_a_host_that_is_none_is_not_shown_either(host):
+def test_token_in_an_invalid_host_is_not_shown(host):
     refusal(connection(host=host))
 
 
 @given(st.text(max_size=40))
-def test_any_host_is_a_url_or_refused_by_the_connection_s_name(host):
+def test_any_host_is_a_url_or_refused_with_the_connection_s_id(host):
     try:
         url = endpoint(Connection(conn_id="ds_test", host=host))
     except DSConfigurationError:
@@ -127,7 +127,7 @@ def test_any_host_is_a_url_or_refused_by_the_connection_s_name(host):
 
 
 @pytest.mark.parametrize("password", [None, "", "   ", "\n"], ids=repr)
-def test_a_missing_token_is_told_with_where_it_goes(password):
+def test_missing_token_is_refused_with_its_field(password):
     assert "put the API token in its password" in refusal(connection(password=password))
 
 
@@ -135,25 +135,25 @@ BAD_TOKENS = ["abc def", "abc\ndef", "Bearer abc", "abc\tdef", "abcé", "abc\u00
 
 
 @pytest.mark.parametrize("password", BAD_TOKENS, ids=ascii)
-def test_what_is_no_token_is_refused_and_not_shown(password):
+def test_invalid_token_is_refused_and_not_shown(password):
     text = refusal(connection(password=password))
     assert "password" in text
     assert password not in text
 
 
 @pytest.mark.parametrize("password", [TOKEN, f" {TOKEN}\n", f"\t{TOKEN}  "], ids=repr)
-def test_blanks_around_a_token_are_none_of_it(password):
+def test_blanks_around_a_token_are_removed(password):
     assert client_settings(connection(password=password))["token"] == TOKEN
 
 
 @pytest.mark.parametrize("seconds", [60, 60.0, "60", "90.5", 3600, "3600"], ids=repr)
-def test_a_read_timeout(seconds):
+def test_read_timeout_is_accepted(seconds):
     settings = client_settings(connection(extra=json.dumps({"read_timeout": seconds})))
     assert settings["read_timeout"] == float(seconds)
 
 
 @pytest.mark.parametrize("extra", [None, "", "{}", '{"read_timeout": null}', '{"read_timeout": ""}', '{"other": 1}'])
-def test_a_read_timeout_is_90_seconds_unless_given(extra):
+def test_read_timeout_is_90_seconds_by_default(extra):
     assert client_settings(connection(extra=extra))["read_timeout"] == 90
 
 
@@ -162,25 +162,25 @@ def test_a_read_timeout_is_90_seconds_unless_given(extra):
     [0, -1, 59, 59.9, 3600.1, "soon", "nan", "inf", True, [90], {"seconds": 90}, pytest.param(10**400, id="huge")],
     ids=repr,
 )
-def test_a_read_timeout_out_of_bounds_is_refused_with_the_bounds(seconds):
+def test_read_timeout_out_of_bounds_is_refused_with_the_bounds(seconds):
     text = refusal(connection(extra=json.dumps({"read_timeout": seconds})))
     assert "read_timeout" in text
     assert "between 60 and 3600" in text
 
 
 @pytest.mark.parametrize("extra", ["[90]", "90", '"read_timeout"', '{"read_timeout"', "read_timeout=90"])
-def test_an_extra_that_is_no_object_is_refused(extra):
+def test_extra_that_is_no_object_is_refused(extra):
     assert "extra" in refusal(connection(extra=extra))
 
 
 @pytest.mark.parametrize("requests", [1, 300, 400, "300", 300.0, 100_000], ids=repr)
-def test_a_budget_of_requests(requests):
+def test_requests_per_minute_are_accepted(requests):
     settings = client_settings(connection(extra=json.dumps({"requests_per_minute": requests})))
     assert settings["budget"].requests_per_minute == int(requests)
 
 
 @pytest.mark.parametrize("extra", [None, "", "{}", '{"requests_per_minute": null}', '{"requests_per_minute": ""}'])
-def test_a_budget_is_of_300_requests_unless_given(extra):
+def test_requests_per_minute_are_300_by_default(extra):
     assert client_settings(connection(extra=extra))["budget"].requests_per_minute == 300
 
 
@@ -189,7 +189,7 @@ def test_a_budget_is_of_300_requests_unless_given(extra):
     [0, -1, 0.5, 300.5, 100_001, "many", "nan", "inf", True, [300], pytest.param(10**400, id="huge")],
     ids=repr,
 )
-def test_a_budget_out_of_bounds_is_refused_with_the_bounds(requests):
+def test_requests_per_minute_out_of_bounds_are_refused_with_the_bounds(requests):
     text = refusal(connection(extra=json.dumps({"requests_per_minute": requests})))
     assert "requests_per_minute" in text
     assert "between 1 and 100000" in text
@@ -204,21 +204,21 @@ def file_of(budget: Budget) -> Path:
 
 
 @pytest.mark.parametrize("extra", [None, '{"budget_url": null}', '{"budget_url": ""}'])
-def test_a_budget_is_kept_in_airflow_s_home_unless_said_otherwise(monkeypatch, tmp_path, extra):
+def test_budget_is_kept_in_airflow_s_home_by_default(monkeypatch, tmp_path, extra):
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path / "a home with 100%"))
     path = file_of(client_settings(connection(extra=extra))["budget"])
     assert path.parent == tmp_path / "a home with 100%"
     assert str(os.getuid()) in path.name
 
 
-def test_airflow_s_home_is_where_airflow_itself_has_it_without_a_setting(monkeypatch, tmp_path):
+def test_airflow_s_home_is_airflow_s_own_default_without_a_setting(monkeypatch, tmp_path):
     monkeypatch.delenv("AIRFLOW_HOME")
     monkeypatch.setenv("HOME", str(tmp_path))
     client_settings(connection())["budget"].check()
     assert len(list((tmp_path / "airflow").glob("*.sqlite"))) == 1
 
 
-def test_a_budget_is_kept_where_the_connection_says(tmp_path):
+def test_budget_is_kept_at_the_connection_s_budget_url(tmp_path):
     url = f"sqlite://{tmp_path}/budget.sqlite"
     client_settings(connection(extra=json.dumps({"budget_url": url})))["budget"].check()
     assert (tmp_path / "budget.sqlite").exists()
@@ -227,13 +227,13 @@ def test_a_budget_is_kept_where_the_connection_says(tmp_path):
 @pytest.mark.parametrize(
     "url", ["budget", "redis://u:s3cret@h:port", "mysql://u:s3cret@h/d", 12, ["redis://h"]], ids=repr
 )
-def test_a_budget_url_that_is_none_is_refused_by_name_and_not_shown(url):
+def test_invalid_budget_url_is_refused_by_name_and_not_shown(url):
     text = refusal(connection(extra=json.dumps({"budget_url": url})))
     assert "budget_url" in text
     assert "s3cret" not in text
 
 
-def test_what_no_log_may_show_is_the_token_and_the_password_of_the_budget_s_store():
+def test_secrets_are_the_token_and_the_password_of_the_budget_s_store():
     settings = client_settings(connection(extra=json.dumps({"budget_url": "redis://u:s3cret@h"})))
     assert secrets_in(settings) == [TOKEN, "s3cret"]
 
@@ -264,7 +264,7 @@ def test_connections_of_two_tokens_spend_two_budgets(monkeypatch, tmp_path):
     assert list(logs_in(tmp_path).values()) == [1, 1]
 
 
-def test_the_provider_names_itself_and_airflow_with_their_versions():
+def test_user_agent_names_the_provider_and_airflow_with_their_versions():
     ours, airflow = user_agent().split(" ")
     assert ours.startswith("airflow-provider-demarches-simplifiees/")
     assert airflow.startswith("apache-airflow/3.")
@@ -308,14 +308,14 @@ VARIABLES = {
 
 
 @pytest.mark.parametrize(("value", "url", "read_timeout"), VARIABLES.values(), ids=VARIABLES)
-def test_a_connection_of_the_environment(monkeypatch, value, url, read_timeout):
+def test_connection_is_read_from_the_environment(monkeypatch, value, url, read_timeout):
     monkeypatch.setenv("AIRFLOW_CONN_DS_TEST", value)
     settings = client_settings(DSHook.get_connection("ds_test"))
     assert (settings["url"], settings["token"], settings["read_timeout"]) == (url, TOKEN, read_timeout)
 
 
 @pytest.mark.parametrize("value", [given for given, *_ in VARIABLES.values()], ids=VARIABLES)
-def test_an_event_loop_sees_the_same_connection(monkeypatch, value):
+def test_event_loop_reads_the_same_connection(monkeypatch, value):
     monkeypatch.setenv("AIRFLOW_CONN_DS_TEST", value)
     found = client_settings(asyncio.run(DSHook.aget_connection("ds_test")))
     settings = client_settings(DSHook.get_connection("ds_test"))
@@ -324,7 +324,7 @@ def test_an_event_loop_sees_the_same_connection(monkeypatch, value):
     assert budgets[0].requests_per_minute == budgets[1].requests_per_minute
 
 
-def test_nothing_of_a_connection_is_logged(caplog):
+def test_settings_log_nothing_of_a_connection(caplog):
     with caplog.at_level(logging.DEBUG):
         client_settings(connection(host="http://127.0.0.1:9999"))
     assert TOKEN not in caplog.text

@@ -1,4 +1,4 @@
-"""The hook over a service on this machine: what it asks, gives, and says of a refusal."""
+"""The hook, with a service on this machine: requests, results and refusals."""
 
 from __future__ import annotations
 
@@ -25,8 +25,8 @@ from ds_provider.hooks.ds import DSHook
 from tests.support.hook_service import TOKEN, refused
 
 
-def test_a_connection_that_works_is_told(service):
-    service.will_say({"data": {"__typename": "Query"}})
+def test_connection_test_accepts_a_connection_that_works(service):
+    service.will_respond({"data": {"__typename": "Query"}})
     assert DSHook().test_connection() == (True, "The service answers and accepts the token.")
     assert service.headers[0]["authorization"] == f"Bearer {TOKEN}"
     assert service.headers[0]["user-agent"].startswith("airflow-provider-demarches-simplifiees/")
@@ -54,96 +54,96 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("status", "answer", "says"), REFUSALS.values(), ids=REFUSALS)
-def test_a_connection_that_does_not_work_says_why(service, status, answer, says):
-    service.will_say(answer, status=status)
+@pytest.mark.parametrize(("status", "response", "reason"), REFUSALS.values(), ids=REFUSALS)
+def test_connection_test_gives_the_reason_of_a_refusal(service, status, response, reason):
+    service.will_respond(response, status=status)
     works, message = DSHook().test_connection()
     assert works is False
-    assert says in message
+    assert reason in message
     assert TOKEN not in message
 
 
-def test_a_service_that_is_not_there_is_told(monkeypatch):
+def test_connection_test_reports_a_service_that_is_away(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", f"ds://:{TOKEN}@127.0.0.1:1/http")
     works, message = DSHook().test_connection()
     assert works is False
-    assert "no whole answer" in message
+    assert "no whole response" in message
 
 
 @pytest.mark.parametrize("value", ["ds://", "ds://:a%20b@", f"ds://:{TOKEN}@/?read_timeout=1"])
-def test_a_connection_that_cannot_work_is_told(monkeypatch, value):
+def test_connection_test_reports_an_invalid_connection(monkeypatch, value):
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value)
     works, message = DSHook().test_connection()
     assert works is False
     assert "'ds_default'" in message
 
 
-def test_a_connection_that_is_not_defined_is_named():
+def test_hook_names_a_connection_that_is_not_defined():
     with pytest.raises(AirflowNotFoundException, match="ds_nowhere"):
         DSHook("ds_nowhere").run("{ __typename }")
 
 
-def test_a_hook_uses_the_connection_that_it_was_given(service, monkeypatch):
+def test_hook_uses_the_given_connection(service, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_DS_DEFAULT")
-    service.will_say({"data": {"__typename": "Query"}})
+    service.will_respond({"data": {"__typename": "Query"}})
     assert DSHook("ds_other").run("{ __typename }") == {"__typename": "Query"}
     assert DSHook(ds_conn_id="ds_other").ds_conn_id == "ds_other"
 
 
-def test_what_airflow_asks_of_a_hook():
+def test_hook_has_the_attributes_that_airflow_needs():
     assert (DSHook.conn_type, DSHook.conn_name_attr, DSHook.default_conn_name) == ("ds", "ds_conn_id", "ds_default")
     assert DSHook.hook_name == "Démarches simplifiées"
     assert DSHook().ds_conn_id == "ds_default"
 
 
-def test_any_operation_can_be_run(service):
-    service.will_say({"data": {"dossier": {"id": "x"}}})
+def test_run_returns_the_data_of_any_operation(service):
+    service.will_respond({"data": {"dossier": {"id": "x"}}})
     query = "query($number: Int!) { dossier(number: $number) { id } }"
     assert DSHook().run(query, {"number": 12}) == {"dossier": {"id": "x"}}
     assert service.requests == [{"query": query, "variables": {"number": 12}}]
 
 
-def test_an_operation_that_is_refused_is_no_result(service):
-    service.will_say({"errors": [{"message": "Field 'a' doesn't exist on type 'Query'"}]})
+def test_run_raises_for_an_operation_that_is_refused(service):
+    service.will_respond({"errors": [{"message": "Field 'a' doesn't exist on type 'Query'"}]})
     with pytest.raises(DSRequestError, match="doesn't exist"):
         DSHook().run("{ a }")
 
 
-def test_a_mutation_that_may_have_run_is_sent_once(service):
-    service.will_say(b"", status=500)
+def test_run_sends_a_mutation_that_may_have_run_once(service):
+    service.will_respond(b"", status=500)
     with pytest.raises(DSServerError):
         DSHook().run("mutation { a }")
     assert len(service.requests) == 1
 
 
-def test_the_groups_of_a_demarche(service):
+def test_get_groupes_returns_the_groups_of_a_demarche(service):
     groupes = [{"id": "R3=", "number": 12, "label": "défaut", "closed": True}]
-    service.will_say({"data": {"demarche": {"groupeInstructeurs": groupes}}})
+    service.will_respond({"data": {"demarche": {"groupeInstructeurs": groupes}}})
     assert DSHook().get_groupes("123") == groupes
     assert service.variables == [{"number": 123}]
 
 
-def test_a_demarche_that_is_not_for_this_token(service):
-    service.will_say(refused("hidden due to permissions", "unauthorized"))
+def test_get_groupes_raises_for_an_unauthorized_demarche(service):
+    service.will_respond(refused("hidden due to permissions", "unauthorized"))
     with pytest.raises(DSUnauthorizedError):
         DSHook().get_groupes(123)
 
 
-def test_one_dossier(service):
-    service.will_say({"data": {"dossier": {"number": 5}}})
+def test_get_dossier_returns_one_dossier(service):
+    service.will_respond({"data": {"dossier": {"number": 5}}})
     assert DSHook().get_dossier(5, include_messages=True, include_champs=False) == {"number": 5}
     asked = service.variables[0]
     assert (asked["number"], asked["includeMessages"], asked["includeChamps"]) == (5, True, False)
 
 
-def test_a_dossier_that_the_api_does_not_show(service):
-    service.will_say(refused("Dossier not found", "not_found"))
+def test_get_dossier_raises_for_a_dossier_that_is_not_found(service):
+    service.will_respond(refused("Dossier not found", "not_found"))
     with pytest.raises(DSNotFoundError):
         DSHook().get_dossier(5)
 
 
-def test_the_form_of_a_demarche(service):
-    service.will_say({"data": {"demarcheDescriptor": {"number": 123, "title": "Aide"}}})
+def test_get_demarche_descriptor_returns_the_form(service):
+    service.will_respond({"data": {"demarcheDescriptor": {"number": 123, "title": "Aide"}}})
     assert DSHook().get_demarche_descriptor(123) == {"number": 123, "title": "Aide"}
 
 
@@ -162,14 +162,14 @@ FORMS = {
 }
 
 
-def test_the_revisions_of_a_form(service):
-    service.will_say({"data": {"demarche": FORMS}})
+def test_get_revisions_returns_the_revisions(service):
+    service.will_respond({"data": {"demarche": FORMS}})
     assert DSHook().get_revisions(123) == FORMS
     assert service.variables == [{"number": 123}]
 
 
-def test_a_demarche_that_the_api_does_not_show_has_no_revisions(service):
-    service.will_say(refused("Demarche not found", "not_found"))
+def test_get_revisions_raises_for_a_demarche_that_is_not_found(service):
+    service.will_respond(refused("Demarche not found", "not_found"))
     with pytest.raises(DSNotFoundError):
         DSHook().get_revisions(123)
 
@@ -177,14 +177,14 @@ def test_a_demarche_that_the_api_does_not_show_has_no_revisions(service):
 @pytest.mark.parametrize(
     "ask", ["get_groupes", "get_dossier", "get_demarche_descriptor", "get_revisions", "iter_dossiers"]
 )
-def test_a_number_that_is_none_is_refused_before_anything_is_asked(service, ask):
+def test_invalid_number_is_refused_before_any_request(service, ask):
     with pytest.raises(DSConfigurationError, match="number must be a number"):
         getattr(DSHook(), ask)("douze")
     assert service.requests == []
 
 
-def test_the_event_loop_has_its_own_client(service):
-    service.will_say({"data": {"__typename": "Query"}})
+def test_async_client_sends_the_token(service):
+    service.will_respond({"data": {"__typename": "Query"}})
 
     async def ask() -> Any:
         async with DSHook().async_client() as client:
@@ -194,8 +194,8 @@ def test_the_event_loop_has_its_own_client(service):
     assert service.headers[0]["authorization"] == f"Bearer {TOKEN}"
 
 
-def test_the_event_loop_makes_no_blocking_call_to_the_supervisor(service, monkeypatch):
-    """Beside an await of the same channel, a blocking call to it would end the process."""
+def test_async_client_makes_no_blocking_call_to_the_supervisor(service, monkeypatch):
+    """A blocking call to the channel, during an await of it, would end the process."""
     from airflow.sdk.execution_time import task_runner
 
     blocking: list[Any] = []
@@ -213,14 +213,14 @@ def test_the_event_loop_makes_no_blocking_call_to_the_supervisor(service, monkey
         async with DSHook().async_client() as client:
             return await client.result(lookups.ping())
 
-    service.will_say({"data": {"__typename": "Query"}})
+    service.will_respond({"data": {"__typename": "Query"}})
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Channel(), raising=False)
     asyncio.run(ask())
     assert blocking == []
 
 
 @pytest.mark.parametrize("loop", [False, True], ids=["task", "event loop"])
-def test_the_token_is_masked_wherever_it_would_be_written(monkeypatch, loop):
+def test_clients_mask_the_token(monkeypatch, loop):
     from airflow.sdk._shared.secrets_masker import redact
 
     token = f"amV0b24tYS1tYXNxdWVyLT{loop:d}="
@@ -239,8 +239,8 @@ def test_the_token_is_masked_wherever_it_would_be_written(monkeypatch, loop):
 
 
 @pytest.mark.parametrize("status", [200, 401, 403, 404, 500, 503])
-def test_no_log_and_no_error_shows_the_token(service, caplog, status):
-    service.will_say(refused("An error", "forbidden"), status=status)
+def test_logs_and_errors_do_not_show_the_token(service, caplog, status):
+    service.will_respond(refused("An error", "forbidden"), status=status)
     with caplog.at_level(logging.DEBUG), pytest.raises(DSError) as caught:
         DSHook().run("{ a }")
     assert TOKEN not in "".join(traceback.format_exception(caught.value))
@@ -248,8 +248,8 @@ def test_no_log_and_no_error_shows_the_token(service, caplog, status):
     assert TOKEN not in repr([vars(record) for record in caplog.records])
 
 
-def test_httpx_adds_no_line_for_each_page(service, caplog):
-    service.will_say({"data": {"__typename": "Query"}})
+def test_httpx_logs_nothing(service, caplog):
+    service.will_respond({"data": {"__typename": "Query"}})
     with caplog.at_level(logging.INFO):
         DSHook().run("{ __typename }")
     assert [record for record in caplog.records if record.name.startswith("httpx")] == []

@@ -1,4 +1,4 @@
-"""The hook's requests are counted with those of all other tasks; a test of the connection does not wait for them."""
+"""Requests of the hook are counted in the budget, except that of a connection test."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def store(tmp_path) -> Path:
 
 @pytest.fixture(autouse=True)
 def _connection(monkeypatch, service, store) -> None:
-    """The one of the other tests here, with a budget of one request."""
+    """Give the other tests' connection a budget of one request."""
     from os import environ
 
     connection = json.loads(environ["AIRFLOW_CONN_DS_DEFAULT"])
     connection["extra"] = {"requests_per_minute": 1, "budget_url": f"sqlite://{store}"}
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(connection))
-    service.will_say(WHOLE)
+    service.will_respond(WHOLE)
 
 
 def spent(store: Path) -> int:
@@ -41,12 +41,12 @@ def spent(store: Path) -> int:
         return int(database.execute(f'select count(*) from "{table}"').fetchone()[0])
 
 
-def test_a_task_s_request_is_counted(store):
+def test_request_of_a_task_is_counted(store):
     DSHook().run("{ a }")
     assert spent(store) == 1
 
 
-def test_a_trigger_s_request_is_counted_with_it(store):
+def test_request_of_a_trigger_is_counted(store):
     async def ask() -> None:
         async with DSHook().async_client() as client:
             await client.result(lookups.ping())
@@ -55,7 +55,7 @@ def test_a_trigger_s_request_is_counted_with_it(store):
     assert spent(store) == 1
 
 
-def test_a_test_of_the_connection_does_not_wait_for_a_budget_that_is_spent(service, monkeypatch):
+def test_connection_test_does_not_wait_for_a_spent_budget(service, monkeypatch):
     DSHook().run("{ a }")
 
     def wait(budget: Budget) -> None:
@@ -67,7 +67,7 @@ def test_a_test_of_the_connection_does_not_wait_for_a_budget_that_is_spent(servi
     assert len(service.requests) == 2
 
 
-def test_a_test_of_the_connection_tells_that_the_budget_cannot_be_kept(service, store):
+def test_connection_test_reports_a_budget_store_out_of_reach(service, store):
     store.mkdir()
     works, message = DSHook().test_connection()
     assert not works
@@ -76,7 +76,7 @@ def test_a_test_of_the_connection_tells_that_the_budget_cannot_be_kept(service, 
     assert service.requests == []
 
 
-def test_without_its_budget_a_task_asks_nothing(service, store, monkeypatch):
+def test_task_sends_nothing_without_its_budget(service, store, monkeypatch):
     monkeypatch.setattr("ds_provider.api.budget.limiter.STORE_PATIENCE_SECONDS", 0.0)
     store.mkdir()
     with pytest.raises(DSBudgetError):
@@ -85,7 +85,7 @@ def test_without_its_budget_a_task_asks_nothing(service, store, monkeypatch):
 
 
 @pytest.mark.parametrize("loop", [False, True], ids=["thread", "event loop"])
-def test_the_password_of_the_budget_s_store_is_masked(monkeypatch, loop):
+def test_password_of_the_budget_s_store_is_masked(monkeypatch, loop):
     secret = f"gR3at-s3cret-{loop:d}"
     connection = {"conn_type": "ds", "password": TOKEN, "extra": {"budget_url": f"redis://u:{secret}@h"}}
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(connection))

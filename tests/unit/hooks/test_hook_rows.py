@@ -1,4 +1,4 @@
-"""The hook's rows: page by page, chosen by every parameter, and never more than was asked for."""
+"""Rows of the hook come page by page, selected by each parameter."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ STREAMS = {
 
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())
 def test_rows_come_page_by_page_as_the_api_sends_them(service, method, connection):
-    service.will_say(page(connection, 1, 2, more=True), page(connection, 3, more=False))
+    service.will_respond(page(connection, 1, 2, more=True), page(connection, 3, more=False))
     rows = list(getattr(DSHook(), method)(7, page_size=2))
     assert [row["number"] for row in rows] == [1, 2, 3]
     assert rows[0]["dateDepot"] == DATES["dateDepot"]
@@ -45,23 +45,23 @@ def test_rows_come_page_by_page_as_the_api_sends_them(service, method, connectio
 
 
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())
-def test_rows_can_be_walked_from_the_newest(service, method, connection):
-    service.will_say(page(connection, 2, 3, more=True, backwards=True), page(connection, 1, more=False))
+def test_rows_come_from_the_newest_in_descending_order(service, method, connection):
+    service.will_respond(page(connection, 2, 3, more=True, backwards=True), page(connection, 1, more=False))
     rows = getattr(DSHook(), method)(7, page_size=2, order="DESC")
     assert [row["number"] for row in rows] == [3, 2, 1]
     assert [(asked["last"], asked.get("before")) for asked in service.variables] == [(2, None), (2, "c2")]
 
 
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())
-def test_reading_goes_on_behind_a_cursor(service, method, connection):
-    service.will_say(page(connection, more=False))
+def test_rows_begin_after_a_cursor(service, method, connection):
+    service.will_respond(page(connection, more=False))
     assert list(getattr(DSHook(), method)(7, after="c9")) == []
     assert service.variables[0]["after"] == "c9"
 
 
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())
-def test_nothing_is_asked_before_the_first_row_and_no_page_too_many(service, method, connection):
-    service.will_say(page(connection, 1, 2, more=True), page(connection, 3, more=False))
+def test_page_is_requested_only_when_its_first_row_is_wanted(service, method, connection):
+    service.will_respond(page(connection, 1, 2, more=True), page(connection, 3, more=False))
     rows = getattr(DSHook(), method)(7, page_size=2)
     assert service.requests == []
     assert next(rows)["number"] == 1
@@ -69,8 +69,8 @@ def test_nothing_is_asked_before_the_first_row_and_no_page_too_many(service, met
     assert len(service.requests) == 1
 
 
-def test_dossiers_are_chosen_by_every_parameter(service):
-    service.will_say(page("dossiers", more=False))
+def test_dossiers_are_selected_by_each_parameter(service):
+    service.will_respond(page("dossiers", more=False))
     rows = DSHook().iter_dossiers(
         "7",
         updated_since="2026-11-01T00:00:00+01:00",
@@ -87,8 +87,8 @@ def test_dossiers_are_chosen_by_every_parameter(service):
     assert "createdSince" not in asked
 
 
-def test_deletions_are_chosen_by_their_date(service):
-    service.will_say(page("deletedDossiers", more=False))
+def test_deletions_are_selected_by_their_date(service):
+    service.will_respond(page("deletedDossiers", more=False))
     assert list(DSHook().iter_deleted_dossiers(7, deleted_since="2026-11-01T00:00:00Z")) == []
     assert service.variables[0]["deletedSince"] == "2026-11-01T00:00:00+00:00"
 
@@ -105,14 +105,14 @@ BAD = [
 
 
 @pytest.mark.parametrize("given", BAD, ids=lambda given: "-".join(given))
-def test_a_parameter_that_cannot_work_is_refused_before_anything_is_asked(service, given):
+def test_invalid_parameter_is_refused_before_any_request(service, given):
     with pytest.raises(DSConfigurationError, match=next(iter(given))):
         DSHook().iter_dossiers(7, **given)
     assert service.requests == []
 
 
-def test_an_error_on_the_way_says_where_and_comes_after_the_rows_before_it(service):
-    service.will_say(page("dossiers", 1, 2, more=True), refused("hidden due to permissions", "unauthorized"))
+def test_error_of_a_page_comes_after_earlier_rows_with_its_cursor(service):
+    service.will_respond(page("dossiers", 1, 2, more=True), refused("hidden due to permissions", "unauthorized"))
     rows = DSHook().iter_dossiers(7, page_size=2)
     assert [next(rows)["number"], next(rows)["number"]] == [1, 2]
     with pytest.raises(DSUnauthorizedError) as caught:

@@ -32,7 +32,7 @@ def masked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return secrets
 
 
-def test_without_a_connection_it_is_a_file_in_airflows_home(monkeypatch, tmp_path: Path) -> None:
+def test_hook_without_a_connection_uses_a_file_in_airflows_home(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     warehouse = DSWarehouseHook().warehouse()
     assert str(warehouse) == f"DuckDB {tmp_path}/ds_warehouse.duckdb, dataset demarches_simplifiees"
@@ -42,13 +42,13 @@ def test_without_a_connection_it_is_a_file_in_airflows_home(monkeypatch, tmp_pat
     assert rows_of(DSWarehouseHook(dataset="another").warehouse(), DOSSIERS, "number") == []
 
 
-def test_a_working_folder_may_be_given(monkeypatch, tmp_path: Path) -> None:
+def test_hook_accepts_a_working_folder(monkeypatch, tmp_path: Path) -> None:
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     with DSWarehouseHook().warehouse(tmp_path / "work").scratch() as folder:
         assert folder.parent == tmp_path / "work"
 
 
-def test_a_connection_is_the_database_that_it_means(connect, masked) -> None:
+def test_hook_returns_the_database_of_its_connection(connect, masked) -> None:
     conn_id = connect(conn_type="postgres", host="h", login="l", password="p@ss", schema="d")
     assert str(DSWarehouseHook(conn_id, "ds").warehouse()) == "Postgres h:5432/d, dataset ds"
     assert masked == ["p@ss", "p%40ss"]
@@ -57,24 +57,24 @@ def test_a_connection_is_the_database_that_it_means(connect, masked) -> None:
 @pytest.mark.parametrize(
     "fields", [{"conn_type": "aws"}, {"conn_type": "postgres"}, {"conn_type": "duckdb", "host": "/x", "extra": "[1]"}]
 )
-def test_a_connection_that_cannot_work_is_named(connect, fields: dict[str, Any]) -> None:
+def test_hook_names_a_connection_that_cannot_work(connect, fields: dict[str, Any]) -> None:
     with pytest.raises(DSConfigurationError, match="connection 'warehouse': "):
         DSWarehouseHook(connect(**fields)).warehouse()
 
 
 @pytest.mark.parametrize("dataset", ["", "a" * 41, "1a", "é", 'a"; DROP', "Majuscule", "a.b", None])
-def test_a_dataset_that_is_no_name_is_refused(dataset: Any) -> None:
+def test_hook_refuses_an_invalid_dataset(dataset: Any) -> None:
     with pytest.raises(DSConfigurationError, match="dataset"):
         DSWarehouseHook(dataset=dataset).warehouse()
 
 
-def test_the_extra_that_is_not_installed_is_named(monkeypatch) -> None:
+def test_hook_names_the_extra_that_is_not_installed(monkeypatch) -> None:
     monkeypatch.setattr("ds_provider.warehouse.database.destinations._is_installed", lambda module: module != "dlt")
     with pytest.raises(DSConfigurationError, match=r"airflow-provider-demarches-simplifiees\[warehouse\]"):
         DSWarehouseHook().warehouse()
 
 
-def test_the_hook_is_imported_without_the_extra() -> None:
+def test_hook_is_imported_without_the_extra() -> None:
     script = (
         "import sys\n"
         "for name in ('dlt', 'pyarrow', 'duckdb', 'psycopg2'):\n"

@@ -6,11 +6,11 @@ import pytest
 from fsspec.implementations.local import LocalFileSystem
 
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
-from ds_provider.landing.layout import open_destination
+from ds_provider.landing.storage import open_destination
 
 
 @pytest.mark.parametrize("given", ["", None, "data/ds", "./ds", "~/ds", "C:\\ds", "://x", 12, b"/data"], ids=repr)
-def test_what_is_no_url_is_refused_by_name(given, tmp_path, monkeypatch):
+def test_destination_that_is_no_url_is_refused_by_name(given, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     with pytest.raises(DSConfigurationError, match=r"^destination\b.*") as caught:
         open_destination(given)
@@ -20,7 +20,7 @@ def test_what_is_no_url_is_refused_by_name(given, tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("given", ["nosuch://bucket/ds", "s4://conn@bucket/ds"])
-def test_a_storage_that_airflow_does_not_know_is_refused_by_name(given):
+def test_unknown_storage_is_refused_by_name(given):
     with pytest.raises(DSConfigurationError, match=r"^destination\b") as caught:
         open_destination(given)
     assert "\n" not in str(caught.value)
@@ -28,19 +28,19 @@ def test_a_storage_that_airflow_does_not_know_is_refused_by_name(given):
 
 
 @pytest.mark.parametrize("scheme", ["file://", ""])
-def test_an_absolute_path_works_with_and_without_its_scheme(scheme, tmp_path):
+def test_absolute_path_works_with_and_without_its_scheme(scheme, tmp_path):
     zone = open_destination(f"{scheme}{tmp_path}/new/ds")
     assert str(zone) == f"file://{tmp_path}/new/ds"
     (zone / "x").write_bytes(b"1")
     assert (tmp_path / "new/ds/x").read_bytes() == b"1"
 
 
-def test_proving_leaves_no_trace(tmp_path):
+def test_write_probe_leaves_no_trace(tmp_path):
     open_destination(f"file://{tmp_path}/ds")
     assert list((tmp_path / "ds").iterdir()) == []
 
 
-def test_a_path_below_a_file_cannot_be_written(tmp_path):
+def test_path_below_a_file_cannot_be_written(tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DSDestinationError, match=r"^destination .*cannot be written") as caught:
         open_destination(f"file://{tmp_path}/file/ds")
@@ -49,7 +49,7 @@ def test_a_path_below_a_file_cannot_be_written(tmp_path):
 
 
 @pytest.mark.parametrize("error", [PermissionError("read only"), RuntimeError("of the storage's own kind")], ids=repr)
-def test_a_storage_that_refuses_to_be_written_is_told_at_once(error, tmp_path, monkeypatch):
+def test_storage_that_refuses_writes_is_an_error_at_once(error, tmp_path, monkeypatch):
     def refuse(*args, **kwargs):
         raise error
 

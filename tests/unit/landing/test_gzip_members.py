@@ -1,4 +1,4 @@
-"""Of a part that was cut or damaged anywhere, every page before that place comes back whole, and nothing else does."""
+"""A part that was cut or damaged anywhere yields every page before that place, whole, and nothing else."""
 
 from __future__ import annotations
 
@@ -25,14 +25,14 @@ def joined(packed: list[members.Member]) -> bytes:
 
 
 @given(st.lists(row, min_size=1, max_size=20))
-def test_a_page_comes_back_byte_for_byte(rows):
+def test_page_comes_back_byte_for_byte(rows):
     member = pack(rows)
     assert member.lines == b"".join(line + b"\n" for line in rows) == gzip.decompress(member.stored)
     assert member.rows == len(rows)
 
 
 @given(pages)
-def test_members_one_behind_the_other_are_one_file_for_any_reader(packed):
+def test_members_in_a_row_are_one_file_for_any_reader(packed):
     assert gzip.decompress(joined(packed)) == b"".join(member.lines for member in packed)
     assert read(joined(packed)) == packed
 
@@ -44,7 +44,7 @@ def test_members_are_found_whatever_pieces_the_file_comes_in(packed, size):
 
 
 @given(pages, st.data())
-def test_a_file_cut_anywhere_gives_each_page_before_the_cut(packed, data):
+def test_file_cut_anywhere_yields_each_page_before_the_cut(packed, data):
     stored = joined(packed)
     length = data.draw(st.integers(0, len(stored)))
     ends = list(accumulate(len(member.stored) for member in packed))
@@ -52,7 +52,7 @@ def test_a_file_cut_anywhere_gives_each_page_before_the_cut(packed, data):
 
 
 @given(pages, st.data())
-def test_a_file_damaged_anywhere_gives_each_page_before_the_damage_and_no_wrong_row(packed, data):
+def test_file_damaged_anywhere_yields_each_page_before_the_damage_and_no_wrong_row(packed, data):
     stored = joined(packed)
     at = data.draw(st.integers(0, len(stored) - 1))
     flipped = stored[at] ^ data.draw(st.integers(1, 255))
@@ -63,5 +63,5 @@ def test_a_file_damaged_anywhere_gives_each_page_before_the_damage_and_no_wrong_
 
 
 @given(pages, st.binary(min_size=1, max_size=50).filter(lambda rest: not rest.startswith(b"\x1f")))
-def test_what_follows_that_is_no_page_is_not_given(packed, rest):
+def test_trailing_bytes_that_are_no_page_are_ignored(packed, rest):
     assert read(joined(packed) + rest) == packed

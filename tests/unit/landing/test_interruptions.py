@@ -1,4 +1,4 @@
-"""Whatever happens to a reading on its way, readers see the one before it or the whole of the new one."""
+"""Whatever happens to an extraction on its way, readers see the extract before it or the new one, whole."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from ds_provider.api.query.parameters import select_deleted_dossiers, select_dos
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import find_manifest
 from ds_provider.landing.writer import LandingWriter
-from tests.support.landing_pages import START, landed, page, rows_of, whole_parts, zone_at
+from tests.support.landing_pages import START, checked_manifest, land, page, rows_of, writer_at, zone_at
 from tests.support.storages import Killed, bucket_zone, make_faulty
 
 
 def url_in(zone) -> str:
-    return str(zone / "groupe-7/dossiers/whole/manifest.json")
+    return str(zone / "groupe-7/dossiers/full/manifest.json")
 
 
-@pytest.mark.parametrize("before", [0, 2], ids=["the first reading", "a replacement"])
-def test_killed_at_any_step_a_reader_sees_the_old_or_the_new_whole(before, tmp_path, monkeypatch, one_page_a_part):
+@pytest.mark.parametrize("before", [0, 2], ids=["the first extract", "a replacement"])
+def test_run_killed_at_any_step_leaves_the_old_or_the_new_extract_whole(before, tmp_path, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     seen = []
     for at in range(200):
         zone = zone_at(tmp_path / f"{before}-{at}")
         for _ in range(before):
-            landed(zone, page(1), page(2))
+            land(zone, page(1), page(2))
         faults.arm(at, Killed())
         try:
-            landed(zone, page(1), page(2), page(3))
+            land(zone, page(1), page(2), page(3))
             finished = True
         except Killed:
             finished = False
         faults.disarm()
-        manifest = find_manifest(zone / "groupe-7/dossiers/whole")
+        manifest = find_manifest(zone / "groupe-7/dossiers/full")
         seen.append(None if manifest is None else rows_of(url_in(zone)))
         if finished:
             break
@@ -48,27 +48,27 @@ def test_killed_at_any_step_a_reader_sees_the_old_or_the_new_whole(before, tmp_p
     assert published > 8, "the manifest comes last"
 
 
-def test_what_a_killed_run_left_does_not_disturb_the_next(zone, monkeypatch, one_page_a_part):
+def test_files_of_a_killed_run_do_not_disturb_the_next(zone, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     for at in range(2, 12):
         faults.arm(at, Killed())
         with pytest.raises(Killed):
-            landed(zone, page(8), page(9))
+            land(zone, page(8), page(9))
         faults.disarm()
-        landed(zone, page(at))
+        land(zone, page(at))
         assert rows_of(url_in(zone)) == [at]
 
 
-def test_an_object_store_is_never_left_with_half_a_manifest():
+def test_object_store_is_never_left_with_half_a_manifest():
     zone, bucket = bucket_zone("killed")
-    first = landed(zone, page(1, 2))
-    landing = LandingWriter(zone, select_dossiers(7))
-    landing.add(page(3))
-    landing._writer.close()
-    # a task that is told to end raises wherever it is, and closes what it had open on its way out
+    first = land(zone, page(1, 2))
+    writer = writer_at(zone, select_dossiers(7))
+    writer.add(page(3))
+    writer._writer.close()
+    # a terminated task raises wherever it is, and closes its open files on its way out
     bucket.faults.step = killing_at_the_first(bucket.faults)
     with pytest.raises(Killed):
-        landing.publish()
+        writer.publish()
     bucket.faults.step = lambda name: None
     assert rows_of(first.manifest_url) == [1, 2]
 
@@ -83,17 +83,17 @@ def killing_at_the_first(faults):
     return step
 
 
-def test_an_object_store_holds_readings_and_replaces_them(one_page_a_part):
+def test_object_store_holds_extracts_and_replaces_them(one_page_a_part):
     zone, bucket = bucket_zone("plain")
     for n in range(3):
-        last = landed(zone, page(n), page(n + 1))
+        last = land(zone, page(n), page(n + 1))
     assert rows_of(last.manifest_url) == [2, 3]
-    assert len(whole_parts(last.manifest_url).parts) == 2
+    assert len(checked_manifest(last.manifest_url).parts) == 2
     assert len(bucket.store) == 1 + 2 + 2
 
 
-def test_readers_never_see_half_of_a_reading_while_it_is_replaced(zone, one_page_a_part):
-    url = landed(zone, page(0, 0)).manifest_url
+def test_readers_never_see_half_of_an_extract_while_it_is_replaced(zone, one_page_a_part):
+    url = land(zone, page(0, 0)).manifest_url
     failures: list[Exception] = []
     read: list[int] = []
     done = threading.Event()
@@ -101,7 +101,7 @@ def test_readers_never_see_half_of_a_reading_while_it_is_replaced(zone, one_page
     def reader():
         try:
             while not done.is_set():
-                manifest = whole_parts(url)
+                manifest = checked_manifest(url)
                 read.append(manifest.rows)
         except (DSDestinationError, OSError, AssertionError) as error:
             failures.append(error)
@@ -110,7 +110,7 @@ def test_readers_never_see_half_of_a_reading_while_it_is_replaced(zone, one_page
     thread.start()
     try:
         for n in range(1, 60):
-            landed(zone, page(*[n] * (1 + n % 5)))
+            land(zone, page(*[n] * (1 + n % 5)))
             # a reader has one replacement's time, not none: wait until it has begun anew
             turn = len(read)
             while len(read) == turn and thread.is_alive():
@@ -127,39 +127,40 @@ ERRORS = [OSError(28, "No space left on device"), RuntimeError("of the storage's
 
 @pytest.mark.parametrize("error", ERRORS, ids=repr)
 @pytest.mark.parametrize("at", range(8))
-def test_a_storage_that_fails_is_one_error_with_the_group(at, error, tmp_path, monkeypatch, one_page_a_part):
+def test_failing_storage_is_one_error_with_its_context(at, error, tmp_path, monkeypatch, one_page_a_part):
     faults = make_faulty(monkeypatch)
     zone = zone_at(tmp_path)
-    landing = LandingWriter(zone, select_deleted_dossiers(7))
+    writer = writer_at(zone, select_deleted_dossiers(7, deleted_since="2026-11-01T00:00:00Z"))
     faults.arm(at, error)
     with pytest.raises(DSDestinationError, match=str(error.args[-1])) as caught:
-        add_and_publish(landing, page(1, 2, dateSupression=START.isoformat()))
+        add_and_publish(writer, page(1, 2, dateSupression=START.isoformat()))
     assert (caught.value.groupe_instructeur_number, caught.value.stream) == (7, "deleted_dossiers")
+    assert caught.value.window == str(writer.selection.window)
     assert "\n" not in str(caught.value)
 
 
-def add_and_publish(landing: LandingWriter, one: Page) -> None:
+def add_and_publish(writer: LandingWriter, one: Page) -> None:
     for at in range(2):
-        landing.add(Page(one.rows[at : at + 1], 1, None))
-    landing.publish()
+        writer.add(Page(one.rows[at : at + 1]))
+    writer.publish()
 
 
-def test_a_folder_that_cannot_be_made_is_the_same_error(zone):
+def test_folder_that_cannot_be_made_is_the_same_error(zone):
     (zone / "groupe-7").write_bytes(b"a file where the group's folder should be")
     with pytest.raises(DSDestinationError) as caught:
-        LandingWriter(zone, select_dossiers(7))
+        writer_at(zone, select_dossiers(7))
     assert caught.value.groupe_instructeur_number == 7
 
 
-def test_a_reading_of_which_a_page_failed_to_land_is_not_published(zone, monkeypatch):
+def test_extract_with_a_page_that_failed_to_land_is_not_published(zone, monkeypatch):
     faults = make_faulty(monkeypatch)
-    landing = LandingWriter(zone, select_dossiers(7))
-    landing.add(page(1))
+    writer = writer_at(zone, select_dossiers(7))
+    writer.add(page(1))
     faults.arm(0, OSError("no space left"))
     with pytest.raises(DSDestinationError, match="no space left"):
-        landing.add(page(2))
+        writer.add(page(2))
     faults.disarm()
-    landing.add(page(3))
+    writer.add(page(3))
     with pytest.raises(DSDestinationError, match="run the task again"):
-        landing.publish()
-    assert find_manifest(landing.folder) is None
+        writer.publish()
+    assert find_manifest(writer.folder) is None

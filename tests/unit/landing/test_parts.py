@@ -1,4 +1,4 @@
-"""Parts hold every line byte for byte, and their descriptions tell what is stored."""
+"""Parts hold every line byte for byte, and their descriptions say what is stored."""
 
 from __future__ import annotations
 
@@ -45,13 +45,13 @@ def test_rows_come_back_byte_for_byte_from_parts_that_are_what_they_say(tmp_path
     assert [part.name for part in parts] == [f"g-{i:05d}.jsonl.gz" for i in range(len(parts))]
 
 
-def test_a_part_is_closed_after_the_page_that_fills_it(tmp_path, monkeypatch):
+def test_part_is_closed_after_the_page_that_fills_it(tmp_path, monkeypatch):
     monkeypatch.setattr(parts_module, "PART_BYTES", 10)
     parts = written(zone_at(tmp_path), *[[b"1234"]] * 3, [b"1234"] * 4, [b"1234"])
     assert [part.rows for part in parts] == [2, 5, 1]
 
 
-def test_where_nothing_is_there_before_a_part_is_closed_parts_are_smaller(tmp_path, monkeypatch):
+def test_parts_on_an_object_store_are_smaller(tmp_path, monkeypatch):
     monkeypatch.setattr(parts_module, "PART_BYTES", 20)
     monkeypatch.setattr(parts_module, "REMOTE_PART_BYTES", 10)
     local, remote = (written(zone, *[[b"1234"]] * 8) for zone in (zone_at(tmp_path), bucket_zone("smaller")[0]))
@@ -59,7 +59,7 @@ def test_where_nothing_is_there_before_a_part_is_closed_parts_are_smaller(tmp_pa
     assert [part.rows for part in remote] == [2] * 4
 
 
-def test_each_page_is_on_a_local_disk_once_it_is_written(tmp_path):
+def test_page_is_on_a_local_disk_once_it_is_written(tmp_path):
     writer = PartWriter(zone_at(tmp_path), "g")
     for rows in ([b"1"], [b"2", b"3"]):
         writer.write(rows)
@@ -67,12 +67,12 @@ def test_each_page_is_on_a_local_disk_once_it_is_written(tmp_path):
             assert list(whole_members(file.read))[-1].lines == b"".join(row + b"\n" for row in rows)
 
 
-def test_no_row_is_no_part(tmp_path):
+def test_pages_without_rows_make_no_part(tmp_path):
     assert written(zone_at(tmp_path), [], []) == []
     assert list(tmp_path.iterdir()) == []
 
 
-def test_the_same_rows_make_the_same_bytes(tmp_path):
+def test_same_rows_make_the_same_bytes(tmp_path):
     zone = zone_at(tmp_path)
     one, other = (written(zone, [b"1", b"2"], generation=generation) for generation in "ab")
     assert one[0].sha256 == other[0].sha256
@@ -81,7 +81,7 @@ def test_the_same_rows_make_the_same_bytes(tmp_path):
     assert header[4:8] == b"\0\0\0\0", "no time"
 
 
-def test_a_part_that_failed_to_take_a_page_is_neither_listed_nor_written_again(tmp_path, monkeypatch):
+def test_part_that_failed_to_take_a_page_is_neither_listed_nor_written_again(tmp_path, monkeypatch):
     zone = zone_at(tmp_path)
     faults = make_faulty(monkeypatch)
     writer = PartWriter(zone, "g")
@@ -98,7 +98,7 @@ def test_a_part_that_failed_to_take_a_page_is_neither_listed_nor_written_again(t
         assert [member.lines for member in whole_members(file.read)] == [b"1\n"]
 
 
-def test_what_is_given_up_is_removed_with_the_parts_that_failed(tmp_path, monkeypatch):
+def test_abort_removes_all_parts_with_those_that_failed(tmp_path, monkeypatch):
     faults = make_faulty(monkeypatch)
     writer = PartWriter(zone_at(tmp_path), "g")
     faults.arm(1, OSError("no space left"))

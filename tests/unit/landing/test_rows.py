@@ -10,16 +10,17 @@ from airflow.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
 from ds_provider.exceptions import DSDestinationError
+from ds_provider.landing import iter_rows
 from ds_provider.landing import parts as parts_module
 from ds_provider.landing.manifest import read_manifest
-from ds_provider.landing.rows import iter_lines, iter_rows
-from tests.support.landing_pages import landed, page, zone_at
+from ds_provider.landing.rows import iter_lines
+from tests.support.landing_pages import land, page, zone_at
 
 
 @pytest.fixture
 def url(tmp_path, monkeypatch):
     monkeypatch.setattr(parts_module, "PART_BYTES", 120)
-    return landed(zone_at(tmp_path), page(1, 2, 3, nom="Zoé\u2028"), page(4)).manifest_url
+    return land(zone_at(tmp_path), page(1, 2, 3, nom="Zoé\u2028"), page(4)).manifest_url
 
 
 def part(url: str, at: int) -> ObjectStoragePath:
@@ -49,12 +50,12 @@ def test_lines_are_the_rows_in_full_batches_whatever_the_parts(size, url):
     assert [len(batch) for batch in batches] == [size] * (4 // size) + [4 % size] * (4 % size > 0)
 
 
-def test_a_reading_of_no_row_has_no_batch(tmp_path):
-    url = landed(zone_at(tmp_path), page()).manifest_url
+def test_extract_without_rows_has_no_batch(tmp_path):
+    url = land(zone_at(tmp_path), page()).manifest_url
     assert list(iter_lines(url, read_manifest(url).parts)) == []
 
 
-def test_lines_are_read_as_they_are_asked_for(url):
+def test_lines_are_read_as_they_are_consumed(url):
     batches = iter_lines(url, read_manifest(url).parts, 2)
     assert len(next(batches)) == 2
     part(url, -1).unlink()
@@ -62,14 +63,14 @@ def test_lines_are_read_as_they_are_asked_for(url):
         list(batches)
 
 
-def test_a_line_that_is_no_json_is_told_with_its_part(url):
+def test_line_that_is_no_json_is_an_error_with_its_part(url):
     first = part(url, 0)
     first.write_bytes(gzip.compress(gzip.decompress(first.read_bytes()).replace(b"{", b"[", 1)))
     assert first.name in str(error_of(url))
     assert len(list(iter_lines(url, read_manifest(url).parts))) == 1
 
 
-def test_rows_are_read_as_they_are_asked_for(url):
+def test_rows_are_read_as_they_are_consumed(url):
     rows = iter_rows(url)
     assert next(rows)["number"] == 1
     part(url, -1).unlink()
@@ -77,23 +78,23 @@ def test_rows_are_read_as_they_are_asked_for(url):
         list(rows)
 
 
-def test_a_missing_manifest_is_told(tmp_path):
+def test_missing_manifest_is_an_error(tmp_path):
     assert "manifest.json" in str(error_of(f"file://{tmp_path}/manifest.json"))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"[1]", b'{"schema_version": ', b"\xff", b'{"rows": "x"}'], ids=repr)
-def test_what_is_no_manifest_is_told(content, tmp_path):
+def test_file_that_is_no_manifest_is_an_error(content, tmp_path):
     (tmp_path / "manifest.json").write_bytes(content)
     assert "manifest.json" in str(error_of(f"file://{tmp_path}/manifest.json"))
 
 
-def test_a_missing_part_is_named(url):
+def test_missing_part_is_named(url):
     missing = part(url, 1)
     missing.unlink()
     assert missing.name in str(error_of(url))
 
 
-def test_a_part_cut_anywhere_is_told(url):
+def test_part_cut_anywhere_is_an_error(url):
     last = part(url, -1)
     whole = last.read_bytes()
     for length in range(len(whole)):
@@ -101,7 +102,7 @@ def test_a_part_cut_anywhere_is_told(url):
         assert last.name in str(error_of(url))
 
 
-def test_a_part_damaged_anywhere_is_told(url):
+def test_part_damaged_anywhere_is_an_error(url):
     last = part(url, -1)
     whole = last.read_bytes()
     expected = list(iter_rows(url))
@@ -115,7 +116,7 @@ def test_a_part_damaged_anywhere_is_told(url):
 
 
 @pytest.mark.parametrize("wanted", ["manifest.json", "jsonl.gz"])
-def test_a_storage_that_fails_in_its_own_way_is_told(wanted, url, monkeypatch):
+def test_error_of_the_storage_becomes_one_of_ours(wanted, url, monkeypatch):
     whole_open = LocalFileSystem.open
 
     def refuse(self, path, *args, **options):
@@ -128,7 +129,7 @@ def test_a_storage_that_fails_in_its_own_way_is_told(wanted, url, monkeypatch):
 
 
 @pytest.mark.parametrize("change", [lambda lines: lines[:-1], lambda lines: [*lines, lines[0]]], ids=["fewer", "more"])
-def test_a_part_with_another_count_is_told(change, url):
+def test_part_with_another_count_is_an_error(change, url):
     first = part(url, 0)
     lines = gzip.decompress(first.read_bytes()).splitlines(keepends=True)
     first.write_bytes(gzip.compress(b"".join(change(lines))))

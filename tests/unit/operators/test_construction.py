@@ -1,9 +1,10 @@
-"""Operators as a DAG's author meets them."""
+"""Construction of operators in a DAG: arguments, templates, mapping."""
 
 from __future__ import annotations
 
 import inspect
 from datetime import timedelta
+from itertools import product
 
 import pendulum
 import pytest
@@ -39,16 +40,26 @@ REQUIRED = {
 }
 
 
-LENGTHS_OF_TIME = {"lookback", "within", "retention", "max_age", "erase_vanished_after"}
+DURATIONS = {"lookback", "retention", "max_age", "erase_vanished_after"}
+WITH_INCLUDES = [DSExtractDossiersOperator, DSRefreshDossiersOperator, DSReconcileOperator]
+WITH_WAREHOUSE = [
+    DSRefreshDossiersOperator,
+    DSLoadOperator,
+    DSReconcileOperator,
+    DSPruneLandingOperator,
+    DSFreshnessOperator,
+]
 
 
 def arguments(operator) -> dict[str, inspect.Parameter]:
-    parameters = inspect.signature(inspect.unwrap(operator.__init__)).parameters
-    return {name: one for name, one in parameters.items() if one.kind is inspect.Parameter.KEYWORD_ONLY}
+    """The arguments of this package's classes, in the order of their constructors."""
+    constructors = [kind.__init__ for kind in operator.mro() if kind.__module__.startswith("ds_provider.")]
+    parameters = [inspect.signature(inspect.unwrap(each)).parameters.items() for each in constructors]
+    return {name: one for each in parameters for name, one in each if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
 @pytest.mark.parametrize("operator", ALL)
-def test_what_is_templated_is_an_argument_and_an_attribute(operator):
+def test_template_fields_are_arguments_and_attributes(operator):
     made = operator(task_id="t", **REQUIRED[operator])
     for name in operator.template_fields:
         assert name in arguments(operator)
@@ -56,8 +67,8 @@ def test_what_is_templated_is_an_argument_and_an_attribute(operator):
 
 
 @pytest.mark.parametrize("operator", ALL)
-def test_every_argument_is_templated_but_lengths_of_time(operator):
-    assert set(arguments(operator)) - set(operator.template_fields) <= LENGTHS_OF_TIME
+def test_all_arguments_but_durations_are_templated(operator):
+    assert set(arguments(operator)) - set(operator.template_fields) <= DURATIONS
 
 
 @pytest.mark.parametrize("operator", ALL)
@@ -67,7 +78,7 @@ def test_arguments_are_kept_as_given(operator):
     assert {name: getattr(made, name) for name in given} == given
 
 
-def test_every_variable_of_the_apis_own_query_is_an_argument():
+def test_extract_operators_take_every_variable_of_the_apis_own_query():
     dossiers, deleted = arguments(DSExtractDossiersOperator), arguments(DSExtractDeletedDossiersOperator)
     parts = [
         "champs",
@@ -87,18 +98,61 @@ def test_every_variable_of_the_apis_own_query_is_an_argument():
 
 
 @pytest.mark.parametrize("operator", ALL)
-def test_what_is_required_is_all_that_is(operator):
+def test_operators_require_what_they_cannot_do_without(operator):
     required = {name for name, one in arguments(operator).items() if one.default is inspect.Parameter.empty}
     assert required == set(REQUIRED[operator])
 
 
 @pytest.mark.parametrize("operator", ALL)
-def test_each_is_mapped_in_a_dag(operator):
+def test_operators_are_mapped_in_a_dag(operator):
     name, *rest = REQUIRED[operator]
     with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None) as dag:
         fixed = {key: REQUIRED[operator][key] for key in rest}
         operator.partial(task_id="t", **fixed).expand(**{name: [1, 2]})
     assert dag.get_task("t").expand_input.value == {name: [1, 2]}
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_mapped_operators_take_every_argument_and_no_other(operator):
+    name, *rest = arguments(operator)
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None):
+        fixed = dict.fromkeys(rest, "x")
+        mapped = operator.partial(task_id="t", **fixed)
+        with pytest.raises(TypeError, match="unexpected keyword argument 'include_champ'"):
+            mapped.expand(include_champ=[True])
+        mapped.expand(**{name: ["x"]})
+        with pytest.raises(TypeError, match="unexpected keyword argument 'include_champ'"):
+            operator.partial(task_id="u", **fixed, include_champ=True)
+
+
+@pytest.mark.parametrize("operator", ALL)
+def test_operators_refuse_unknown_arguments(operator):
+    with pytest.raises(TypeError, match="include_champ"):
+        operator(task_id="t", **REQUIRED[operator], include_champ=True)
+
+
+@pytest.mark.parametrize("operator", ALL)
+@pytest.mark.parametrize("missing", [0, -1])
+def test_operators_name_a_required_argument_that_is_missing(operator, missing):
+    name = list(REQUIRED[operator])[missing]
+    given = {key: value for key, value in REQUIRED[operator].items() if key != name}
+    with pytest.raises(TypeError, match=f"missing keyword argument '{name}'"):
+        operator(task_id="t", **given)
+
+
+@pytest.mark.parametrize(
+    ("operator", "name"), [*product(WITH_INCLUDES, ["include_messages"]), *product(WITH_WAREHOUSE, ["dataset"])]
+)
+def test_arguments_of_mixins_are_taken_from_default_args_and_partial(operator, name):
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None, default_args={name: "ds"}):
+        assert getattr(operator(task_id="t", **REQUIRED[operator]), name) == "ds"
+        assert getattr(operator(task_id="u", **REQUIRED[operator], **{name: "own"}), name) == "own"
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None) as dag:
+        mapped, *rest = REQUIRED[operator]
+        fixed = {key: REQUIRED[operator][key] for key in rest}
+        operator.partial(task_id="t", **fixed, **{name: "ds"}).expand(**{mapped: [1]})
+    made = dag.get_task("t").unmap({mapped: 1})
+    assert (getattr(made, name), getattr(made, mapped)) == ("ds", 1)
 
 
 def test_groups_flow_from_one_operator_into_the_next():
@@ -118,7 +172,7 @@ def test_templates_are_rendered(operator):
     assert {getattr(made, name) for name in operator.template_fields} == {"rendered"}
 
 
-def test_a_native_template_keeps_a_list_a_list():
+def test_native_template_keeps_a_list_a_list():
     with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None, render_template_as_native_obj=True) as dag:
         made = DSExtractDossiersOperator(
             task_id="t", groupe_instructeur_number="{{ groupes }}", destination="file:///zone", archived="{{ flag }}"

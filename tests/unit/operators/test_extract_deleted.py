@@ -1,4 +1,4 @@
-"""Deletions are two lists: what is gone, and what may still come back."""
+"""Deletions are two lists: definitive ones, and pending ones that may still be taken back."""
 
 from __future__ import annotations
 
@@ -37,12 +37,13 @@ def asked_of(service) -> list[str]:
     return [connection_of(request) for request in service.requests]
 
 
-def test_both_lists_land_and_the_summary_names_both(both, destination):
+def test_deletions_land_as_two_extracts_and_the_summary_names_both(both, destination):
     summary = operator(destination).execute({})
     assert summary == {
-        "manifest": f"{destination}/groupe-7/deleted_dossiers/whole/manifest.json",
-        "manifest_pending": f"{destination}/groupe-7/pending_deleted_dossiers/whole/manifest.json",
+        "manifest": f"{destination}/groupe-7/deleted_dossiers/full/manifest.json",
+        "manifest_pending": f"{destination}/groupe-7/pending_deleted_dossiers/full/manifest.json",
         "groupe_instructeur_number": 7,
+        "demarche_number": None,
         "rows": 5,
         "rows_pending": 2,
         "quarantined": 0,
@@ -60,7 +61,7 @@ def test_pending_deletions_are_read_first(both, destination):
     assert set(order) == {"pendingDeletedDossiers", "deletedDossiers"}
 
 
-def test_only_definitive_deletions_are_asked_from_a_date_on(both, destination):
+def test_deleted_since_bounds_only_definitive_deletions(both, destination):
     summary = operator(destination, deleted_since=SINCE).execute({})
     assert summary["window"] == ["2026-11-01T08:00:03+00:00", None]
     assert numbers(summary["manifest"]) == [3, 4, 5]
@@ -72,23 +73,23 @@ def test_only_definitive_deletions_are_asked_from_a_date_on(both, destination):
     assert given == {"pendingDeletedDossiers": False, "deletedDossiers": True}
 
 
-def test_order_and_page_size_hold_for_both(both, destination):
+def test_order_and_page_size_hold_for_both_lists(both, destination):
     summary = operator(destination, order="DESC", page_size="2").execute({})
     assert numbers(summary["manifest"]) == [5, 4, 3, 2, 1]
     assert numbers(summary["manifest_pending"]) == [8, 2]
     assert all(asked["last"] == 2 for asked in both.variables)
 
 
-def test_a_failure_of_the_second_leaves_no_definitive_deletions(both, destination):
+def test_failure_of_the_definitive_deletions_leaves_no_extract_of_them(both, destination):
     both.fails(7, lambda request: unauthorized() if connection_of(request) == "deletedDossiers" else None)
     with pytest.raises(DSUnauthorizedError) as caught:
         operator(destination).execute({})
     assert caught.value.stream == "deleted_dossiers"
     zone = Path(destination.removeprefix("file://"))
-    assert not (zone / "groupe-7/deleted_dossiers/whole/manifest.json").exists()
+    assert not (zone / "groupe-7/deleted_dossiers/full/manifest.json").exists()
 
 
-def test_a_list_of_groups_is_a_list_of_summaries(both, destination):
+def test_list_of_groups_returns_a_list_of_summaries(both, destination):
     summaries = operator(destination, [7, 8]).execute({})
     assert [(one["groupe_instructeur_number"], one["rows"], one["rows_pending"]) for one in summaries] == [
         (7, 5, 2),
@@ -107,7 +108,7 @@ def test_a_list_of_groups_is_a_list_of_summaries(both, destination):
         ("destination", "zone"),
     ],
 )
-def test_what_cannot_work_is_told_by_name_before_anything_is_asked(name, value, both, destination):
+def test_parameter_that_cannot_work_is_named_before_any_request(name, value, both, destination):
     given = {"groupe_instructeur_number": 7, "destination": destination, name: value}
     with pytest.raises(DSConfigurationError, match=rf"\b{name}\b") as caught:
         DSExtractDeletedDossiersOperator(task_id="t", **given).execute({})

@@ -1,4 +1,4 @@
-"""A task reads what it was asked for, lands it whole or not at all, and says which."""
+"""Extraction of dossiers: a task lands its selection whole or not at all, and returns a summary."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from tests.support.connection_model import Connection
-from tests.support.flows import reply
+from tests.support.flows import response
 from tests.support.operator_service import START, dossiers, from_the_second_page, unauthorized
 
 
@@ -31,12 +31,13 @@ def at(seconds: float) -> str:
     return (START + timedelta(seconds=seconds)).isoformat()
 
 
-def test_a_whole_group_lands_and_the_summary_says_where(service, destination):
+def test_full_group_lands_and_the_summary_names_its_manifest(service, destination):
     service.holds(7, *dossiers(*range(1, 26)))
     summary = operator(destination, page_size=10, concurrency=1).execute({})
     assert summary == {
-        "manifest": f"{destination}/groupe-7/dossiers/whole/manifest.json",
+        "manifest": f"{destination}/groupe-7/dossiers/full/manifest.json",
         "groupe_instructeur_number": 7,
+        "demarche_number": None,
         "rows": 25,
         "quarantined": 0,
         "window": None,
@@ -57,7 +58,7 @@ def test_explicit_bounds_are_the_window(column, service, destination):
     assert service.variables[0][f"{column}Since"] == "2026-11-01T08:00:05+00:00"
 
 
-def test_an_open_bound_is_null(service, destination):
+def test_open_bound_is_null_in_the_summary(service, destination):
     service.holds(7, *dossiers(1, 2, 3))
     since = operator(destination, created_since=at(2)).execute({})
     until = operator(destination, created_until=at(2)).execute({})
@@ -74,12 +75,12 @@ def test_rows_land_byte_for_byte(service, destination):
     assert list(iter_rows(summary["manifest"])) == sent["data"]["groupeInstructeur"]["dossiers"]["nodes"]
 
 
-def test_a_group_without_rows_is_landed_as_such(service, destination):
+def test_group_without_rows_lands_as_an_empty_extract(service, destination):
     summary = operator(destination).execute({})
     assert (summary["rows"], numbers(summary)) == (0, [])
 
 
-def test_descending_order_walks_from_the_newest_on(service, destination):
+def test_descending_order_reads_from_the_newest_dossier_on(service, destination):
     service.holds(7, *dossiers(*range(1, 8)))
     summary = operator(destination, order="desc", page_size=3, created_since=at(2), created_until=at(6)).execute({})
     assert numbers(summary) == [5, 4, 3, 2]
@@ -87,7 +88,7 @@ def test_descending_order_walks_from_the_newest_on(service, destination):
     assert all("last" in asked and "first" not in asked for asked in pages)
 
 
-def test_only_the_wanted_revision_lands(service, destination):
+def test_revision_filters_what_lands(service, destination):
     odd, even = ({"demarche": {"revision": {"id": name}}} for name in ("odd", "even"))
     service.holds(7, *dossiers(1, 3, 5, **odd), *dossiers(2, 4, **even))
     summary = operator(destination, revision="odd", page_size=2).execute({})
@@ -95,7 +96,7 @@ def test_only_the_wanted_revision_lands(service, destination):
     assert all("revision" not in asked for asked in service.variables)
 
 
-def test_what_is_asked_for_reaches_the_service(service, destination):
+def test_parameters_reach_the_service(service, destination):
     rows = dossiers(1, 2, 3)
     service.holds(7, *rows)
     asked = {"state": "accepte", "archived": "false", "page_size": "2", "after": rows[0].cursor}
@@ -109,7 +110,7 @@ def test_what_is_asked_for_reaches_the_service(service, destination):
     assert included == {"includeAnnotations", "includeTraitements", "includeInstructeurs", "includeMessages"}
 
 
-def test_the_connection_is_the_one_named_and_is_closed(service, destination):
+def test_operator_uses_the_named_connection_and_closes_it(service, destination):
     operator(destination, ds_conn_id="ds_other").execute({})
     assert (service.conn_ids, service.open_clients) == (["ds_other"], 0)
     service.fails(7, lambda request: unauthorized())
@@ -118,7 +119,7 @@ def test_the_connection_is_the_one_named_and_is_closed(service, destination):
     assert (service.conn_ids[1:], service.open_clients) == (["ds_default"], 0)
 
 
-def test_a_single_group_raises_its_own_error_with_where_it_was(service, destination):
+def test_single_group_raises_its_own_error_with_context(service, destination):
     rows = dossiers(*range(1, 26))
     service.holds(7, *rows)
     service.fails(7, from_the_second_page(unauthorized()))
@@ -129,17 +130,17 @@ def test_a_single_group_raises_its_own_error_with_where_it_was(service, destinat
 
 
 @pytest.mark.parametrize(
-    "failure", [unauthorized(), TransportFailure("dropped", sent=True), reply(status=502, body=b"<html>")], ids=repr
+    "failure", [unauthorized(), TransportFailure("dropped", sent=True), response(status=502, body=b"<html>")], ids=repr
 )
-def test_a_reading_that_fails_midway_publishes_nothing(failure, service, destination):
+def test_extraction_that_fails_midway_publishes_nothing(failure, service, destination):
     service.holds(7, *dossiers(*range(1, 6)))
     service.fails(7, from_the_second_page(failure))
     with pytest.raises(Exception, match="cursor"):
         operator(destination, page_size=2).execute({})
-    assert not (Path(destination.removeprefix("file://")) / "groupe-7/dossiers/whole/manifest.json").exists()
+    assert not (Path(destination.removeprefix("file://")) / "groupe-7/dossiers/full/manifest.json").exists()
 
 
-def test_an_earlier_landing_outlives_a_reading_that_fails(service, destination):
+def test_earlier_extract_outlives_an_extraction_that_fails(service, destination):
     service.holds(7, *dossiers(*range(1, 6)))
     first = operator(destination, page_size=2).execute({})
     manifest = read_manifest(first["manifest"])
@@ -151,7 +152,7 @@ def test_an_earlier_landing_outlives_a_reading_that_fails(service, destination):
     assert numbers(first) == [1, 2, 3, 4, 5]
 
 
-def test_a_second_run_replaces_the_first(service, destination):
+def test_second_run_replaces_the_first(service, destination):
     service.holds(7, *dossiers(1, 2, 3))
     first = operator(destination).execute({})
     service.holds(7, *dossiers(2, 3, 4, 5))
@@ -160,9 +161,9 @@ def test_a_second_run_replaces_the_first(service, destination):
     assert numbers(second) == [2, 3, 4, 5]
 
 
-def test_a_fault_that_passes_is_waited_for(service, destination):
+def test_transient_fault_is_waited_for(service, destination):
     service.holds(7, *dossiers(1, 2, 3))
-    faults = iter([reply(status=502, body=b"<html>"), TransportFailure("dropped", sent=True)])
+    faults = iter([response(status=502, body=b"<html>"), TransportFailure("dropped", sent=True)])
     service.fails(7, lambda request: next(faults, None))
     summary = operator(destination).execute({})
     assert numbers(summary) == [1, 2, 3]
@@ -188,7 +189,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(("name", "value"), [(name, value) for name in BAD for value in BAD[name]], ids=repr)
-def test_what_cannot_work_is_told_by_name_before_anything_is_asked(name, value, service, destination):
+def test_parameter_that_cannot_work_is_named_before_any_request(name, value, service, destination):
     needed = {"window": "updated"} if name == "lookback" else {}
     asked = {"groupe": 7, "destination": destination, **needed}
     asked["groupe" if name == "groupe_instructeur_number" else name] = value
@@ -210,7 +211,7 @@ def test_what_cannot_work_is_told_by_name_before_anything_is_asked(name, value, 
     ],
     ids=str,
 )
-def test_bounds_that_contradict_each_other_are_told_before_anything_is_asked(asked, service, destination):
+def test_contradicting_bounds_are_refused_before_any_request(asked, service, destination):
     context = {"data_interval_start": START, "data_interval_end": START + timedelta(days=1)}
     with pytest.raises(DSConfigurationError) as caught:
         operator(destination, **asked).execute(context)
@@ -219,14 +220,14 @@ def test_bounds_that_contradict_each_other_are_told_before_anything_is_asked(ask
     assert service.requests == []
 
 
-def test_a_destination_that_cannot_be_written_is_told_before_anything_is_asked(service, tmp_path):
+def test_destination_that_cannot_be_written_is_refused_before_any_request(service, tmp_path):
     (tmp_path / "file").write_text("mine")
     with pytest.raises(DSDestinationError, match="destination"):
         operator(f"file://{tmp_path}/file/zone").execute({})
     assert service.requests == []
 
 
-def test_a_row_without_its_date_is_told_with_where_it_was(service, destination):
+def test_row_without_its_date_is_an_error_with_context(service, destination):
     service.holds(7, *dossiers(1), *dossiers(2, dateDepot=None), *dossiers(3))
     with pytest.raises(Exception, match="dossier 2 came without its created date") as caught:
         operator(destination).execute({})

@@ -1,4 +1,4 @@
-"""How fresh each group is, and an error that names those that are not."""
+"""Freshness of each group, and an error that names groups that are too old."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def loaded(hooks):
             "generation": "g",
             "groupe_instructeur_number": groupe,
             "stream": "dossiers",
-            "window_column": "updated",
+            "date_column": "updated",
             "window_start": read - 2 * DAY,
             "window_end": read - DAY,
             "complete": True,
@@ -44,15 +44,15 @@ def figures(groupe=None, max_age=2 * DAY, **asked):
     return made.execute({})
 
 
-def test_each_group_has_its_figures(loaded):
+def test_freshness_returns_figures_for_each_group(loaded):
     loaded(7)
     loaded(8, days_ago=1)
-    loaded(8, days_ago=1.5, window_column="created")
-    told = figures()
-    newer, older = (figure.pop("age_seconds") for figure in told)
+    loaded(8, days_ago=1.5, date_column="created")
+    returned = figures()
+    newer, older = (figure.pop("age_seconds") for figure in returned)
     assert older - newer == DAY.total_seconds()
     assert 0 <= newer <= (datetime.now(timezone.utc) - NOW).total_seconds() + 1
-    assert told == [
+    assert returned == [
         {
             "groupe_instructeur_number": groupe,
             "loaded_upto": (NOW - (days + 1) * DAY).isoformat(),
@@ -60,25 +60,25 @@ def test_each_group_has_its_figures(loaded):
         }
         for groupe, days in ((7, 0), (8, 1))
     ]
-    json.dumps(told)
+    json.dumps(returned)
 
 
-def test_where_only_windows_of_deposit_were_loaded_no_date_is_reached(loaded):
-    loaded(7, window_column="created")
+def test_loaded_upto_is_null_if_only_windows_of_deposit_were_loaded(loaded):
+    loaded(7, date_column="created")
     assert figures()[0]["loaded_upto"] is None
 
 
-def test_groups_that_are_too_old_or_were_never_loaded_are_named(loaded):
+def test_error_names_groups_that_are_too_old_or_were_never_loaded(loaded):
     loaded(7, days_ago=3)
     loaded(8)
-    with pytest.raises(DSStaleError, match=r"last read before that: \[7\]; never: \[9\]") as caught:
+    with pytest.raises(DSStaleError, match=r"last extracted before that: \[7\]; never: \[9\]") as caught:
         figures([7, 8, 9])
     assert caught.value.groupes == [7, 9]
     assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize("groupes", [[8], "8", 8, [[8], [10]], "[8, 10]"], ids=repr)
-def test_only_those_that_are_asked_for_count(groupes, loaded):
+def test_only_the_given_groups_must_be_fresh(groupes, loaded):
     loaded(7, days_ago=30)
     loaded(8)
     loaded(10)
@@ -86,7 +86,7 @@ def test_only_those_that_are_asked_for_count(groupes, loaded):
 
 
 @pytest.mark.parametrize("groupes", [None, "", "None"], ids=repr)
-def test_without_any_all_that_were_ever_loaded_count(groupes, loaded):
+def test_all_loaded_groups_must_be_fresh_by_default(groupes, loaded):
     loaded(7, days_ago=30)
     loaded(8)
     with pytest.raises(DSStaleError) as caught:
@@ -94,7 +94,7 @@ def test_without_any_all_that_were_ever_loaded_count(groupes, loaded):
     assert caught.value.groupes == [7]
 
 
-def test_groups_in_batches_are_each_looked_for(loaded):
+def test_groups_in_batches_are_each_checked(loaded):
     loaded(7)
     loaded(8)
     with pytest.raises(DSStaleError) as caught:
@@ -102,7 +102,7 @@ def test_groups_in_batches_are_each_looked_for(loaded):
     assert caught.value.groupes == [9, 10]
 
 
-def test_deletions_and_parts_of_a_group_are_no_reading_of_it(loaded):
+def test_extracts_of_deletions_and_of_some_rows_do_not_count(loaded):
     loaded(7, stream="deleted_dossiers")
     loaded(8, complete=False)
     assert figures() == []
@@ -110,29 +110,29 @@ def test_deletions_and_parts_of_a_group_are_no_reading_of_it(loaded):
         figures([7, 8])
 
 
-def test_the_figures_are_in_the_log_before_the_error(loaded, capfd, caplog):
+def test_figures_are_logged_before_the_error(loaded, capfd, caplog):
     loaded(7, days_ago=3)
     with pytest.raises(DSStaleError):
         figures()
     said = "".join(capfd.readouterr()) + caplog.text
-    assert "groupe instructeur 7: loaded up to" in said
+    assert "group 7: loaded up to" in said
 
 
 @pytest.mark.parametrize("max_age", [None, 2, "2 days", timedelta(0), -DAY], ids=repr)
-def test_an_age_that_is_none_is_named_before_anything_is_asked(max_age, hooks):
+def test_invalid_max_age_is_refused_before_the_warehouse_is_opened(max_age, hooks):
     with pytest.raises(DSConfigurationError, match=r"^max_age must be a timedelta above zero"):
         figures(max_age=max_age)
     assert hooks.asked == []
 
 
 @pytest.mark.parametrize("groupe", ["sept", 0, [[]], [], ["7", None]], ids=repr)
-def test_a_group_that_is_no_number_is_named_before_anything_is_asked(groupe, hooks):
+def test_invalid_group_is_refused_before_the_warehouse_is_opened(groupe, hooks):
     with pytest.raises(DSConfigurationError, match=r"^groupe_instructeur_number\b"):
         figures(groupe)
     assert hooks.asked == []
 
 
 @pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("dwh", "dwh")])
-def test_the_warehouse_is_the_one_that_is_named(given, conn_id, hooks):
+def test_operator_opens_the_named_warehouse(given, conn_id, hooks):
     assert figures(warehouse_conn_id=given, dataset="ds") == []
     assert hooks.asked == [(conn_id, "ds")]

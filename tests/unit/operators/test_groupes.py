@@ -1,4 +1,4 @@
-"""The groups of a démarche, filtered, in order, in batches."""
+"""List of a démarche's groups, filtered, in order, in batches."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def listed(**asked):
     return DSListGroupesOperator(task_id="t", **{"demarche_number": 12, **asked}).execute({})
 
 
-def test_all_groups_come_in_ascending_order(hook):
+def test_groups_are_listed_in_ascending_order(hook):
     assert listed(demarche_number="12") == [9, 10, 20, 30]
     assert hook.asked == [("ds_default", 12)]
     listed(ds_conn_id="ds_other")
@@ -65,11 +65,11 @@ def test_all_groups_come_in_ascending_order(hook):
     ],
     ids=str,
 )
-def test_groups_are_filtered_here(asked, numbers):
+def test_groups_are_filtered_by_the_operator(asked, numbers):
     assert listed(**asked) == numbers
 
 
-def test_a_batch_holds_at_most_so_many():
+def test_batches_hold_at_most_batch_size_groups():
     assert listed(batch_size=3) == [[9, 10, 20], [30]]
     assert listed(batch_size="4") == [[9, 10, 20, 30]]
     assert listed(batch_size="") == [9, 10, 20, 30]
@@ -86,15 +86,15 @@ def test_batches_hold_every_group_once(numbers, size):
 
 
 @pytest.mark.parametrize("asked", [{"label_matches": "nowhere"}, {"closed": True, "label_matches": "lyon"}], ids=str)
-def test_no_group_left_is_an_error_that_says_why(asked):
+def test_filters_that_leave_no_group_are_an_error(asked):
     with pytest.raises(DSNotFoundError) as caught:
         listed(**asked)
-    assert "12 shows 4 groupes" in str(caught.value)
+    assert "12 shows 4 groups" in str(caught.value)
     assert asked["label_matches"] in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_no_group_at_all_is_an_error(monkeypatch):
+def test_demarche_without_groups_is_an_error(monkeypatch):
     monkeypatch.setattr(Hook, "groupes", [])
     with pytest.raises(DSNotFoundError):
         listed()
@@ -113,7 +113,7 @@ def test_no_group_at_all_is_an_error(monkeypatch):
         ("demarche_number", 0),
     ],
 )
-def test_what_cannot_work_is_told_by_name_before_anything_is_asked(name, value, hook):
+def test_parameter_that_cannot_work_is_named_before_any_request(name, value, hook):
     with pytest.raises(DSConfigurationError, match=rf"^{name}\b") as caught:
         listed(**{name: value})
     assert "\n" not in str(caught.value)

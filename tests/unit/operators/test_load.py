@@ -1,4 +1,4 @@
-"""What has landed, into tables: counts come back, and what cannot work is said before anything is asked."""
+"""Load: extracts go into tables, counts come back, and bad parameters are refused before anything is loaded."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def numbers(hooks, table="dossiers", column="number"):
     return [number for (number,) in hooks.warehouse.rows(table, column)]
 
 
-def test_what_came_is_counted_and_goes_through_xcom(world, hooks, destination):
+def test_load_returns_counts_that_xcom_takes(world, hooks, destination):
     counts = load(landed(destination))
     assert {name: counts["rows"][name] for name in ("dossiers", "champs", "demarche_12", "loads")} == {
         "dossiers": 10,
@@ -69,7 +69,7 @@ def test_what_came_is_counted_and_goes_through_xcom(world, hooks, destination):
 
 
 @pytest.mark.parametrize("again", [1, 2])
-def test_twice_is_once(again, world, hooks, destination):
+def test_extract_loaded_twice_is_loaded_once(again, world, hooks, destination):
     summary = landed(destination)
     for _ in range(again):
         load([summary, summary])
@@ -79,7 +79,7 @@ def test_twice_is_once(again, world, hooks, destination):
 
 
 @pytest.mark.parametrize("nested", ["dict", "list", "lists", "lazy", "text", "json"])
-def test_what_the_extract_operators_return_is_understood_however_it_is_nested(nested, world, hooks, destination):
+def test_load_accepts_summaries_in_any_nesting(nested, world, hooks, destination):
     several, more = landed(destination, [7, 8]), deletions(destination, [7, 8])
     given = {
         "dict": several[0],
@@ -93,11 +93,11 @@ def test_what_the_extract_operators_return_is_understood_however_it_is_nested(ne
     assert numbers(hooks) == (SEVENS if nested in ("dict", "text") else SEVENS + EIGHTS)
 
 
-def test_no_manifest_at_all_is_no_error(hooks):
+def test_load_without_manifests_loads_nothing(hooks):
     assert not any(load([None, []])["rows"].values())
 
 
-def test_later_versions_stay(world, hooks, destination):
+def test_earlier_versions_do_not_replace_later_ones(world, hooks, destination):
     before = landed(f"{destination}/before")
     world.show(700, at=900, state="refuse")
     after = landed(f"{destination}/after")
@@ -115,7 +115,7 @@ def test_later_versions_stay(world, hooks, destination):
         ({"on_deleted": "flag", "on_pending": "erase"}, {701: "deleted"}),
     ],
 )
-def test_what_is_hidden_and_what_is_gone_is_kept_as_is_told(policy, kept, world, hooks, destination):
+def test_deletions_follow_the_policy(policy, kept, world, hooks, destination):
     load(landed(destination), **policy)
     world.hide(700, at=2000)
     world.delete(701, at=2000)
@@ -129,7 +129,7 @@ def test_what_is_hidden_and_what_is_gone_is_kept_as_is_told(policy, kept, world,
     ]
 
 
-def test_what_a_file_of_before_holds_of_the_erased_is_not_loaded(world, hooks, destination):
+def test_erased_dossiers_of_earlier_extracts_are_not_loaded(world, hooks, destination):
     before = landed(destination)
     world.delete(701, at=2000)
     load(deletions(destination))
@@ -138,7 +138,7 @@ def test_what_a_file_of_before_holds_of_the_erased_is_not_loaded(world, hooks, d
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "told"),
+    ("name", "value", "message"),
     [
         ("on_pending", "keep", "'flag' or 'erase'"),
         ("on_deleted", "", "'flag' or 'erase'"),
@@ -150,26 +150,28 @@ def test_what_a_file_of_before_holds_of_the_erased_is_not_loaded(world, hooks, d
         ("demarche_number", 0, "number"),
     ],
 )
-def test_what_cannot_work_is_named_before_anything_is_asked(name, value, told, world, hooks, destination, monkeypatch):
+def test_parameter_that_cannot_work_is_named_before_anything_is_loaded(
+    name, value, message, world, hooks, destination, monkeypatch
+):
     monkeypatch.setattr("ds_provider.operators.load.DSHook", world.service.hook)
     asked = {"manifests": landed(destination), name: value}
     before = len(world.service.requests)
     with pytest.raises(DSConfigurationError, match=f"^{name}\\b") as caught:
         load(**asked)
-    assert told in str(caught.value)
+    assert message in str(caught.value)
     assert "\n" not in str(caught.value)
     assert hooks.warehouse.table_names() == set()
     assert len(world.service.requests) == before
     assert world.service.conn_ids == ["ds_default"]
 
 
-def test_a_reading_that_is_not_there_is_named(hooks, destination):
+def test_missing_extract_is_named(hooks, destination):
     with pytest.raises(DSDestinationError, match="nowhere"):
         load(f"{destination}/nowhere/manifest.json")
 
 
 @pytest.mark.parametrize(
-    ("given", "told"),
+    ("given", "message"),
     [
         ({"dataset": "My data"}, "dataset"),
         ({"dataset": "a" * 41}, "dataset"),
@@ -178,15 +180,15 @@ def test_a_reading_that_is_not_there_is_named(hooks, destination):
         ({"warehouse_conn_id": "half"}, "connection 'half'.*needs its"),
     ],
 )
-def test_a_warehouse_that_cannot_be_is_named(given, told, monkeypatch, destination):
+def test_invalid_warehouse_is_named(given, message, monkeypatch, destination):
     monkeypatch.setenv("AIRFLOW_CONN_FILES", json.dumps({"conn_type": "aws"}))
     monkeypatch.setenv("AIRFLOW_CONN_HALF", json.dumps({"conn_type": "postgres"}))
-    with pytest.raises(Exception, match=told) as caught:
+    with pytest.raises(Exception, match=message) as caught:
         load(f"{destination}/nowhere/manifest.json", **given)
     assert "\n" not in str(caught.value)
 
 
-def test_what_is_not_installed_is_named_in_a_line(monkeypatch, destination):
+def test_missing_extra_is_named_in_one_line(monkeypatch, destination):
     monkeypatch.setattr("ds_provider.warehouse.database.destinations._is_installed", lambda module: module != "dlt")
     with pytest.raises(DSConfigurationError, match=r"pip install '.*\[warehouse\]'") as caught:
         load(f"{destination}/nowhere/manifest.json")
@@ -194,7 +196,7 @@ def test_what_is_not_installed_is_named_in_a_line(monkeypatch, destination):
 
 
 @pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("dwh", "dwh")])
-def test_the_warehouse_is_the_one_that_is_named(given, conn_id, hooks):
+def test_operator_opens_the_named_warehouse(given, conn_id, hooks):
     load([], warehouse_conn_id=given, dataset="ds")
     assert hooks.asked == [(conn_id, "ds")]
 
@@ -202,7 +204,7 @@ def test_the_warehouse_is_the_one_that_is_named(given, conn_id, hooks):
 @pytest.mark.parametrize(
     ("given", "asked"), [(None, []), ("", []), (12, [12]), ("12", [12]), ([12, "13"], [12, 13])], ids=repr
 )
-def test_forms_are_asked_for_where_their_numbers_are_given(given, asked, hooks, monkeypatch):
+def test_forms_are_read_for_the_given_demarches(given, asked, hooks, monkeypatch):
     read = []
     answer = {"number": 12, "groupeInstructeurs": [], "revisions": [], "publishedRevision": None, "draftRevision": None}
 
@@ -214,7 +216,7 @@ def test_forms_are_asked_for_where_their_numbers_are_given(given, asked, hooks, 
     assert read == [("other", number) for number in asked]
 
 
-def test_the_log_tells_counts_and_nobodys_name(world, hooks, destination, lines):
+def test_log_holds_counts_and_no_personal_data(world, hooks, destination, lines):
     summary = landed(destination)
     world.delete(701, at=2000)
     lines()
@@ -224,7 +226,7 @@ def test_the_log_tells_counts_and_nobodys_name(world, hooks, destination, lines)
     assert not [line for line in said if PERSON in line]
 
 
-def test_how_far_a_group_is_loaded_is_remembered_last(world, hooks, destination):
+def test_loaded_watermark_is_saved_last(world, hooks, destination):
     bounds = {"updated_since": START.isoformat(), "updated_until": (START + timedelta(hours=1)).isoformat()}
     summary = landed(destination, **bounds)
     made = DSLoadOperator(task_id="l", manifests=summary)
@@ -240,7 +242,7 @@ def test_how_far_a_group_is_loaded_is_remembered_last(world, hooks, destination)
     assert list(store.values()) == [reached.isoformat()]
 
 
-def test_into_a_real_database(world, destination, tmp_path: Path, monkeypatch):
+def test_load_into_a_real_database(world, destination, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     load([landed(destination), deletions(destination)])
     assert rows_of(DSWarehouseHook().warehouse(), DOSSIERS, "number") == [(number,) for number in SEVENS]

@@ -1,4 +1,4 @@
-"""A task's log says how far it is and never whom it is about."""
+"""Logs of an extraction: progress, and no personal data."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def operator(destination, groupe=7, **asked):
     return DSExtractDossiersOperator(task_id="t", groupe_instructeur_number=groupe, destination=destination, **asked)
 
 
-def test_a_line_per_page_and_one_at_the_end(service, destination, lines):
+def test_extraction_logs_a_line_per_page_and_one_at_the_end(service, destination, lines):
     service.holds(7, *people(*range(1, 26)))
     operator(destination, page_size=10, concurrency=1).execute({"task_state_store": Store()})
     said = lines()
@@ -44,25 +44,25 @@ def test_a_line_per_page_and_one_at_the_end(service, destination, lines):
         ("3", "25"),
     ]
     assert "25 rows in 3 pages and 3 requests" in said[3]
-    assert f"{destination}/groupe-7/dossiers/whole/manifest.json" in said[3]
-    assert all("groupe instructeur 7" in line for line in said)
+    assert f"{destination}/groupe-7/dossiers/full/manifest.json" in said[3]
+    assert all("group 7" in line for line in said)
 
 
-def test_a_line_says_how_much_of_the_window_is_read(service, destination, lines):
+def test_log_says_how_much_of_the_window_is_read(service, destination, lines):
     service.holds(7, *people(*range(0, 100, 10)))
     bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
     operator(destination, page_size=5, **bounds).execute({"task_state_store": Store()})
     assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["40", "90"]
 
 
-def test_descending_order_says_how_much_of_the_window_is_read_too(service, destination, lines):
+def test_log_says_how_much_of_the_window_is_read_in_descending_order(service, destination, lines):
     service.holds(7, *people(*range(0, 100, 10)))
     bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
     operator(destination, page_size=5, order="DESC", **bounds).execute({"task_state_store": Store()})
     assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["50", "100"]
 
 
-def test_each_list_of_deletions_has_its_lines(service, destination, lines):
+def test_both_lists_of_deletions_are_logged(service, destination, lines):
     service.holds(7, *people(1, 2), connection="deletedDossiers")
     made = DSExtractDeletedDossiersOperator(task_id="t", groupe_instructeur_number=7, destination=destination)
     made.execute({"task_state_store": Store()})
@@ -71,19 +71,19 @@ def test_each_list_of_deletions_has_its_lines(service, destination, lines):
     assert sum("pending_deleted_dossiers" in line for line in said) == 2
 
 
-def test_a_revision_that_no_row_is_on_is_told(service, destination, lines):
+def test_log_warns_of_a_revision_without_rows(service, destination, lines):
     service.holds(7, *people(1, 2))
     operator(destination, revision="UHJv").execute({"task_state_store": Store()})
     assert any("no row is on revision UHJv" in line for line in lines())
 
 
 @pytest.mark.parametrize(("until", "warned"), [("2999-01-01T00:00:00Z", True), ("2020-01-01T00:00:00Z", False)])
-def test_a_window_that_is_not_over_is_told(until, warned, service, destination, lines):
+def test_log_warns_of_a_window_that_is_not_over(until, warned, service, destination, lines):
     operator(destination, created_until=until).execute({"task_state_store": Store()})
     assert any("not over" in line for line in lines()) is warned
 
 
-def test_nothing_that_is_logged_or_raised_holds_a_persons_data(service, destination, lines):
+def test_logs_and_errors_hold_no_personal_data(service, destination, lines):
     service.holds(7, *people(1, 2, 3))
     service.holds(8, *people(1, 2, 3))
     service.holds(9, *people(1, number=PERSON))
@@ -98,7 +98,7 @@ def test_nothing_that_is_logged_or_raised_holds_a_persons_data(service, destinat
     assert PERSON not in str(caught.value)
 
 
-def test_a_row_that_is_none_of_the_apis_is_told_without_its_content(service, destination, lines):
+def test_error_about_a_malformed_row_does_not_quote_it(service, destination, lines):
     service.holds(7, *people(1, number=[PERSON]))
     with pytest.raises(DSError) as caught:
         operator(destination).execute({"task_state_store": Store()})

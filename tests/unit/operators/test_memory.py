@@ -1,4 +1,4 @@
-"""However large the group, no more than a few pages of it are held at a time."""
+"""Memory: no more than a few pages are held at a time, however large the group."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import httpx
 
 from ds_provider.api.query.parameters import select_dossiers
 from ds_provider.api.transport.client import DSClient
-from ds_provider.landing.layout import open_destination
+from ds_provider.landing.storage import open_destination
 from ds_provider.state.checkpoints import TaskCheckpoints
 from ds_provider.sync.extract import GroupExtractor
 

@@ -1,4 +1,4 @@
-"""What is loaded and old goes, what is erased goes from all files, and nothing else does."""
+"""Pruning removes loaded and old extracts, and erased dossiers from all others, and nothing else."""
 
 from __future__ import annotations
 
@@ -14,11 +14,19 @@ from airflow.sdk import ObjectStoragePath
 from ds_provider.api.query.parameters import select_deleted_dossiers, select_dossiers
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError, DSWarehouseError
 from ds_provider.landing.manifest import read_manifest
-from ds_provider.landing.quarantine import pending
-from ds_provider.landing.writer import LandingWriter
-from ds_provider.operators.prune import DSPruneLandingOperator, place_of
+from ds_provider.operators.prune import DSPruneLandingOperator
 from ds_provider.tables.schemas import DELETED_DOSSIERS, DOSSIERS, LOADS
-from tests.support.landing_pages import START, begun, culprit, landed, page, rows_of, zone_at
+from tests.support.landing_pages import (
+    START,
+    begin,
+    land,
+    page,
+    pending_numbers,
+    poison_page,
+    rows_of,
+    writer_at,
+    zone_at,
+)
 
 MONTH = timedelta(days=30)
 NOTHING = {"removed": 0, "rewritten": 0, "kept": 0, "not_loaded": 0, "dossiers_removed": 0}
@@ -38,7 +46,7 @@ class Warehouse:
     def holds(self, *numbers: int) -> None:
         self.rows[DOSSIERS.name] += [{"number": number} for number in numbers]
 
-    def buries(self, stage: str, *numbers: int, read_at: datetime | None = NOW) -> None:
+    def has_tombstones(self, stage: str, *numbers: int, read_at: datetime | None = NOW) -> None:
         self.rows[DELETED_DOSSIERS.name] += [{"number": n, "stage": stage, "read_at": read_at} for n in numbers]
 
     def read(self, table: Any, columns: list[str]) -> pa.Table:
@@ -55,7 +63,7 @@ class Warehouse:
 @pytest.fixture(autouse=True)
 def warehouse(monkeypatch: pytest.MonkeyPatch) -> Warehouse:
     warehouse = Warehouse()
-    monkeypatch.setattr("ds_provider.operators.prune.DSWarehouseHook", warehouse.hook)
+    monkeypatch.setattr("ds_provider.operators._parameters.DSWarehouseHook", warehouse.hook)
     return warehouse
 
 
@@ -77,7 +85,7 @@ def lines(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
 
 @pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
-    """LandedExtracts made from here on were made two months ago, as their manifests say."""
+    """Date the manifests that are written from here on two months back."""
 
     class Then(datetime):
         @classmethod
@@ -93,25 +101,25 @@ def prune(zone: ObjectStoragePath, **asked: Any) -> dict[str, int]:
 
 
 def url_of(zone: ObjectStoragePath, *numbers: int, **asked: Any) -> str:
-    return landed(zone, page(*numbers), **asked).manifest_url
+    return land(zone, page(*numbers), **asked).manifest_url
 
 
 def deletions(zone: ObjectStoragePath, number: int) -> str:
-    landing = LandingWriter(zone, select_deleted_dossiers(7))
+    landing = writer_at(zone, select_deleted_dossiers(7))
     landing.add(page(number, dateSupression=START.isoformat()))
     landing.publish()
     return landing.manifest_url
 
 
 class TestByAge:
-    def test_a_reading_that_is_loaded_and_old_goes(self, old, zone, warehouse):
+    def test_loaded_and_old_extract_is_removed(self, old, zone, warehouse):
         gone, stays = url_of(zone, 1), url_of(zone, 2, groupe=8)
         warehouse.loads(gone, stays)
         assert prune(zone, retention=3 * MONTH) == {**NOTHING, "kept": 2}
         assert prune(zone) == {**NOTHING, "removed": 2}
         assert not list(Path(zone.path).rglob("*.*"))
 
-    def test_one_that_was_not_loaded_stays_and_is_told(self, old, zone, warehouse, lines):
+    def test_extract_that_was_not_loaded_stays_and_is_logged(self, old, zone, warehouse, lines):
         warehouse.loads(url_of(zone, 1))
         stays = [url_of(zone, 2, groupe=groupe) for groupe in (8, 9)]
         assert prune(zone) == {**NOTHING, "removed": 1, "kept": 2, "not_loaded": 2}
@@ -120,30 +128,30 @@ class TestByAge:
         assert "stay: 2," in warning
         assert stays[0] in warning
 
-    def test_one_that_was_read_anew_and_not_loaded_since_was_not_loaded(self, old, zone, warehouse):
+    def test_extract_that_replaced_a_loaded_one_counts_as_not_loaded(self, old, zone, warehouse):
         warehouse.loads(url_of(zone, 1))
         url = url_of(zone, 1, 2)
         assert prune(zone)["not_loaded"] == 1
         assert rows_of(url) == [1, 2]
 
-    def test_one_that_lost_dossiers_after_it_was_loaded_is_still_loaded(self, old, zone, warehouse):
+    def test_rewritten_extract_still_counts_as_loaded(self, old, zone, warehouse):
         warehouse.loads(url_of(zone, 1, 2))
-        warehouse.buries("deleted", 2)
+        warehouse.has_tombstones("deleted", 2)
         assert prune(zone, retention=3 * MONTH) == {**NOTHING, "rewritten": 1, "dossiers_removed": 1}
         assert prune(zone) == {**NOTHING, "removed": 1}
 
-    def test_one_that_is_young_stays(self, zone, warehouse):
+    def test_young_extract_stays(self, zone, warehouse):
         url = url_of(zone, 1)
         warehouse.loads(url)
         assert prune(zone) == {**NOTHING, "kept": 1}
         assert rows_of(url) == [1]
 
-    def test_deletions_go_like_dossiers(self, old, zone, warehouse):
+    def test_extract_of_deletions_is_removed(self, old, zone, warehouse):
         warehouse.loads(deletions(zone, 4))
         assert prune(zone) == {**NOTHING, "removed": 1}
 
     @pytest.mark.parametrize("written", ["file:{}", "file://{}", "{}", "file:///tmp/..{}"])
-    def test_it_is_the_same_reading_however_its_url_is_written(self, written, old, zone, warehouse):
+    def test_loaded_extract_is_recognised_however_its_url_is_written(self, written, old, zone, warehouse):
         url = url_of(zone, 1)
         generation = read_manifest(url).generation
         path = written.format(ObjectStoragePath(url).path)
@@ -153,80 +161,78 @@ class TestByAge:
 
 class TestErased:
     @pytest.mark.parametrize("is_loaded", [True, False])
-    def test_deleted_dossiers_go_from_all_readings(self, is_loaded, zone, warehouse):
+    def test_deleted_dossiers_are_removed_from_all_extracts(self, is_loaded, zone, warehouse):
         urls = [url_of(zone, 1, 2, 3), url_of(zone, 2, state="accepte"), url_of(zone, 3, groupe=8)]
         warehouse.loads(*(urls if is_loaded else []))
         warehouse.holds(1, 3)
-        warehouse.buries("deleted", 2, 100)
+        warehouse.has_tombstones("deleted", 2, 100)
         assert prune(zone) == {**NOTHING, "rewritten": 2, "kept": 1, "dossiers_removed": 2}
         assert [rows_of(url) for url in urls] == [[1, 3], [], [3]]
         assert prune(zone) == {**NOTHING, "kept": 3}
 
-    def test_they_go_from_old_readings_that_stay(self, old, zone, warehouse):
+    def test_deleted_dossiers_are_removed_from_old_extracts_that_stay(self, old, zone, warehouse):
         url = url_of(zone, 1, 2)
-        warehouse.buries("deleted", 2)
+        warehouse.has_tombstones("deleted", 2)
         assert prune(zone) == {**NOTHING, "rewritten": 1, "not_loaded": 1, "dossiers_removed": 1}
         assert rows_of(url) == [1]
 
-    def test_they_are_forgotten_by_the_quarantine(self, zone, warehouse):
-        landing = begun(zone, None, page(1))
-        for number in (4, 5):
-            landing.quarantine(culprit(number))
+    def test_deleted_dossiers_are_removed_from_the_quarantine(self, zone, warehouse):
+        landing = begin(zone, None, page(1), poison_page(4, 5))
         landing.publish()
-        warehouse.buries("deleted", 4)
-        warehouse.buries("vanished", 5, read_at=None)
+        warehouse.has_tombstones("deleted", 4)
+        warehouse.has_tombstones("vanished", 5, read_at=None)
         assert prune(zone)["dossiers_removed"] == 1
         assert read_manifest(landing.manifest_url).quarantined == 1
-        assert pending(zone, select_dossiers(7)) == [5]
+        assert pending_numbers(zone, select_dossiers(7)) == [5]
 
     @pytest.mark.parametrize("stage", ["deleted", "vanished"])
-    def test_one_that_the_warehouse_holds_stays(self, stage, zone, warehouse):
+    def test_dossier_that_the_warehouse_holds_stays(self, stage, zone, warehouse):
         url = url_of(zone, 1, 2)
-        warehouse.buries(stage, 2)
+        warehouse.has_tombstones(stage, 2)
         warehouse.holds(2)
         assert prune(zone) == {**NOTHING, "kept": 1}
         assert rows_of(url) == [1, 2]
 
-    def test_one_whose_deletion_is_pending_stays(self, zone, warehouse):
+    def test_dossier_whose_deletion_is_pending_stays(self, zone, warehouse):
         url_of(zone, 2)
-        warehouse.buries("pending", 2)
+        warehouse.has_tombstones("pending", 2)
         assert prune(zone) == {**NOTHING, "kept": 1}
 
-    def test_one_that_vanished_goes_from_what_was_read_before(self, zone, warehouse):
+    def test_vanished_dossier_is_removed_from_earlier_extracts(self, zone, warehouse):
         url = url_of(zone, 1, 2)
-        warehouse.buries("vanished", 2, read_at=datetime.now(timezone.utc))
+        warehouse.has_tombstones("vanished", 2, read_at=datetime.now(timezone.utc))
         assert prune(zone)["dossiers_removed"] == 1
         assert rows_of(url) == [1]
 
     @pytest.mark.parametrize("read_at", [NOW, None])
-    def test_one_that_came_back_since_stays_until_it_is_loaded(self, read_at, zone, warehouse):
-        warehouse.buries("vanished", 2, read_at=read_at)
+    def test_dossier_that_came_back_stays_until_it_is_loaded(self, read_at, zone, warehouse):
+        warehouse.has_tombstones("vanished", 2, read_at=read_at)
         url = url_of(zone, 1, 2)
         assert prune(zone) == {**NOTHING, "kept": 1}
         # had it come back, the load would have brought its row
         warehouse.loads(url)
         assert prune(zone)["dossiers_removed"] == 1
 
-    def test_readings_of_deletions_stay_as_they_are(self, zone, warehouse):
+    def test_extracts_of_deletions_are_not_rewritten(self, zone, warehouse):
         url = deletions(zone, 4)
-        warehouse.buries("deleted", 4)
+        warehouse.has_tombstones("deleted", 4)
         assert prune(zone) == {**NOTHING, "kept": 1}
         assert rows_of(url) == [4]
 
 
-class TestWhatFails:
-    def test_one_reading_that_cannot_be_read_does_not_stop_the_others(self, zone, warehouse):
+class TestFailures:
+    def test_damaged_extract_does_not_stop_the_others(self, zone, warehouse):
         damaged, whole = url_of(zone, 1, 2), url_of(zone, 2, 3, groupe=8)
         part = ObjectStoragePath(damaged).parent / read_manifest(damaged).parts[0].name
         part.write_bytes(b"damaged")
-        warehouse.buries("deleted", 2)
+        warehouse.has_tombstones("deleted", 2)
         with pytest.raises(DSDestinationError, match="could not be pruned: 1;") as caught:
             prune(zone)
         assert part.name in str(caught.value)
         assert "\n" not in str(caught.value)
         assert rows_of(whole) == [3]
 
-    def test_a_warehouse_that_cannot_be_read_leaves_all_as_it_was(self, old, zone, warehouse, monkeypatch):
+    def test_warehouse_that_cannot_be_read_leaves_all_files(self, old, zone, warehouse, monkeypatch):
         url = url_of(zone, 1)
         warehouse.loads(url)
 
@@ -239,26 +245,21 @@ class TestWhatFails:
         assert rows_of(url) == [1]
 
     @pytest.mark.parametrize("retention", [None, 30, "30", timedelta(), timedelta(days=-1)], ids=repr)
-    def test_a_retention_that_is_none_is_told_before_anything_is_asked(self, retention, zone, warehouse):
+    def test_invalid_retention_is_refused_before_the_warehouse_is_opened(self, retention, zone, warehouse):
         with pytest.raises(DSConfigurationError, match=r"^retention\b"):
             prune(zone, retention=retention)
         assert warehouse.opened == []
 
-    def test_a_destination_that_is_none_is_told(self):
+    def test_invalid_destination_is_refused(self):
         with pytest.raises(DSConfigurationError, match=r"^destination\b"):
             prune("nowhere")
 
-    def test_a_zone_without_a_reading_is_told(self, zone, lines):
+    def test_zone_without_extracts_is_logged(self, zone, lines):
         assert prune(zone) == NOTHING
-        assert [line for line in lines() if f"no reading below {zone}" in line]
+        assert [line for line in lines() if f"no extract below {zone}" in line]
 
 
 @pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("pg", "pg")])
-def test_the_warehouse_is_the_one_that_is_asked_for(given, conn_id, zone, warehouse):
+def test_operator_opens_the_named_warehouse(given, conn_id, zone, warehouse):
     prune(zone, warehouse_conn_id=given, dataset="other")
     assert warehouse.opened == [(conn_id, "other")]
-
-
-def test_a_place_is_the_same_by_whichever_connection():
-    assert place_of("memory://a@/zone/x") == place_of("memory://b@/zone/x") != place_of("memory://a@/zone/y")
-    assert place_of("file:///zone/x") == place_of("/zone/./x") != place_of("/zone/x/y")

@@ -1,4 +1,4 @@
-"""A dossier that the service cannot give: all others land, and a person learns which it is."""
+"""Quarantine: a dossier that the service cannot give is named, and all others land."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from ds_provider.landing.manifest import read_manifest
 from ds_provider.landing.rows import iter_rows, read_quarantine
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from tests.support.connection_model import Connection
-from tests.support.flows import reply
+from tests.support.flows import response
 from tests.support.operator_service import CONNECTIONS, Store, Ti, dossiers
 
 
@@ -20,19 +20,19 @@ def poison(service, groupe: int, *numbers: int) -> None:
     """Let full answers fail that hold one of these dossiers."""
 
     def answer(request: Request) -> Exchange | None:
-        if "query getLight" in request.query or "query survey" in request.query:
+        if "query getLight" in request.query or "query probeDossiers" in request.query:
             return None
         name = next(name for name in CONNECTIONS if f" {name}(" in request.query)
         page = Connection(service.rows.get((groupe, name), []), name)(request)
         nodes = json.loads(page.body)["data"]["groupeInstructeur"][name]["nodes"]
         extensions = {"code": "internal_server_error", "exception_id": "e-77"}
-        failure = reply({"errors": [{"message": "Internal Server Error", "extensions": extensions}]}, status=500)
+        failure = response({"errors": [{"message": "Internal Server Error", "extensions": extensions}]}, status=500)
         return failure if any(node["number"] in numbers for node in nodes) else None
 
     service.fails(groupe, answer)
     for number in numbers:
         # a dossier on its own is asked for by its number
-        service.fails(number, lambda request: reply(status=500))
+        service.fails(number, lambda request: response(status=500))
 
 
 def operator(destination, groupe=7, kind=DSExtractDossiersOperator, **asked):
@@ -43,7 +43,7 @@ def landed(manifest: str) -> list[int]:
     return sorted(row["number"] for row in iter_rows(manifest))
 
 
-def test_by_default_all_others_land_and_the_task_fails_naming_it(service, destination):
+def test_poison_dossier_fails_the_task_by_default_once_all_others_are_landed(service, destination):
     service.holds(7, *dossiers(*range(1, 31)))
     poison(service, 7, 5, 20)
     ti = Ti()
@@ -57,7 +57,7 @@ def test_by_default_all_others_land_and_the_task_fails_naming_it(service, destin
     assert landed(summary["manifest"]) == [n for n in range(1, 31) if n not in (5, 20)]
 
 
-def test_where_it_is_accepted_the_task_succeeds_and_counts_it(service, destination):
+def test_accepted_quarantine_succeeds_and_is_counted(service, destination):
     service.holds(7, *dossiers(*range(1, 31)))
     poison(service, 7, 5)
     summary = operator(destination, on_dossier_error="quarantine").execute({})
@@ -67,11 +67,11 @@ def test_where_it_is_accepted_the_task_succeeds_and_counts_it(service, destinati
     assert (record.number, record.code, record.exception_id) == (5, "internal_server_error", "e-77")
 
 
-def test_the_next_run_lands_it_once_it_is_healed_whatever_its_window(service, destination):
+def test_next_run_lands_a_healed_dossier_whatever_its_window(service, destination):
     service.holds(7, *dossiers(*range(1, 31)))
     poison(service, 7, 5)
     operator(destination, on_dossier_error="quarantine", created_until="2026-11-01T08:00:10Z").execute({})
-    service.fails(5, lambda request: reply({"data": {"dossier": dossiers(5)[0].node()}}))
+    service.fails(5, lambda request: response({"data": {"dossier": dossiers(5)[0].node()}}))
     later = {"created_since": "2026-11-01T08:00:10Z", "created_until": "2026-11-01T08:00:20Z"}
     summary = operator(destination, **later).execute({})
     assert landed(summary["manifest"]) == [5, *range(10, 20)]
@@ -79,7 +79,7 @@ def test_the_next_run_lands_it_once_it_is_healed_whatever_its_window(service, de
     assert landed(again["manifest"]) == list(range(10, 20)), "it is not waited for any more"
 
 
-def test_the_next_run_names_it_again_while_it_is_not_healed(service, destination):
+def test_next_run_names_a_poison_dossier_again(service, destination):
     service.holds(7, *dossiers(*range(1, 31)))
     poison(service, 7, 5)
     operator(destination, on_dossier_error="quarantine", created_until="2026-11-01T08:00:10Z").execute({})
@@ -87,7 +87,7 @@ def test_the_next_run_names_it_again_while_it_is_not_healed(service, destination
         operator(destination, created_since="2026-11-01T08:00:10Z").execute({"ti": Ti()})
 
 
-def test_a_retry_reads_nothing_again_but_the_culprit(service, destination):
+def test_retry_reads_only_the_poison_dossier_again(service, destination):
     service.holds(7, *dossiers(*range(1, 31)))
     poison(service, 7, 5)
     context = {"ti": Ti(), "task_state_store": Store()}
@@ -101,7 +101,7 @@ def test_a_retry_reads_nothing_again_but_the_culprit(service, destination):
     assert asked == [1]
 
 
-def test_of_several_groups_the_one_with_a_culprit_is_named_and_landed(service, destination):
+def test_group_with_a_poison_dossier_is_named_and_landed(service, destination):
     for groupe in (1, 2, 3):
         service.holds(groupe, *dossiers(*range(1, 11)))
     poison(service, 2, 4)
@@ -113,7 +113,7 @@ def test_of_several_groups_the_one_with_a_culprit_is_named_and_landed(service, d
     assert [summary["rows"] for summary in ti.pushed["landed"]] == [10, 9, 10]
 
 
-def test_a_deletion_that_cannot_be_read_is_a_culprit_too(service, destination):
+def test_poison_deletion_is_quarantined(service, destination):
     service.holds(7, *dossiers(*range(1, 11)), connection="deletedDossiers")
     poison(service, 7, 4)
     kind = DSExtractDeletedDossiersOperator
@@ -124,14 +124,14 @@ def test_a_deletion_that_cannot_be_read_is_a_culprit_too(service, destination):
 
 
 @pytest.mark.parametrize("kind", [DSExtractDossiersOperator, DSExtractDeletedDossiersOperator])
-def test_another_policy_is_refused_before_any_request(kind, service, destination):
+def test_unknown_policy_is_refused_before_any_request(kind, service, destination):
     with pytest.raises(DSConfigurationError, match="on_dossier_error"):
         operator(destination, kind=kind, on_dossier_error="ignore").execute({})
     assert service.requests == []
 
 
 @pytest.mark.parametrize("readers", [0, 17, "many", None])
-def test_a_concurrency_that_cannot_be_is_refused_before_any_request(readers, service, destination):
+def test_invalid_concurrency_is_refused_before_any_request(readers, service, destination):
     with pytest.raises(DSConfigurationError, match="concurrency"):
         operator(destination, concurrency=readers).execute({})
     assert service.requests == []

@@ -1,4 +1,4 @@
-"""What differs from the service is found and mended, whatever it is, and nothing is flagged on half of the facts."""
+"""Reconciliation finds and repairs every difference, and flags nothing on half of the facts."""
 
 from __future__ import annotations
 
@@ -8,10 +8,12 @@ from datetime import timedelta
 import pytest
 
 from ds_provider.exceptions import DSConfigurationError, DSError, DSGroupesFailedError, DSQuarantinedError
+from ds_provider.landing.manifest import read_manifest
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
-from tests.support.flows import reply
+from ds_provider.sync.manifests import manifests_in
+from tests.support.flows import response
 from tests.support.numbered_dossiers import is_by_numbers
 from tests.support.operator_service import START, from_the_second_page, unauthorized
 from tests.support.operator_warehouse import GROUPES, PERSON, context
@@ -23,7 +25,7 @@ TABLES = {"dossiers": "number", "champs": "dossier_number", "demarche_12": "doss
 
 @pytest.fixture
 def loaded(world, hooks, destination):
-    """All of it is in the warehouse, and what was asked for that is forgotten."""
+    """Have all dossiers in the warehouse, and no request remembered."""
     load(destination)
     world.service.requests.clear()
     return world
@@ -72,14 +74,14 @@ def stages(hooks):
     return dict(hooks.warehouse.rows("deleted_dossiers", "number", "stage"))
 
 
-def check_mended(world, hooks, destination):
+def check_repaired(world, hooks, destination):
     assert unflagged(hooks) == truth(world)
     again = reconcile(destination)
     assert found(again) == {}
     assert unflagged(hooks) == truth(world)
 
 
-def test_where_nothing_differs_the_sweep_is_all_that_is_asked(loaded, hooks, destination):
+def test_reconciliation_without_differences_only_scans(loaded, hooks, destination):
     for number in range(1000, 1140):
         loaded.show(number, 7)
     load(destination)
@@ -104,11 +106,11 @@ def test_where_nothing_differs_the_sweep_is_all_that_is_asked(loaded, hooks, des
     ],
     ids=["missing", "later", "other_state", "moved", "pending", "deleted", "vanished"],
 )
-def test_each_difference_is_mended(change, kind, loaded, hooks, destination):
+def test_each_difference_is_repaired(change, kind, loaded, hooks, destination):
     change(loaded)
     counts = reconcile(destination)
     assert found(counts) == {kind: 1, **({"read": 1} if kind in ("missing", "stale", "moved") else {})}
-    check_mended(loaded, hooks, destination)
+    check_repaired(loaded, hooks, destination)
     assert set(stages(hooks).values()) == {"hidden": {"pending"} | {"deleted"}, "vanished": {"vanished"}}.get(
         kind, set()
     ) & set(stages(hooks).values())
@@ -117,7 +119,7 @@ def test_each_difference_is_mended(change, kind, loaded, hooks, destination):
 @pytest.mark.parametrize(
     ("go", "stage", "kept"), [("hide", "pending", True), ("delete", "deleted", False), ("expire", "vanished", True)]
 )
-def test_what_is_gone_is_flagged_or_erased(go, stage, kept, loaded, hooks, destination):
+def test_deleted_and_vanished_dossiers_are_flagged_or_erased(go, stage, kept, loaded, hooks, destination):
     getattr(loaded, go)(700)
     reconcile(destination)
     assert stages(hooks) == {700: stage}
@@ -127,25 +129,25 @@ def test_what_is_gone_is_flagged_or_erased(go, stage, kept, loaded, hooks, desti
 
 
 @pytest.mark.parametrize("go", ["hide", "expire"])
-def test_what_comes_back_is_restored_whole(go, loaded, hooks, destination):
+def test_dossier_that_comes_back_is_restored_whole(go, loaded, hooks, destination):
     getattr(loaded, go)(700)
     reconcile(destination, on_pending="erase")
     loaded.show(700, 7, at=60_000)
     counts = reconcile(destination)
     assert found(counts) == {"missing" if go == "hide" else "restored": 1, "read": 1}
     assert stages(hooks) == {}
-    check_mended(loaded, hooks, destination)
+    check_repaired(loaded, hooks, destination)
 
 
-def test_the_whole_of_an_empty_warehouse_is_missing(world, hooks, destination):
+def test_all_dossiers_are_missing_from_an_empty_warehouse(world, hooks, destination):
     world.hide(700)
     assert found(reconcile(destination)) == {"missing": 19, "read": 19}
-    check_mended(world, hooks, destination)
+    check_repaired(world, hooks, destination)
 
 
-def test_a_dossier_that_moved_while_it_was_looked_for_is_found_by_its_number(loaded, hooks, destination):
+def test_dossier_that_moves_during_the_scan_is_found_by_its_number(loaded, hooks, destination):
     def move(request):
-        # the sweep of the first group is over, that of the second is answered without it
+        # the scan of the first group is over, that of the second is answered without the dossier
         loaded.service.failures.clear()
         rows = loaded.service.rows
         shown = rows[8, "dossiers"]
@@ -157,14 +159,34 @@ def test_a_dossier_that_moved_while_it_was_looked_for_is_found_by_its_number(loa
 
     loaded.service.fails(8, move)
     assert found(reconcile(destination)) == {"moved": 1, "read": 1}
-    check_mended(loaded, hooks, destination)
+    check_repaired(loaded, hooks, destination)
 
 
-def test_groups_that_are_not_looked_at_are_left_alone(loaded, hooks, destination):
+def test_other_groups_are_left_alone(loaded, hooks, destination):
     loaded.expire(700)
     loaded.expire(800)
     assert found(reconcile(destination, [8])) == {"vanished": 1}
     assert stages(hooks) == {800: "vanished"}
+
+
+def test_reconciliation_opens_each_extract_once_and_pushes_all_summaries(loaded, hooks, destination, monkeypatch):
+    opened = []
+
+    def read(url):
+        opened.append(url)
+        return read_manifest(url)
+
+    monkeypatch.setattr("ds_provider.warehouse.extracts.read_manifest", read)
+    loaded.show(790, 7, at=50_000)
+    loaded.delete(800)
+    loaded.service.conn_ids.clear()
+    task_context = context()
+    given = {"groupe_instructeur_number": list(GROUPES), "destination": destination}
+    DSReconcileOperator(task_id="r", **given).execute(task_context)
+    landed = task_context["ti"].pushed["landed"]
+    assert [(summary["groupe_instructeur_number"], summary["rows"]) for summary in landed] == [(7, 0), (8, 1), (7, 1)]
+    assert sorted(opened) == sorted(manifests_in(landed))
+    assert len(loaded.service.conn_ids) == 1, "over one connection"
 
 
 def test_groups_may_come_in_batches(loaded, hooks, destination):
@@ -173,8 +195,8 @@ def test_groups_may_come_in_batches(loaded, hooks, destination):
     assert stages(hooks) == {700: "vanished"}
 
 
-@pytest.mark.parametrize("failure", [lambda request: unauthorized(), lambda request: reply(status=503)])
-def test_a_group_that_cannot_be_seen_is_an_error_and_nothing_is_touched(failure, loaded, hooks, destination):
+@pytest.mark.parametrize("failure", [lambda request: unauthorized(), lambda request: response(status=503)])
+def test_group_that_cannot_be_scanned_is_an_error_and_changes_nothing(failure, loaded, hooks, destination):
     loaded.show(790, 7)
     loaded.expire(700)
     before = rows(hooks)
@@ -184,7 +206,7 @@ def test_a_group_that_cannot_be_seen_is_an_error_and_nothing_is_touched(failure,
     assert (rows(hooks), stages(hooks)) == (before, {})
 
 
-def test_a_sweep_that_ends_half_way_is_an_error_and_nothing_is_touched(loaded, hooks, destination):
+def test_scan_that_ends_half_way_is_an_error_and_changes_nothing(loaded, hooks, destination):
     for number in range(1000, 1140):
         loaded.show(number, 7)
     load(destination)
@@ -195,7 +217,7 @@ def test_a_sweep_that_ends_half_way_is_an_error_and_nothing_is_touched(loaded, h
 
 
 @pytest.mark.parametrize("connection", ["deletedDossiers", "pendingDeletedDossiers"])
-def test_where_deletions_cannot_be_read_nothing_is_flagged_as_vanished(connection, loaded, hooks, destination):
+def test_no_dossier_is_flagged_as_vanished_if_deletions_cannot_be_read(connection, loaded, hooks, destination):
     loaded.delete(700)
     loaded.hide(701)
     loaded.expire(800)
@@ -211,18 +233,18 @@ def test_where_deletions_cannot_be_read_nothing_is_flagged_as_vanished(connectio
     assert stages(hooks) == {700: "deleted", 701: "pending", 800: "vanished"}
 
 
-def test_a_dossier_that_moved_before_it_was_hidden_has_not_vanished(loaded, hooks, destination):
+def test_dossier_that_moved_before_it_was_hidden_has_not_vanished(loaded, hooks, destination):
     loaded.show(700, 8)
     loaded.hide(700)
     assert found(reconcile(destination)) == {"hidden": 1}
     assert stages(hooks) == {700: "pending"}
 
 
-def test_a_dossier_that_cannot_be_read_is_named_once_all_others_are_mended(loaded, hooks, destination):
+def test_poison_dossier_is_named_once_all_others_are_repaired(loaded, hooks, destination):
     for number in (790, 791, 792):
         loaded.show(number, 7)
     loaded.expire(700)
-    loaded.service.fails(791, lambda request: reply(status=500))
+    loaded.service.fails(791, lambda request: response(status=500))
     with pytest.raises((DSGroupesFailedError, DSQuarantinedError), match="791"):
         reconcile(destination)
     assert {790, 792} <= unflagged(hooks).keys()
@@ -232,11 +254,11 @@ def test_a_dossier_that_cannot_be_read_is_named_once_all_others_are_mended(loade
     assert found(counts) == {"missing": 1}
     loaded.service.failures.clear()
     assert found(reconcile(destination)) == {"missing": 1, "read": 1}
-    check_mended(loaded, hooks, destination)
+    check_repaired(loaded, hooks, destination)
 
 
 @pytest.mark.parametrize("merges", range(0, 14, 2))
-def test_one_that_is_killed_can_be_run_again(merges, loaded, hooks, destination):
+def test_killed_reconciliation_can_be_run_again(merges, loaded, hooks, destination):
     loaded.show(790, 7)
     loaded.show(800, 7, at=50_000)
     loaded.delete(801)
@@ -250,10 +272,10 @@ def test_one_that_is_killed_can_be_run_again(merges, loaded, hooks, destination)
     assert stages(hooks) == {801: "deleted", 802: "pending", 803: "vanished"}
     for table, column in TABLES.items():
         assert 801 not in {number for (number,) in hooks.warehouse.rows(table, column)}
-    check_mended(loaded, hooks, destination)
+    check_repaired(loaded, hooks, destination)
 
 
-def test_what_vanished_long_ago_is_erased(loaded, hooks, destination):
+def test_dossier_that_vanished_long_ago_is_erased(loaded, hooks, destination):
     loaded.expire(700)
     reconcile(destination)
     reconcile(destination, erase_vanished_after=timedelta(days=1))
@@ -282,7 +304,7 @@ def rows_by_number(hooks):
         ("on_dossier_error", "ignore"),
     ],
 )
-def test_what_cannot_work_is_named_before_anything_is_asked(name, value, world, hooks, destination):
+def test_parameter_that_cannot_work_is_named_before_any_request(name, value, world, hooks, destination):
     given = {"groupe_instructeur_number": [7], "destination": destination, name: value}
     with pytest.raises(DSConfigurationError, match=rf"^{name}\b") as caught:
         DSReconcileOperator(task_id="r", **given).execute(context())
@@ -291,20 +313,20 @@ def test_what_cannot_work_is_named_before_anything_is_asked(name, value, world, 
     assert hooks.warehouse.table_names() == set()
 
 
-def test_the_parts_that_are_read_are_chosen(world, hooks, destination):
+def test_includes_choose_the_parts_that_are_read(world, hooks, destination):
     reconcile(destination, include_messages="true", include_champs="false")
     asked = next(request.variables for request in world.service.requests if is_by_numbers(request))
     assert (asked["includeMessages"], asked["includeChamps"], asked["includeAnnotations"]) == (True, False, True)
 
 
 @pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("dwh", "dwh")])
-def test_the_warehouse_is_the_one_that_is_named(given, conn_id, loaded, hooks, destination):
+def test_operator_opens_the_named_warehouse(given, conn_id, loaded, hooks, destination):
     hooks.asked.clear()
     reconcile(destination, warehouse_conn_id=given, dataset="ds")
     assert hooks.asked == [(conn_id, "ds")]
 
 
-def test_the_log_tells_counts_and_nobodys_name(loaded, hooks, destination, capfd, caplog):
+def test_log_holds_counts_and_no_personal_data(loaded, hooks, destination, capfd, caplog):
     loaded.show(790, 7)
     loaded.expire(700)
     capfd.readouterr()

@@ -1,4 +1,4 @@
-"""``window="updated"`` reads the run's own window, and remembers only what nothing else says."""
+"""Windows of runs: a partition, a data interval, or what the asset's watermark says."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from ds_provider.state.watermark import Watermark
 from tests.support.operator_service import START, Store, dossiers, from_the_second_page, unauthorized
 
 ASSET = Asset("ds://groupe/7")
-KEY = "ds-updated-until-7"
+KEY = "ds-watermark-updated-7"
 DUE = pendulum.instance(START).add(hours=1)
 
 
@@ -48,7 +48,7 @@ def at(seconds: int) -> str:
     return (START + timedelta(seconds=seconds)).isoformat()
 
 
-def test_the_first_run_reads_from_the_beginning(service, destination):
+def test_first_run_reads_from_the_beginning(service, destination):
     service.holds(7, *dossiers(1, 2), *dossiers(3, start=START.replace(year=2012)))
     store = Store()
     summary = operator(destination).execute(run(store))
@@ -57,7 +57,7 @@ def test_the_first_run_reads_from_the_beginning(service, destination):
     assert store.known == {KEY: at(2)}
 
 
-def test_the_next_run_reads_from_what_was_reached_and_a_little_before(service, destination):
+def test_next_run_reads_from_the_watermark_less_the_lookback(service, destination):
     service.holds(7, *dossiers(1, 350, 700, 900))
     store = Store(**{KEY: at(700)})
     summary = operator(destination, lookback=timedelta(minutes=6)).execute(run(store))
@@ -67,20 +67,20 @@ def test_the_next_run_reads_from_what_was_reached_and_a_little_before(service, d
     assert store.known == {KEY: at(900)}
 
 
-def test_what_changes_after_the_run_was_due_waits_for_the_next(service, destination):
+def test_changes_after_the_run_was_due_are_left_to_the_next_run(service, destination):
     service.holds(7, *dossiers(1, 3599, 3600, 3700))
     store = Store()
     assert numbers(operator(destination).execute(run(store))) == [1, 3599]
     assert numbers(operator(destination).execute(run(store, DUE.add(hours=1)))) == [3599, 3600, 3700]
 
 
-def test_a_run_that_reads_nothing_moves_nothing(service, destination):
+def test_empty_run_does_not_move_the_watermark(service, destination):
     store = Store(**{KEY: at(700)})
     assert operator(destination).execute(run(store))["rows"] == 0
     assert store.writes == []
 
 
-def test_a_run_made_up_for_late_does_not_move_back(service, destination):
+def test_late_run_does_not_move_the_watermark_back(service, destination):
     service.holds(7, *dossiers(1, 3500))
     store = Store(**{KEY: at(7200)})
     summary = operator(destination).execute(run(store))
@@ -89,7 +89,7 @@ def test_a_run_made_up_for_late_does_not_move_back(service, destination):
 
 
 @given(st.lists(st.integers(0, 10_000), min_size=1))
-def test_a_watermark_is_the_maximum_of_all_it_was_given(seconds):
+def test_watermark_is_the_maximum_of_all_instants(seconds):
     store = Store()
     watermark = Watermark(store, "k")
     for n in seconds:
@@ -97,7 +97,7 @@ def test_a_watermark_is_the_maximum_of_all_it_was_given(seconds):
     assert watermark.get() == START + timedelta(seconds=max(seconds))
 
 
-def test_a_reading_that_fails_moves_nothing(service, destination):
+def test_failed_extraction_does_not_move_the_watermark(service, destination):
     service.holds(7, *dossiers(1, 2, 3, 4))
     service.fails(7, from_the_second_page(unauthorized()))
     store = Store(**{KEY: at(0)})
@@ -106,7 +106,7 @@ def test_a_reading_that_fails_moves_nothing(service, destination):
     assert store.writes == []
 
 
-def test_the_watermark_moves_after_the_rows_are_published(service, destination):
+def test_watermark_moves_after_the_rows_are_published(service, destination):
     service.holds(7, *dossiers(1, 2))
 
     class Checking(Store):
@@ -120,7 +120,7 @@ def test_the_watermark_moves_after_the_rows_are_published(service, destination):
     assert store.known == {KEY: at(2)}
 
 
-def test_descending_order_remembers_the_newest(service, destination):
+def test_descending_order_saves_the_newest_date(service, destination):
     service.holds(7, *dossiers(1, 2, 3, 4, 5))
     store = Store()
     operator(destination, order="DESC", page_size=2).execute(run(store))
@@ -135,7 +135,7 @@ def test_descending_order_remembers_the_newest(service, destination):
     ],
     ids=["interval", "partition"],
 )
-def test_a_run_with_a_window_of_its_own_neither_reads_nor_moves_the_watermark(interval, service, destination):
+def test_run_with_a_window_of_its_own_neither_reads_nor_moves_the_watermark(interval, service, destination):
     service.holds(7, *dossiers(1, 2, 3))
     store = Store(**{KEY: at(2)})
     summary = operator(destination, lookback=timedelta(0)).execute(run(store, **interval))
@@ -151,7 +151,7 @@ def test_explicit_bounds_neither_read_nor_move_the_watermark(service, destinatio
     assert store.writes == []
 
 
-def test_a_run_looks_back_and_its_window_says_where_it_begins(service, destination):
+def test_lookback_is_read_but_not_part_of_the_window(service, destination):
     service.holds(7, *dossiers(*range(100, 500, 100)))
     interval = {"data_interval_start": at_instant(300), "data_interval_end": at_instant(400)}
     summary = operator(destination, lookback=timedelta(seconds=150), outlets=()).execute(interval)
@@ -163,7 +163,7 @@ def at_instant(seconds: int) -> pendulum.DateTime:
     return pendulum.instance(START).add(seconds=seconds)
 
 
-def test_an_empty_interval_falls_through_to_the_watermark(service, destination):
+def test_empty_interval_falls_through_to_the_watermark(service, destination):
     service.holds(7, *dossiers(1, 2))
     store = Store(**{KEY: at(2)})
     context = run(store, data_interval_start=DUE, data_interval_end=DUE)
@@ -171,15 +171,15 @@ def test_an_empty_interval_falls_through_to_the_watermark(service, destination):
 
 
 @pytest.mark.parametrize("column", ["updated", "created"])
-def test_each_group_and_column_has_a_watermark_of_its_own(column, service, destination):
+def test_watermarks_are_kept_by_group_and_date_column(column, service, destination):
     service.holds(7, *dossiers(1))
     service.holds(8, *dossiers(2))
     store = Store()
     operator(destination, groupe=[7, 8], window=column).execute(run(store))
-    assert store.known == {f"ds-{column}-until-7": at(1), f"ds-{column}-until-8": at(2)}
+    assert store.known == {f"ds-watermark-{column}-7": at(1), f"ds-watermark-{column}-8": at(2)}
 
 
-def test_readings_of_different_rows_do_not_share_a_watermark(service, destination):
+def test_selections_of_different_rows_do_not_share_a_watermark(service, destination):
     service.holds(7, *dossiers(1, 2))
     store = Store()
     operator(destination, state="accepte").execute(run(store))
@@ -187,7 +187,7 @@ def test_readings_of_different_rows_do_not_share_a_watermark(service, destinatio
     assert summary["window"][0] == "2010-01-01T00:00:00+00:00"
 
 
-def test_several_assets_are_one_too_many(service, destination):
+def test_several_asset_outlets_are_refused(service, destination):
     outlets = (ASSET, Asset("ds://other"))
     with pytest.raises(DSConfigurationError, match="several") as caught:
         operator(destination, outlets=outlets).execute(run(Store()))
@@ -196,7 +196,7 @@ def test_several_assets_are_one_too_many(service, destination):
 
 
 @pytest.mark.parametrize("column", ["updated", "created"])
-def test_a_run_without_any_window_is_told_what_to_give(column, service, destination):
+def test_run_without_any_window_is_an_error_that_says_what_to_give(column, service, destination):
     context = {"data_interval_start": DUE, "data_interval_end": DUE}
     with pytest.raises(DSConfigurationError) as caught:
         operator(destination, outlets=(), window=column).execute(context)
@@ -208,13 +208,13 @@ def test_a_run_without_any_window_is_told_what_to_give(column, service, destinat
 
 
 @pytest.mark.parametrize("known", ["yesterday", "2026-11-01T08:00:00", 12])
-def test_a_watermark_that_is_no_instant_is_told(known, service, destination):
+def test_watermark_that_is_no_instant_is_an_error(known, service, destination):
     with pytest.raises(DSConfigurationError, match=KEY):
         operator(destination).execute(run(Store(**{KEY: known})))
     assert service.requests == []
 
 
-def test_a_task_that_runs_again_reads_the_window_it_had(service, destination):
+def test_retried_task_reads_the_window_of_its_first_try(service, destination):
     service.holds(7, *dossiers(1, 2))
     store, state = Store(), Store()
     first = operator(destination).execute(run(store, task_state_store=state))

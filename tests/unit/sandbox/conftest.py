@@ -10,7 +10,7 @@ from tests.support.sandbox_client import NOW, Client
 
 @pytest.fixture(scope="module")
 def sandbox() -> Iterator[Sandbox]:
-    """A world of its own for each module, standing still."""
+    """Serve one world per module, whose clock stands still."""
     with Sandbox(seed=1, groupes=3, dossiers=60, now=NOW, rate_limit=0) as served:
         yield served
 

@@ -40,7 +40,7 @@ def ask(ready: dict[str, Any], query: str, **variables: Any) -> Any:
 
 
 @pytest.mark.parametrize("stop", [signal.SIGTERM, signal.SIGINT])
-def test_it_says_when_it_is_ready_serves_and_stops_when_it_is_told(stop: signal.Signals) -> None:
+def test_command_prints_a_ready_line_serves_and_stops_on_a_signal(stop: signal.Signals) -> None:
     with serving("--groupes=2", "--dossiers=5", "--seed=9") as (process, ready):
         assert set(ready) == {"url", "token", "demarche", "groupes"}
         assert ready["url"].endswith("/api/v2/graphql")
@@ -52,14 +52,14 @@ def test_it_says_when_it_is_ready_serves_and_stops_when_it_is_told(stop: signal.
         assert (process.returncode, rest) == (0, "")
 
 
-def test_the_clock_stands_at_the_instant_given() -> None:
+def test_option_now_stops_the_clock_at_an_instant() -> None:
     with serving("--groupes=1", "--dossiers=3", "--now=2026-03-29T01:00:00+01:00", "--rate-limit=0") as (_, ready):
         state = HTTP.get(httpx.URL(ready["url"]).join("/sandbox/state")).json()
         assert (state["now"], state["running"]) == ("2026-03-29T00:00:00+00:00", False)
 
 
 @pytest.mark.skipif(not CHECK.exists(), reason="the API's own schema is not at hand")
-def test_it_shows_nothing_that_the_api_does_not_have() -> None:
+def test_schema_has_nothing_that_the_api_lacks() -> None:
     with serving("--groupes=1", "--dossiers=3") as (_, ready):
         check = [sys.executable, str(CHECK), "sandbox", ready["url"], ready["token"]]
         done = subprocess.run(check, capture_output=True, text=True, check=False, timeout=60)
@@ -81,7 +81,7 @@ def test_it_shows_nothing_that_the_api_does_not_have() -> None:
         "--nope",
     ],
 )
-def test_what_is_wrong_with_an_option_is_said_in_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_reports_a_wrong_option_in_one_line(option: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as stopped:
         main([option])
     printed = capsys.readouterr()
@@ -90,7 +90,7 @@ def test_what_is_wrong_with_an_option_is_said_in_one_line(option: str, capsys: p
     assert line.startswith("sandbox: ")
 
 
-def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+def test_command_names_a_port_that_is_in_use(capsys: pytest.CaptureFixture[str]) -> None:
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
@@ -105,7 +105,7 @@ def run_python(code: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run([sys.executable, "-c", code], cwd=CHECKOUT, capture_output=True, text=True, check=False)
 
 
-def test_without_the_extra_it_says_how_to_install_it() -> None:
+def test_command_without_the_extra_says_how_to_install_it() -> None:
     done = run_python(
         "import sys; sys.modules['graphql'] = None; from ds_provider.sandbox.__main__ import main; main([])"
     )
@@ -115,7 +115,7 @@ def test_without_the_extra_it_says_how_to_install_it() -> None:
     ]
 
 
-def test_it_needs_no_airflow_and_its_package_costs_nothing_to_import() -> None:
+def test_package_needs_no_airflow_and_imports_no_dependency() -> None:
     done = run_python(
         "import sys; sys.modules['airflow'] = None\n"
         "import ds_provider.sandbox\n"

@@ -1,4 +1,4 @@
-"""Pages: every row once, in order, whatever the size and the direction."""
+"""Pages: each row once, in order, for any size and in both directions."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ entries = keys.map(lambda drawn: sorted(drawn, key=lambda entry: entry.key))
 sizes = st.integers(1, 12)
 
 
-def walk(rows: list[Entry], size: str, number: int, cursor: str, order: str | None = None) -> Iterator[Any]:
+def iterate(rows: list[Entry], size: str, number: int, cursor: str, order: str | None = None) -> Iterator[Any]:
     arguments: dict[str, Any] = {size: number}
     if order is not None:
         arguments["order"] = order
@@ -35,31 +35,31 @@ def walk(rows: list[Entry], size: str, number: int, cursor: str, order: str | No
             return
         edge = page.entries[-1] if size == "first" else page.entries[0]
         arguments[cursor] = write_cursor(edge.key)
-    raise AssertionError("the walk does not end")
+    raise AssertionError("the iteration does not end")
 
 
 @given(entries, sizes)
-def test_forward_every_row_comes_once_in_order(rows: list[Entry], size: int) -> None:
-    assert [entry for page in walk(rows, "first", size, "after") for entry in page.entries] == rows
+def test_forward_pages_hold_each_row_once_in_order(rows: list[Entry], size: int) -> None:
+    assert [entry for page in iterate(rows, "first", size, "after") for entry in page.entries] == rows
 
 
 @given(entries, sizes)
-def test_backward_every_row_comes_once_each_page_ascending(rows: list[Entry], size: int) -> None:
-    pages = [list(page.entries) for page in walk(rows, "last", size, "before")]
+def test_backward_pages_hold_each_row_once_and_are_ascending(rows: list[Entry], size: int) -> None:
+    pages = [list(page.entries) for page in iterate(rows, "last", size, "before")]
     assert [entry for page in reversed(pages) for entry in page] == rows
 
 
 @given(entries, sizes)
-def test_descending_every_row_comes_once_from_the_newest(rows: list[Entry], size: int) -> None:
-    pages = walk(rows, "first", size, "after", "DESC")
+def test_descending_pages_hold_each_row_once_from_the_newest(rows: list[Entry], size: int) -> None:
+    pages = iterate(rows, "first", size, "after", "DESC")
     assert [entry for page in pages for entry in page.entries] == rows[::-1]
 
 
 @given(entries, sizes, st.data())
-def test_rows_that_leave_do_not_shift_the_pages_that_follow(rows: list[Entry], size: int, data: st.DataObject) -> None:
+def test_rows_that_disappear_do_not_shift_the_next_pages(rows: list[Entry], size: int, data: st.DataObject) -> None:
     page = paginate(rows, {"first": size})
-    gone = data.draw(st.sets(st.sampled_from(range(len(rows))))) if rows else set()
-    left = [entry for i, entry in enumerate(rows) if i not in gone]
+    removed = data.draw(st.sets(st.sampled_from(range(len(rows))))) if rows else set()
+    left = [entry for i, entry in enumerate(rows) if i not in removed]
     if page.entries:
         cursor = write_cursor(page.entries[-1].key)
         following = paginate(left, {"first": 100, "after": cursor}).entries
@@ -67,8 +67,8 @@ def test_rows_that_leave_do_not_shift_the_pages_that_follow(rows: list[Entry], s
 
 
 @given(entries, sizes, st.data())
-def test_page_info_says_what_the_api_says(rows: list[Entry], size: int, data: st.DataObject) -> None:
-    """Exact in the walk's own direction, and by rule of thumb in the other."""
+def test_page_info_is_that_of_the_api(rows: list[Entry], size: int, data: st.DataObject) -> None:
+    """Page info is exact in the direction of iteration, and an approximation in the other."""
     cursor = write_cursor(data.draw(st.sampled_from(rows)).key) if rows else ""
     forward = paginate(rows, {"first": size, "after": cursor})
     assert forward.has_previous is bool(cursor)
@@ -81,7 +81,7 @@ def test_page_info_says_what_the_api_says(rows: list[Entry], size: int, data: st
 
 
 @given(entries, sizes, st.data())
-def test_first_with_before_reads_as_last_with_before(rows: list[Entry], size: int, data: st.DataObject) -> None:
+def test_first_with_before_means_last_with_before(rows: list[Entry], size: int, data: st.DataObject) -> None:
     if rows:
         cursor = write_cursor(data.draw(st.sampled_from(rows)).key)
         assert paginate(rows, {"first": size, "before": cursor}) == paginate(rows, {"last": size, "before": cursor})
@@ -96,77 +96,77 @@ def test_cursors_keep_microseconds_and_have_no_padding(at: int, number: int) -> 
     assert read_cursor(cursor) == Key(at, number)
 
 
-def test_a_cursor_is_written_as_the_api_writes_it() -> None:
+def test_cursor_has_the_form_of_the_api() -> None:
     decoded = urlsafe_b64decode(write_cursor(Key(micros(NOW) + 42, 7)) + "==").decode()
     assert decoded == "2026-11-24T12:00:00.000042000Z;7"
 
 
 @pytest.mark.parametrize("connection", LISTS)
 @pytest.mark.parametrize("size", [1, 3, 100])
-def test_each_list_of_each_group_is_walked_whole(client: Client, connection: str, size: int) -> None:
-    told = client.control("truth").json()
+def test_pages_hold_each_list_of_each_group_completely(client: Client, connection: str, size: int) -> None:
+    truth = client.control("truth").json()
     name = {"dossiers": "dossiers", "deletedDossiers": "deleted"}.get(connection, "pending")
-    for group in told["groupes"]:
-        found = [row["number"] for row in client.walk(connection, size, number=group["number"])]
+    for group in truth["groupes"]:
+        found = [row["number"] for row in client.rows(connection, size, number=group["number"])]
         assert sorted(found) == sorted(row["number"] for row in group[name])
 
 
-def test_by_default_dossiers_come_by_deposit_and_since_an_update_by_update(client: Client) -> None:
+def test_dossiers_are_sorted_by_deposit_or_with_updated_since_by_update(client: Client) -> None:
     group = client.control("truth").json()["groupes"][0]
     deposits = sorted((row["depose_at"], row["number"]) for row in group["dossiers"])
     updates = sorted((row["updated_at"], row["number"]) for row in group["dossiers"])
-    assert [row["number"] for row in client.walk("dossiers", 7)] == [number for _, number in deposits]
-    walked = client.walk("dossiers", 7, updatedSince="2000-01-01")
-    assert [row["number"] for row in walked] == [number for _, number in updates]
+    assert [row["number"] for row in client.rows("dossiers", 7)] == [number for _, number in deposits]
+    found = client.rows("dossiers", 7, updatedSince="2000-01-01")
+    assert [row["number"] for row in found] == [number for _, number in updates]
 
 
-def test_the_deprecated_order_turns_everything_round(client: Client, sandbox: Sandbox) -> None:
-    ascending = [row["number"] for row in client.walk("dossiers", 7)]
-    assert [row["number"] for row in client.walk("dossiers", 7, order="DESC")] == ascending[::-1]
+def test_deprecated_order_reverses_the_rows(client: Client, sandbox: Sandbox) -> None:
+    ascending = [row["number"] for row in client.rows("dossiers", 7)]
+    assert [row["number"] for row in client.rows("dossiers", 7, order="DESC")] == ascending[::-1]
     response = client.post(page_query("dossiers", filters=("order",)), number=sandbox.groupes[0], last=3, order="DESC")
     assert response.json()["errors"][0]["extensions"]["code"] == "bad_request"
 
 
-def test_since_takes_in_its_own_instant(client: Client) -> None:
+def test_since_filters_include_their_own_instant(client: Client) -> None:
     group = client.control("truth").json()["groupes"][0]
     for column, name in (("updated_at", "updatedSince"), ("depose_at", "createdSince")):
         middle = sorted(row[column] for row in group["dossiers"])[20]
-        walked = client.walk("dossiers", **{name: moment(middle).isoformat()})
+        found = client.rows("dossiers", **{name: moment(middle).isoformat()})
         expected = {row["number"] for row in group["dossiers"] if row[column] >= middle}
-        assert {row["number"] for row in walked} == expected
+        assert {row["number"] for row in found} == expected
 
 
-def test_created_since_is_ignored_beside_updated_since(client: Client) -> None:
-    both = client.walk("dossiers", updatedSince="2000-01-01", createdSince="2100-01-01")
-    assert len(list(both)) == len(list(client.walk("dossiers")))
+def test_created_since_is_ignored_with_updated_since(client: Client) -> None:
+    both = client.rows("dossiers", updatedSince="2000-01-01", createdSince="2100-01-01")
+    assert len(list(both)) == len(list(client.rows("dossiers")))
 
 
-def test_a_bare_date_is_midnight_in_paris(client: Client) -> None:
+def test_bare_date_means_midnight_in_paris(client: Client) -> None:
     group = client.control("truth").json()["groupes"][0]
     day = "2026-10-13"
     expected = {row["number"] for row in group["dossiers"] if iso_second(row["depose_at"])[:10] >= day}
-    assert {row["number"] for row in client.walk("dossiers", createdSince=day)} == expected
+    assert {row["number"] for row in client.rows("dossiers", createdSince=day)} == expected
 
 
-def test_state_and_archived_combine(client: Client) -> None:
+def test_filters_on_state_and_archived_combine(client: Client) -> None:
     group = client.control("truth").json()["groupes"][0]
     archived = [row for row in group["dossiers"] if row["archived"]]
     assert archived
     for row in archived:
-        walked = client.walk("dossiers", state=row["state"], archived=True)
+        found = client.rows("dossiers", state=row["state"], archived=True)
         expected = {each["number"] for each in archived if each["state"] == row["state"]}
-        assert {each["number"] for each in walked} == expected
+        assert {each["number"] for each in found} == expected
 
 
-def test_deleted_since(client: Client) -> None:
+def test_deleted_since_filters_by_date_of_deletion(client: Client) -> None:
     group = client.control("truth").json()["groupes"][0]
     since = micros(NOW) - 30 * DAY
-    walked = client.walk("deletedDossiers", deletedSince=moment(since).isoformat())
+    found = client.rows("deletedDossiers", deletedSince=moment(since).isoformat())
     expected = {row["number"] for row in group["deleted"] if row["deleted_at"] >= since}
-    assert {row["number"] for row in walked} == expected
+    assert {row["number"] for row in found} == expected
 
 
-def test_an_empty_page_has_no_cursors(client: Client) -> None:
+def test_empty_page_has_no_cursors(client: Client) -> None:
     page = client.page("dossiers", updatedSince="2100-01-01")
     assert page == {
         "nodes": [],
@@ -174,20 +174,20 @@ def test_an_empty_page_has_no_cursors(client: Client) -> None:
     }
 
 
-def test_first_zero_is_an_empty_page_of_a_list_that_goes_on(client: Client) -> None:
+def test_first_zero_gives_an_empty_page_with_a_next_one(client: Client) -> None:
     page = client.page("dossiers", first=0)
     assert page["nodes"] == []
     assert page["pageInfo"]["hasNextPage"] is True
 
 
-def test_no_page_holds_more_than_a_hundred() -> None:
+def test_page_holds_at_most_a_hundred_rows() -> None:
     with Sandbox(seed=1, groupes=1, dossiers=160, now=NOW, rate_limit=0) as sandbox:
         client = Client(sandbox)
         assert len(client.page("dossiers")["nodes"]) == 100
         assert len(client.page("dossiers", first=150)["nodes"]) == 100
 
 
-def test_an_empty_cursor_is_none(client: Client) -> None:
+def test_empty_cursor_counts_as_absent(client: Client) -> None:
     assert client.page("dossiers", first=3, after="") == client.page("dossiers", first=3)
 
 
@@ -200,28 +200,28 @@ def test_edges_hold_the_cursor_of_their_node(client: Client, sandbox: Sandbox) -
     assert following["nodes"] == [edges[2]["node"]]
 
 
-def test_the_whole_demarche_lists_every_group_and_rows_of_none(client: Client, sandbox: Sandbox) -> None:
+def test_demarche_lists_rows_of_all_groups_and_rows_without_one(client: Client, sandbox: Sandbox) -> None:
     query = """query($n: Int!) { demarche(number: $n) {
         dossiers { nodes { number } } deletedDossiers { nodes { number } } } }"""
-    told, found = client.control("truth").json(), client.ask(query, n=sandbox.demarche)["demarche"]
+    truth, found = client.control("truth").json(), client.ask(query, n=sandbox.demarche)["demarche"]
     rows = sorted(
-        (row for group in told["groupes"] for row in group["dossiers"]),
+        (row for group in truth["groupes"] for row in group["dossiers"]),
         key=lambda row: (row["depose_at"], row["number"]),
     )
     assert [row["number"] for row in found["dossiers"]["nodes"]] == [row["number"] for row in rows[:100]]
-    orphans = {row["number"] for row in told["deleted_without_groupe"]}
+    orphans = {row["number"] for row in truth["deleted_without_groupe"]}
     assert orphans
     assert orphans <= {row["number"] for row in found["deletedDossiers"]["nodes"]}
 
 
-def test_revisions_are_filtered_under_a_demarche(client: Client, sandbox: Sandbox) -> None:
+def test_dossiers_of_a_demarche_are_filtered_by_revision(client: Client, sandbox: Sandbox) -> None:
     query = """query($n: Int!, $r: ID, $low: ID, $high: ID) { demarche(number: $n) {
         revisions { id }
         dossiers(revision: $r, minRevision: $low, maxRevision: $high) { nodes { demarche { revision { id } } } } } }"""
     revisions = [one["id"] for one in client.ask(query, n=sandbox.demarche)["demarche"]["revisions"]]
 
-    def found(**asked: str) -> set[str]:
-        answer = client.ask(query, n=sandbox.demarche, **asked)["demarche"]["dossiers"]["nodes"]
+    def found(**filters: str) -> set[str]:
+        answer = client.ask(query, n=sandbox.demarche, **filters)["demarche"]["dossiers"]["nodes"]
         return {node["demarche"]["revision"]["id"] for node in answer}
 
     assert found(r=revisions[1]) == {revisions[1]}

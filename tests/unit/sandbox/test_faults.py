@@ -1,4 +1,4 @@
-"""Each fault in its own shape, when it was asked for and not before."""
+"""Each fault: its form, and the requests that it hits."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ import httpx
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.http import app
+from ds_provider.sandbox.http import answers
 from ds_provider.sandbox.http.faults import NAMES, Fault, Faults
 from tests.support.sandbox_client import HTTP, Client, page_query
 from tests.support.sandbox_documents import FULL_PAGE
@@ -25,7 +25,7 @@ def _no_faults_left(sandbox: Sandbox) -> Iterator[None]:
     sandbox.faults.clear()
 
 
-def struck(client: Client, fault: dict[str, Any], query: str = NUMBERS, **variables: Any) -> httpx.Response:
+def post_with(client: Client, fault: dict[str, Any], query: str = NUMBERS, **variables: Any) -> httpx.Response:
     client.sandbox.faults.set(fault)
     return client.post(query, number=client.sandbox.groupes[0], **variables)
 
@@ -35,7 +35,7 @@ def nodes_of(response: httpx.Response) -> list[Any]:
     return nodes
 
 
-def test_by_default_there_are_none(client: Client) -> None:
+def test_sandbox_has_no_faults_by_default(client: Client) -> None:
     assert all("errors" not in client.post(NUMBERS, number=client.sandbox.groupes[0]).json() for _ in range(20))
 
 
@@ -44,7 +44,7 @@ def timeouts(client: Client) -> list[httpx.Response]:
     return [client.post(FULL_PAGE, number=client.sandbox.groupes[0], first=20) for _ in range(8)]
 
 
-def test_a_time_that_runs_out_leaves_part_of_the_page(client: Client) -> None:
+def test_partial_timeout_leaves_part_of_the_page(client: Client) -> None:
     for response in timeouts(client):
         assert response.status_code == 200
         errors = response.json()["errors"]
@@ -53,7 +53,7 @@ def test_a_time_that_runs_out_leaves_part_of_the_page(client: Client) -> None:
         assert len(nodes_of(response)) == 20
 
 
-def test_it_takes_whole_rows_or_fields_of_rows(client: Client) -> None:
+def test_partial_timeout_loses_rows_or_fields_of_rows(client: Client) -> None:
     whole = client.ask(FULL_PAGE, number=client.sandbox.groupes[0], first=20)["groupeInstructeur"]["dossiers"]["nodes"]
     pages = [nodes_of(response) for response in timeouts(client)]
     assert any(None in nodes for nodes in pages)
@@ -66,8 +66,8 @@ def test_it_takes_whole_rows_or_fields_of_rows(client: Client) -> None:
     assert lost
 
 
-def test_a_time_that_was_up_before_the_first_row(client: Client) -> None:
-    response = struck(client, {"timeout_null_root": 1})
+def test_timeout_before_the_first_row_leaves_no_data(client: Client) -> None:
+    response = post_with(client, {"timeout_null_root": 1})
     assert response.status_code == 200
     assert response.json()["data"] is None
     (error,) = response.json()["errors"]
@@ -77,7 +77,7 @@ def test_a_time_that_was_up_before_the_first_row(client: Client) -> None:
 
 @pytest.mark.parametrize("connection", ["dossiers", "deletedDossiers"])
 def test_bad_data_costs_one_row(client: Client, connection: str) -> None:
-    response = struck(client, {"null_node": 1}, page_query(connection), first=5)
+    response = post_with(client, {"null_node": 1}, page_query(connection), first=5)
     assert response.status_code == 200
     nodes = response.json()["data"]["groupeInstructeur"][connection]["nodes"]
     assert nodes.count(None) == 1
@@ -86,10 +86,10 @@ def test_bad_data_costs_one_row(client: Client, connection: str) -> None:
     assert error["path"][:-1] == ["groupeInstructeur", connection, "nodes", nodes.index(None)]
 
 
-def test_a_server_error_has_an_id_of_its_own(client: Client) -> None:
+def test_server_errors_have_unique_ids(client: Client) -> None:
     ids = set()
     for _ in range(2):
-        response = struck(client, {"server_error": 1})
+        response = post_with(client, {"server_error": 1})
         assert response.status_code == 500
         ids.add(uuid.UUID(response.json()["errors"][0]["extensions"]["exception_id"]))
     assert len(ids) == 2
@@ -98,35 +98,35 @@ def test_a_server_error_has_an_id_of_its_own(client: Client) -> None:
 @pytest.mark.parametrize(
     ("fault", "status"), [("bad_gateway", 502), ("unavailable", 503), ("gateway_timeout", 504), ("not_json", 200)]
 )
-def test_pages_of_html(client: Client, fault: str, status: int) -> None:
-    response = struck(client, {fault: 1})
+def test_proxy_faults_answer_with_html(client: Client, fault: str, status: int) -> None:
+    response = post_with(client, {fault: 1})
     assert response.status_code == status
     assert response.headers["Content-Type"].startswith("text/html")
     assert response.text.startswith("<!DOCTYPE html>")
 
 
-def test_maintenance_is_json_of_another_shape(client: Client) -> None:
-    response = struck(client, {"maintenance": 1})
+def test_maintenance_answers_with_another_form_of_json(client: Client) -> None:
+    response = post_with(client, {"maintenance": 1})
     assert response.status_code == 503
     assert set(response.json()) == {"error"}
 
 
-def test_a_limit_that_is_soon_lifted(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(app, "time", SimpleNamespace(time=lambda: 1_795_521_630.5))
-    response = struck(client, {"rate_limited": 1})
+def test_rate_limit_fault_lasts_for_two_seconds(client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answers, "time", SimpleNamespace(time=lambda: 1_795_521_630.5))
+    response = post_with(client, {"rate_limited": 1})
     assert response.status_code == 429
     assert response.headers["Content-Type"].startswith("text/plain")
     assert response.headers["RateLimit-Remaining"] == "0"
     assert response.headers["RateLimit-Reset"] == "1795521632"
 
 
-def test_an_empty_body(client: Client) -> None:
-    response = struck(client, {"empty_body": 1})
+def test_empty_body_fault_sends_no_body(client: Client) -> None:
+    response = post_with(client, {"empty_body": 1})
     assert (response.status_code, response.content) == (200, b"")
 
 
 @pytest.mark.parametrize("encoding", ["gzip", "identity"])
-def test_a_body_that_breaks_off(client: Client, encoding: str) -> None:
+def test_cut_body_breaks_off(client: Client, encoding: str) -> None:
     client.sandbox.faults.set({"cut_body": 1})
     body = {"query": NUMBERS, "variables": {"number": client.sandbox.groupes[0]}}
     headers = {**client.headers, "Accept-Encoding": encoding}
@@ -137,62 +137,62 @@ def test_a_body_that_breaks_off(client: Client, encoding: str) -> None:
             response.read()
 
 
-def test_a_connection_closed_without_an_answer(client: Client) -> None:
+def test_dropped_connection_has_no_answer(client: Client) -> None:
     with pytest.raises((httpx.RemoteProtocolError, httpx.ReadError)):
-        struck(client, {"dropped": 1})
+        post_with(client, {"dropped": 1})
 
 
-def test_pages_beyond_a_size_are_too_complex(client: Client) -> None:
+def test_pages_above_a_size_are_too_complex(client: Client) -> None:
     fault = {"complexity": {"page_size": 10}}
-    assert "exceeds max complexity of 60000" in struck(client, fault, first=11).text
-    assert len(nodes_of(struck(client, fault, first=10))) == 10
+    assert "exceeds max complexity of 60000" in post_with(client, fault, first=11).text
+    assert len(nodes_of(post_with(client, fault, first=10))) == 10
 
 
-def test_a_poisoned_dossier_spoils_each_page_that_holds_it(client: Client) -> None:
+def test_poisoned_dossier_fails_each_page_that_holds_it(client: Client) -> None:
     numbers = [row["number"] for row in client.page("dossiers", first=10)["nodes"]]
     fault = {"poison": {"numbers": [numbers[6]]}}
     whole = page_query("dossiers", "demandeur { __typename }")
-    assert struck(client, fault, whole, first=7).status_code == 500
-    assert struck(client, fault, whole, first=6).status_code == 200
-    assert struck(client, fault, first=7).status_code == 200, "its light fields do no harm"
+    assert post_with(client, fault, whole, first=7).status_code == 500
+    assert post_with(client, fault, whole, first=6).status_code == 200
+    assert post_with(client, fault, first=7).status_code == 200, "its light fields do no harm"
     query = "query($number: Int!) { dossier(number: $number) { demandeur { __typename } } }"
     assert client.post(query, number=numbers[6]).status_code == 500
     assert client.post(query, number=numbers[5]).status_code == 200
 
 
-def test_slow_answers_are_whole(client: Client) -> None:
-    response = struck(client, {"slow": {"seconds": 0.001, "seconds_per_row": 0.0001}}, first=10)
+def test_slow_answers_are_complete(client: Client) -> None:
+    response = post_with(client, {"slow": {"seconds": 0.001, "seconds_per_row": 0.0001}}, first=10)
     assert len(nodes_of(response)) == 10
 
 
-def test_faults_begin_with_a_request_and_end_after_some(client: Client) -> None:
+def test_faults_begin_and_end_at_given_requests(client: Client) -> None:
     client.sandbox.faults.set({"server_error": {"from": 3, "times": 2}})
     statuses = [client.post("{ __typename }").status_code for _ in range(6)]
     assert statuses == [200, 200, 500, 500, 200, 200]
 
 
-def test_probabilities_are_kept_and_their_draws_can_be_repeated() -> None:
+def test_draws_follow_the_probability_and_the_seed() -> None:
     def draws(seed: int) -> list[bool]:
         faults = Faults(seed)
         faults.set({"server_error": 0.3, "slow": Fault(probability=0.9)})
-        return ["server_error" in faults.strike() for _ in range(500)]
+        return ["server_error" in faults.draw() for _ in range(500)]
 
     assert draws(1) == draws(1)
     assert draws(1) != draws(2)
     assert 100 < sum(draws(1)) < 200
 
 
-def test_faults_strike_independently() -> None:
+def test_faults_hit_independently() -> None:
     faults = Faults(1)
     faults.set({"server_error": 0.5, "slow": 0.5})
-    seen = {faults.strike().names() for _ in range(100)}
+    seen = {faults.draw().names() for _ in range(100)}
     assert seen == {(), ("server_error",), ("slow",), ("server_error", "slow")}
 
 
 @pytest.mark.parametrize(
     "wrong", [{"nope": 1}, {"slow": 2}, {"slow": {"nope": 1}}, {"slow": "often"}, {"slow": {"probability": -1}}]
 )
-def test_a_fault_that_is_none_is_refused(client: Client, wrong: dict[str, Any]) -> None:
+def test_invalid_faults_are_refused(client: Client, wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"."):
         client.sandbox.faults.set(wrong)
     response = client.control("faults", wrong)
@@ -200,7 +200,7 @@ def test_a_fault_that_is_none_is_refused(client: Client, wrong: dict[str, Any]) 
     assert response.json()["error"]
 
 
-def test_each_fault_is_noted_with_the_request_it_struck(client: Client) -> None:
+def test_requests_are_recorded_with_their_faults(client: Client) -> None:
     for name in NAMES:
         client.sandbox.faults.set({name: {"numbers": [], "seconds": 0.001}})
         try:

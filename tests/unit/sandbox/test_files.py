@@ -1,4 +1,4 @@
-"""Attachments: what is promised is what is downloaded, for an hour."""
+"""Attachments: content, checksums, links that are valid for an hour, and virus scans."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 
 from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.world.clock import MINUTE
-from ds_provider.sandbox.world.files import Attachment, scan_result, shown
+from ds_provider.sandbox.world.files import Attachment, is_visible, scan_result
 from tests.support.sandbox_client import HTTP, NOW, Client
 from tests.support.sandbox_documents import FILE
 
@@ -20,10 +20,9 @@ FIELDS = f"number pdf {FILE} champs {{ ... on PieceJustificativeChamp {{ files {
 
 
 @pytest.fixture
-def asking() -> Iterator[Client]:
+def client() -> Iterator[Client]:
     with Sandbox(seed=2, groupes=1, dossiers=20, now=NOW, rate_limit=0) as sandbox:
-        client = Client(sandbox)
-        yield client
+        yield Client(sandbox)
 
 
 def attached(client: Client) -> list[dict[str, Any]]:
@@ -31,8 +30,8 @@ def attached(client: Client) -> list[dict[str, Any]]:
     return [file for node in nodes for champ in node["champs"] for file in champ.get("files", ())]
 
 
-def test_content_is_what_checksum_and_size_say(asking: Client) -> None:
-    files = attached(asking)[:10]
+def test_content_matches_checksum_and_size(client: Client) -> None:
+    files = attached(client)[:10]
     assert files
     for file in files:
         content = HTTP.get(file["url"]).content
@@ -40,34 +39,34 @@ def test_content_is_what_checksum_and_size_say(asking: Client) -> None:
         assert file["byteSizeBigInt"] == str(len(content))
 
 
-def test_a_link_lasts_an_hour_of_the_sandbox_s_time(asking: Client) -> None:
-    url = attached(asking)[0]["url"]
-    asking.sandbox.clock.advance(3_599)
+def test_links_are_valid_for_an_hour_of_the_sandbox_clock(client: Client) -> None:
+    url = attached(client)[0]["url"]
+    client.sandbox.clock.advance(3_599)
     assert HTTP.get(url).status_code == 200
-    asking.sandbox.clock.advance(1)
+    client.sandbox.clock.advance(1)
     assert HTTP.get(url).status_code == 403
 
 
-def test_links_differ_at_each_call_and_the_rest_does_not(asking: Client) -> None:
-    first, second = attached(asking), attached(asking)
+def test_only_links_differ_between_calls(client: Client) -> None:
+    first, second = attached(client), attached(client)
     assert not {file["url"] for file in first} & {file["url"] for file in second}
     assert [{**file, "url": ""} for file in first] == [{**file, "url": ""} for file in second]
 
 
-def test_links_are_made_with_the_host_that_was_called(asking: Client) -> None:
-    asking.headers["Host"] = "demarche.example:8443"
-    assert attached(asking)[0]["url"].startswith("http://demarche.example:8443/files/")
+def test_links_name_the_host_that_was_called(client: Client) -> None:
+    client.headers["Host"] = "demarche.example:8443"
+    assert attached(client)[0]["url"].startswith("http://demarche.example:8443/files/")
 
 
-def test_a_link_cannot_be_forged(asking: Client) -> None:
-    url = httpx.URL(attached(asking)[0]["url"])
+def test_forged_links_are_not_found(client: Client) -> None:
+    url = httpx.URL(attached(client)[0]["url"])
     token, name = url.path.removeprefix("/files/").split("/", 1)
     for forged in (token[:-1] + ("0" if token[-1] != "0" else "1"), "nonsense", "é--0"):
         assert HTTP.get(url.copy_with(path=f"/files/{forged}/{name}")).status_code == 404
 
 
-def test_a_pdf_is_always_new_and_has_no_checksum(asking: Client) -> None:
-    node = asking.page("dossiers", FIELDS, first=1)["nodes"][0]
+def test_pdf_is_always_new_and_has_no_checksum(client: Client) -> None:
+    node = client.page("dossiers", FIELDS, first=1)["nodes"][0]
     assert node["pdf"]["checksum"] == ""
     assert node["pdf"]["byteSizeBigInt"] == "0"
     assert node["pdf"]["virusScanResult"] == "pending"
@@ -75,13 +74,13 @@ def test_a_pdf_is_always_new_and_has_no_checksum(asking: Client) -> None:
     assert HTTP.get(node["pdf"]["url"]).status_code == 200
 
 
-def test_a_file_is_scanned_after_some_minutes_and_vanishes_if_it_is_infected() -> None:
+def test_files_are_scanned_after_some_minutes_and_infected_ones_disappear() -> None:
     results = set()
     for i in range(400):
         file = Attachment(f"key{i}", "a.pdf", "application/pdf", created_at=0)
         assert scan_result(file, 9 * MINUTE) == "pending"
-        assert shown(file, 9 * MINUTE)
+        assert is_visible(file, 9 * MINUTE)
         result = scan_result(file, 11 * MINUTE)
-        assert shown(file, 11 * MINUTE) is (result == "safe")
+        assert is_visible(file, 11 * MINUTE) is (result == "safe")
         results.add(result)
     assert results == {"safe", "infected"}

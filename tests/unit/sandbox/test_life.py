@@ -1,4 +1,4 @@
-"""The lists of the API as weeks go by: each law of how dossiers leave one, and where they turn up."""
+"""The API's lists as weeks go by: each rule by which dossiers leave one list and enter another."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ DAYS = 70
 STEP = 3 * HOUR
 
 
-class Seen(NamedTuple):
-    """What is to be known of a number at one instant."""
+class DossierView(NamedTuple):
+    """State of a dossier's number at one instant."""
 
     where: str
     groupe: int | None
@@ -35,37 +35,37 @@ class Seen(NamedTuple):
 class Change(NamedTuple):
     number: int
     at: int
-    before: Seen
-    after: Seen
+    before: DossierView
+    after: DossierView
 
     @property
     def lists(self) -> tuple[str, str]:
         return self.before.where, self.after.where
 
 
-def look(world: World) -> dict[int, Seen]:
-    seen = {row.number: Seen("deleted", row.groupe.number if row.groupe else None, row.state, reason=row.reason,
+def snapshot(world: World) -> dict[int, DossierView]:
+    views = {row.number: DossierView("deleted", row.groupe.number if row.groupe else None, row.state, reason=row.reason,
                              deleted_at=row.deleted_at) for row in world.deleted}  # fmt: skip
     for d in (d for groupe in world.demarche.groupes for d in groupe.dossiers.values()):
         assert not (d.visible and d.pending)
         where = "dossiers" if d.visible else "pending" if d.pending else "limbo"
-        assert d.number not in seen
-        seen[d.number] = Seen(
+        assert d.number not in views
+        views[d.number] = DossierView(
             where, d.groupe.number, d.state, d.updated_at, d.hidden_by_user_at, d.hidden_by_administration_at,
             d.hidden_by_reason, None, d.usager, tuple(d.labels), d.revision,
         )  # fmt: skip
-    return seen
+    return views
 
 
 class History:
-    """A world watched every three hours."""
+    """Snapshots of a world, one every three hours."""
 
     def __init__(self) -> None:
         self.world = World(seed=7, groups=3, dossiers=200, start=START)
-        self.moments = [(START, look(self.world))]
+        self.moments = [(START, snapshot(self.world))]
         for at in range(START + STEP, START + DAYS * DAY, STEP):
             self.world.advance(at)
-            self.moments.append((at, look(self.world)))
+            self.moments.append((at, snapshot(self.world)))
 
     def changes(self) -> Iterator[Change]:
         for (_, before), (at, after) in zip(self.moments, self.moments[1:], strict=False):
@@ -79,7 +79,7 @@ class History:
         return found
 
     def time_in(self, number: int, where: str, until: int) -> int:
-        """How long a number had been in a list without a break until it left, to within a step."""
+        """Return how long a number had been in a list without a break until it left, to within a step."""
         stay = 0
         for at, seen in reversed(self.moments):
             if at < until:
@@ -102,16 +102,16 @@ def history() -> History:
 
 def of_reason(changes: list[Change], reason: str, side: str = "after") -> list[Change]:
     found = [change for change in changes if getattr(change, side).reason == reason]
-    assert found, f"none for {reason}"
+    assert found, f"no change with reason {reason}"
     return found
 
 
 def is_nightly(at: int, hour: int) -> bool:
-    """Whether an instant lies within two minutes of this hour in Paris."""
+    """Return whether an instant lies within two minutes of this hour in Paris."""
     return next_paris(at - 120_000_000, hour) <= at
 
 
-def test_a_user_hides_a_dossier_under_construction_and_it_is_pending_at_once(history: History) -> None:
+def test_dossier_in_construction_is_pending_once_its_user_hides_it(history: History) -> None:
     for change in of_reason(history.moves("dossiers", "pending"), "user_request"):
         if change.after.state == "en_construction":
             assert change.after.hidden_by_user_at is not None
@@ -119,7 +119,7 @@ def test_a_user_hides_a_dossier_under_construction_and_it_is_pending_at_once(his
             assert change.after.updated_at >= change.after.hidden_by_user_at
 
 
-def test_what_is_restored_comes_back_modified(history: History) -> None:
+def test_restored_dossiers_return_modified(history: History) -> None:
     restored = history.moves("pending", "dossiers")
     assert {change.before.reason for change in restored} >= {"user_request", "instructeur_request"}
     for change in restored:
@@ -127,7 +127,7 @@ def test_what_is_restored_comes_back_modified(history: History) -> None:
         assert change.after.hidden_by_administration_at is None
 
 
-def test_the_deletion_that_a_user_asked_for_is_dated_back_to_the_asking(history: History) -> None:
+def test_deletion_requested_by_a_user_is_dated_back_to_the_request(history: History) -> None:
     purged = of_reason(history.moves("pending", "deleted"), "user_request")
     dated_back = [change for change in purged if change.after.state == "en_construction"]
     assert dated_back
@@ -138,11 +138,11 @@ def test_the_deletion_that_a_user_asked_for_is_dated_back_to_the_asking(history:
 
 
 def is_night(at: int) -> bool:
-    """Whether 02:00 in Paris, and the minutes that the job takes, lie in the step that ends here."""
+    """Return whether 02:00 in Paris, and the minutes that the job takes, lie in the step that ends here."""
     return next_paris(at - STEP - HOUR // 10, 2) <= at
 
 
-def test_a_finished_dossier_that_its_user_hides_stays_where_it_is(history: History) -> None:
+def test_finished_dossier_stays_listed_when_its_user_hides_it(history: History) -> None:
     hidden = [
         change
         for change in history.all_changes
@@ -155,7 +155,7 @@ def test_a_finished_dossier_that_its_user_hides_stays_where_it_is(history: Histo
     assert {change.lists for change in hidden} == {("dossiers", "dossiers")}
 
 
-def test_an_instructeur_hides_finished_dossiers_only_and_for_months(history: History) -> None:
+def test_instructeurs_hide_only_finished_dossiers_and_for_months(history: History) -> None:
     hidden = of_reason(history.moves("dossiers", "pending"), "instructeur_request")
     assert {change.after.state for change in hidden} <= {"accepte", "refuse", "sans_suite"}
     at, last = history.moments[-1]
@@ -163,7 +163,7 @@ def test_an_instructeur_hides_finished_dossiers_only_and_for_months(history: His
     assert max(stays) > 45 * DAY
 
 
-def test_what_both_sides_hid_is_purged_after_two_weeks_and_dated_by_the_purge(history: History) -> None:
+def test_dossiers_hidden_by_both_sides_are_purged_after_two_weeks_and_dated_by_the_purge(history: History) -> None:
     both = [
         change
         for change in history.moves("pending", "deleted")
@@ -177,7 +177,7 @@ def test_what_both_sides_hid_is_purged_after_two_weeks_and_dated_by_the_purge(hi
         assert change.after.deleted_at - later >= 14 * DAY
 
 
-def test_what_expires_is_in_no_list_for_two_weeks(history: History) -> None:
+def test_expired_dossiers_are_in_no_list_until_their_purge(history: History) -> None:
     for change in history.moves("dossiers", "limbo"):
         assert change.after.reason == "expired"
         assert change.after.updated_at == change.before.updated_at
@@ -187,19 +187,19 @@ def test_what_expires_is_in_no_list_for_two_weeks(history: History) -> None:
         assert is_nightly(change.after.deleted_at, 2)
 
 
-def test_the_limbo_lasts_two_weeks_or_more(history: History) -> None:
+def test_limbo_lasts_two_weeks_or_more(history: History) -> None:
     whole = [c for c in history.moves("limbo", "deleted") if c.at > START + 20 * DAY]
     assert whole
     for change in whole:
         assert history.time_in(change.number, "limbo", change.at) >= 14 * DAY
 
 
-def test_a_user_may_leave_the_limbo(history: History) -> None:
+def test_dossiers_that_return_from_limbo_are_modified(history: History) -> None:
     for change in history.moves("limbo", "dossiers"):
         assert change.at - STEP <= change.after.updated_at <= change.at
 
 
-def test_expiry_does_not_take_hidden_dossiers_out_of_pending(history: History) -> None:
+def test_hidden_dossiers_stay_pending_when_they_expire(history: History) -> None:
     expired = [
         change
         for change in history.all_changes
@@ -210,7 +210,7 @@ def test_expiry_does_not_take_hidden_dossiers_out_of_pending(history: History) -
     assert of_reason(history.moves("pending", "deleted"), "expired")
 
 
-def test_a_removed_user_takes_along_what_is_under_construction(history: History) -> None:
+def test_removed_user_deletes_dossiers_in_construction(history: History) -> None:
     for change in of_reason(history.moves("dossiers", "deleted"), "user_removed"):
         assert change.before.state == change.after.state == "en_construction"
         assert change.after.deleted_at is not None
@@ -218,7 +218,7 @@ def test_a_removed_user_takes_along_what_is_under_construction(history: History)
     assert {change.after.reason for change in history.moves("dossiers", "deleted")} == {"user_removed"}
 
 
-def test_a_removed_user_leaves_the_rest(history: History) -> None:
+def test_removed_user_leaves_dossiers_in_other_states(history: History) -> None:
     left = [c for c in history.all_changes if c.before.usager is not None and c.after.usager is None]
     alive = [change for change in left if change.after.where == "dossiers"]
     assert {change.after.state for change in alive} >= {"en_instruction"}
@@ -229,14 +229,14 @@ def test_a_removed_user_leaves_the_rest(history: History) -> None:
             assert change.after.hidden_by_user_at is not None
 
 
-def test_a_dossier_that_moves_to_another_group_leaves_no_trace_and_is_modified(history: History) -> None:
+def test_moved_dossier_leaves_its_old_group_and_is_modified(history: History) -> None:
     moved = [c for c in history.all_changes if c.after.where == "dossiers" and c.before.groupe != c.after.groupe]
     assert moved
     for change in moved:
         assert change.at - STEP <= change.after.updated_at <= change.at
 
 
-def test_labels_do_not_move_the_date_of_modification(history: History) -> None:
+def test_labels_do_not_change_the_date_of_modification(history: History) -> None:
     labelled = [c for c in history.all_changes if c.after._replace(labels=c.before.labels) == c.before]
     added = [change for change in labelled if len(change.after.labels) > len(change.before.labels)]
     removed = [change for change in labelled if len(change.after.labels) < len(change.before.labels)]
@@ -244,18 +244,18 @@ def test_labels_do_not_move_the_date_of_modification(history: History) -> None:
     assert removed
 
 
-def test_an_edit_not_yet_submitted_moves_it_though_nothing_changes(history: History) -> None:
+def test_unsubmitted_edit_changes_only_the_date_of_modification(history: History) -> None:
     assert [c for c in history.all_changes if c.after._replace(updated_at=c.before.updated_at) == c.before]
 
 
-def test_a_new_revision_takes_along_undecided_dossiers_and_keeps_their_dates() -> None:
+def test_new_revision_rebases_undecided_dossiers_and_keeps_their_dates() -> None:
     world = World(seed=7, groups=1, dossiers=80, start=START)
     published = len(world.demarche.published)
-    before = look(world)
+    before = snapshot(world)
     while len(world.demarche.published) == published:
-        before = look(world)
+        before = snapshot(world)
         world.advance(world.now + HOUR)
-    after = look(world)
+    after = snapshot(world)
     rebased = [
         (was, after[number])
         for number, was in before.items()
@@ -266,30 +266,30 @@ def test_a_new_revision_takes_along_undecided_dossiers_and_keeps_their_dates() -
     assert any(was._replace(revision=seen.revision) == seen for was, seen in rebased)
 
 
-def test_deleted_rows_stay_as_they_are(history: History) -> None:
+def test_deleted_rows_never_change(history: History) -> None:
     for (_, before), (_, after) in zip(history.moments, history.moments[1:], strict=False):
-        gone = {number: seen for number, seen in before.items() if seen.where == "deleted"}
-        assert gone.items() <= after.items()
+        deleted = {number: seen for number, seen in before.items() if seen.where == "deleted"}
+        assert deleted.items() <= after.items()
 
 
-def test_modification_never_goes_back(history: History) -> None:
+def test_date_of_modification_never_goes_back(history: History) -> None:
     for change in history.all_changes:
         if change.after.where != "deleted":
             assert change.after.updated_at >= change.before.updated_at
             assert change.after.updated_at <= change.at
 
 
-def test_slow_transactions_show_up_behind_later_ones() -> None:
-    """A row may appear with a date that lies before the last look."""
+def test_slow_transactions_become_visible_after_later_ones() -> None:
+    """A row may appear with a date that lies before the last snapshot."""
     world = World(seed=7, groups=1, dossiers=250, start=START - 60 * DAY)
-    known, late = dates(world), set()
+    before, late = dates(world), set()
     for at in range(world.now, world.now + 4 * DAY, 5_000_000):
-        version, last_look = world.version, world.now
+        version, last_snapshot = world.version, world.now
         world.advance(at)
         if world.version != version:
-            fresh = dates(world).items() - known.items()
-            late |= {number for number, updated_at in fresh if updated_at < last_look}
-            known = dates(world)
+            fresh = dates(world).items() - before.items()
+            late |= {number for number, updated_at in fresh if updated_at < last_snapshot}
+            before = dates(world)
     assert late
 
 
@@ -297,7 +297,7 @@ def dates(world: World) -> dict[int, int]:
     return {d.number: d.updated_at for d in world.dossiers.values()}
 
 
-def test_numbers_and_deleted_rows_are_never_the_same_for_one_dossier(history: History) -> None:
+def test_deleted_row_never_has_the_number_of_its_dossier(history: History) -> None:
     rows = {row.row: row.number for row in history.world.deleted}
     assert all(row != number for row, number in rows.items())
     assert len(rows) == len(history.world.deleted)

@@ -1,4 +1,4 @@
-"""What a query may cost, how deep it may go, and how many there may be in a minute."""
+"""Limits on a query's complexity and depth, and on the requests per minute."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ def cost_of(query: str, **variables: object) -> int:
     return Cost(compiler).measure(document.operation(None), variables).complexity
 
 
-def test_a_full_page_of_a_hundred_passes(client: Client, sandbox: Sandbox) -> None:
+def test_full_page_of_a_hundred_rows_is_below_the_limit(client: Client, sandbox: Sandbox) -> None:
     assert 28_000 <= cost_of(FULL_PAGE, number=1, first=100) <= 40_000
     client.ask(FULL_PAGE, number=sandbox.groupes[0], first=100)
 
 
-def test_rows_asked_for_count_even_beyond_what_is_given(client: Client, sandbox: Sandbox) -> None:
+def test_requested_rows_count_even_above_the_page_size(client: Client, sandbox: Sandbox) -> None:
     response = client.post(FULL_PAGE, number=sandbox.groupes[0], first=250)
     assert response.status_code == 200
     assert "data" not in response.json()
@@ -37,11 +37,11 @@ def test_rows_asked_for_count_even_beyond_what_is_given(client: Client, sandbox:
     assert [error["message"] for error in response.json()["errors"]] == [expected]
 
 
-def test_without_a_size_a_page_counts_as_a_hundred() -> None:
+def test_page_without_a_size_counts_as_a_hundred_rows() -> None:
     assert cost_of(FULL_PAGE, number=1) == cost_of(FULL_PAGE, number=1, first=100)
 
 
-def test_a_field_costs_one_and_rows_cost_as_often_as_they_are_asked_for() -> None:
+def test_fields_cost_one_and_rows_cost_once_per_requested_row() -> None:
     assert cost_of("{ __typename }") == 1
     assert cost_of("query($n: Int!) { demarche(number: $n) { title state } }", n=1) == 3
     # group, dossiers, pageInfo and its four, nodes, and ten numbers
@@ -49,14 +49,14 @@ def test_a_field_costs_one_and_rows_cost_as_often_as_they_are_asked_for() -> Non
     assert cost_of(page_query("dossiers"), number=1, last=10) == 18
 
 
-def test_a_value_of_several_types_costs_as_much_as_the_dearest() -> None:
+def test_value_of_several_types_costs_as_much_as_the_dearest() -> None:
     both = (
         "dossier(number: 1) { demandeur { id ... on PersonnePhysique { nom prenom } ... on PersonneMorale { siret } } }"
     )
     assert cost_of(f"{{ {both} }}") == 1 + 1 + 3
 
 
-def test_what_is_left_out_costs_nothing() -> None:
+def test_skipped_fields_cost_nothing() -> None:
     query = "query($yes: Boolean!) { dossier(number: 1) { id number @include(if: $yes) state @skip(if: $yes) } }"
     assert cost_of(query, yes=True) == cost_of(query, yes=False) == 3
 
@@ -73,7 +73,7 @@ def test_depth_has_a_limit(client: Client, sandbox: Sandbox) -> None:
     assert response.json()["errors"][0]["message"] == "Query has depth of 16, which exceeds max depth of 15"
 
 
-def test_beyond_the_limit_of_a_minute_there_is_plain_text_and_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_limit_answers_with_plain_text_and_the_time_of_its_reset(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: 1_795_521_630.5))
     with Sandbox(seed=1, groupes=1, dossiers=3, now=NOW, rate_limit=3) as sandbox:
         client, other = Client(sandbox), Client(sandbox)
@@ -91,22 +91,22 @@ def test_beyond_the_limit_of_a_minute_there_is_plain_text_and_a_time(monkeypatch
 
 def test_requests_without_a_header_are_not_limited() -> None:
     limit = RateLimit(1)
-    assert [limit.exceeded(None) for _ in range(5)] == [False] * 5
+    assert [limit.exceeds(None) for _ in range(5)] == [False] * 5
 
 
-def test_a_new_minute_begins_with_nothing_counted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_rate_limit_counts_from_zero_in_a_new_minute(monkeypatch: pytest.MonkeyPatch) -> None:
     now = SimpleNamespace(value=120.0)
     monkeypatch.setattr(limits, "time", SimpleNamespace(time=lambda: now.value))
     limit = RateLimit(2)
-    assert [limit.exceeded("a") for _ in range(3)] == [False, False, True]
+    assert [limit.exceeds("a") for _ in range(3)] == [False, False, True]
     assert limit.reset_at() == 180
     now.value = 179.9
-    assert limit.exceeded("a")
+    assert limit.exceeds("a")
     now.value = 180.0
-    assert not limit.exceeded("a")
+    assert not limit.exceeds("a")
     assert limit.reset_at() == 240
 
 
-def test_zero_is_no_limit() -> None:
+def test_rate_limit_of_zero_limits_nothing() -> None:
     limit = RateLimit(0)
-    assert not any(limit.exceeded("a") for _ in range(1_000))
+    assert not any(limit.exceeds("a") for _ in range(1_000))

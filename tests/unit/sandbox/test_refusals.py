@@ -1,4 +1,4 @@
-"""What the API refuses, with which status and in which words."""
+"""Requests that the API refuses, with their statuses and messages."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ DEMARCHE = "query($n: Int!) { demarche(number: $n) { title } }"
 GROUPE = "query($n: Int!) { groupeInstructeur(number: $n) { label } }"
 DOSSIER = "query($n: Int!) { dossier(number: $n) { number state } }"
 
-each_entry = pytest.mark.parametrize(
+each_root_field = pytest.mark.parametrize(
     ("query", "type_name"),
     [(DEMARCHE, "Demarche"), (GROUPE, "GroupeInstructeurWithDossiers"), (DOSSIER, "Dossier")],
 )
@@ -34,18 +34,18 @@ def post(sandbox: Sandbox, authorization: str | None = None, **request: Any) -> 
 
 
 @pytest.mark.parametrize("form", ["Bearer {}", "Bearer token={}", 'Bearer token="{}"', "Token token={}"])
-def test_a_token_is_taken_in_each_form(sandbox: Sandbox, form: str) -> None:
+def test_token_is_accepted_in_each_form(sandbox: Sandbox, form: str) -> None:
     assert post(sandbox, form.format(sandbox.token)).json() == {"data": {"__typename": "Query"}}
 
 
-def test_a_token_looks_like_the_real_ones(sandbox: Sandbox) -> None:
+def test_token_has_the_form_of_real_ones(sandbox: Sandbox) -> None:
     name, _, secret = urlsafe_b64decode(sandbox.token).decode().partition(";")
     assert uuid.UUID(name).version == 4
     assert len(secret) == 24
 
 
 @pytest.mark.parametrize("authorization", [None, "Bearer nonsense", "Basic abc", "Bearer", "é"])
-def test_no_token_or_an_unknown_one(sandbox: Sandbox, authorization: str | None) -> None:
+def test_missing_or_unknown_token_is_refused(sandbox: Sandbox, authorization: str | None) -> None:
     encoded = authorization.encode() if authorization else None
     response = post(sandbox, encoded)  # type: ignore[arg-type]
     assert response.status_code == 403
@@ -54,39 +54,39 @@ def test_no_token_or_an_unknown_one(sandbox: Sandbox, authorization: str | None)
     assert response.json()["data"] is None
 
 
-def test_an_expired_token(sandbox: Sandbox) -> None:
+def test_expired_token_is_refused(sandbox: Sandbox) -> None:
     response = post(sandbox, f"Bearer {sandbox.tokens['expired']}")
     assert (response.status_code, code_of(response)) == (401, "unauthorized")
     assert response.json()["errors"][0]["message"] == "Token expired"
 
 
-def test_a_token_used_from_the_wrong_address_is_told_which(sandbox: Sandbox) -> None:
+def test_token_from_a_wrong_address_is_refused_with_that_address(sandbox: Sandbox) -> None:
     response = post(sandbox, f"Bearer {sandbox.tokens['ip_locked']}")
     assert (response.status_code, code_of(response)) == (403, "forbidden")
     assert "Add 127.0.0.1/32 to your allowed adresses" in response.json()["errors"][0]["message"]
 
 
-@each_entry
-def test_a_token_without_rights(sandbox: Sandbox, client: Client, query: str, type_name: str) -> None:
+@each_root_field
+def test_token_without_rights_sees_hidden_objects(sandbox: Sandbox, client: Client, query: str, type_name: str) -> None:
     number = {DEMARCHE: sandbox.demarche, GROUPE: sandbox.groupes[0]}.get(query)
     number = number or client.page("dossiers", first=1)["nodes"][0]["number"]
-    stranger = Client(sandbox, sandbox.tokens["without_rights"])
-    response = stranger.post(query, n=number)
+    without_rights = Client(sandbox, sandbox.tokens["without_rights"])
+    response = without_rights.post(query, n=number)
     assert (response.status_code, code_of(response)) == (200, "unauthorized")
     assert response.json()["data"] is None
     assert response.json()["errors"][0]["message"] == f"An object of type {type_name} was hidden due to permissions"
 
 
-def test_another_demarche_is_out_of_reach(sandbox: Sandbox, client: Client) -> None:
-    told = client.control("truth").json()
-    assert code_of(client.post(DEMARCHE, n=told["other_demarche"])) == "unauthorized"
-    group = told["other_groupes"][0]
+def test_other_demarche_is_hidden(sandbox: Sandbox, client: Client) -> None:
+    truth = client.control("truth").json()
+    assert code_of(client.post(DEMARCHE, n=truth["other_demarche"])) == "unauthorized"
+    group = truth["other_groupes"][0]
     assert code_of(client.post(GROUPE, n=group["number"])) == "unauthorized"
     assert code_of(client.post(DOSSIER, n=group["dossiers"][0]["number"])) == "unauthorized"
 
 
-@each_entry
-def test_an_unknown_number(client: Client, query: str, type_name: str) -> None:
+@each_root_field
+def test_unknown_number_is_not_found(client: Client, query: str, type_name: str) -> None:
     response = client.post(query, n=123)
     assert response.status_code == 200
     assert response.json()["data"] is None
@@ -95,7 +95,7 @@ def test_an_unknown_number(client: Client, query: str, type_name: str) -> None:
     assert error["extensions"]["code"] == "not_found"
 
 
-def test_dossiers_that_are_hidden_or_gone_are_not_found(client: Client) -> None:
+def test_hidden_and_purged_dossiers_are_not_found(client: Client) -> None:
     groups = client.control("truth").json()["groupes"]
     hidden = [row["number"] for group in groups for row in (*group["pending"], *group["deleted"])]
     limbo = [number for group in groups for number in group["limbo"]]
@@ -104,18 +104,18 @@ def test_dossiers_that_are_hidden_or_gone_are_not_found(client: Client) -> None:
         assert code_of(client.post(DOSSIER, n=number)) == "not_found"
 
 
-def test_a_body_that_is_no_json(sandbox: Sandbox) -> None:
+def test_body_that_is_not_a_json_object_is_refused(sandbox: Sandbox) -> None:
     for body in (b"{", b"[]", b""):
         response = post(sandbox, f"Bearer {sandbox.token}", content=body)
         assert (response.status_code, code_of(response)) == (400, "bad_request")
 
 
-def test_a_query_that_is_no_graphql(client: Client) -> None:
+def test_query_that_is_not_graphql_is_refused(client: Client) -> None:
     response = client.post("query {")
     assert (response.status_code, code_of(response)) == (400, "graphql_parse_failed")
 
 
-def test_a_query_that_does_not_fit_the_schema_has_no_data(client: Client) -> None:
+def test_query_that_does_not_fit_the_schema_has_no_data(client: Client) -> None:
     response = client.post("{ demarche(number: 1) { nope } }")
     assert response.status_code == 200
     assert "data" not in response.json()
@@ -123,25 +123,25 @@ def test_a_query_that_does_not_fit_the_schema_has_no_data(client: Client) -> Non
 
 
 @pytest.mark.parametrize("value", [None, "twelve", 1.5, 1 << 31])
-def test_a_variable_that_does_not_fit(client: Client, value: Any) -> None:
+def test_variable_that_does_not_fit_its_type_is_an_error(client: Client, value: Any) -> None:
     response = client.post(DEMARCHE, n=value)
     assert response.status_code == 200
     assert response.json().get("data") is None
     assert response.json()["errors"]
 
 
-def test_a_number_beyond_32_bits_is_a_bad_request(client: Client) -> None:
+def test_number_above_32_bits_is_a_bad_request(client: Client) -> None:
     assert code_of(client.post(DEMARCHE, n=1 << 31)) == "bad_request"
 
 
-def test_a_date_that_is_none(client: Client, sandbox: Sandbox) -> None:
+def test_invalid_date_is_an_error(client: Client, sandbox: Sandbox) -> None:
     query = page_query("dossiers", filters=("updatedSince",))
     response = client.post(query, number=sandbox.groupes[0], updatedSince="yesterday")
     assert "updatedSince of type ISO8601DateTime was provided invalid value" in response.json()["errors"][0]["message"]
 
 
 @pytest.mark.parametrize("with_token", [True, False])
-def test_stored_queries_are_not_kept(sandbox: Sandbox, with_token: bool) -> None:
+def test_stored_queries_are_refused(sandbox: Sandbox, with_token: bool) -> None:
     authorization = f"Bearer {sandbox.token}" if with_token else None
     response = post(sandbox, authorization, json={"queryId": "ds-query-v2"})
     assert (response.status_code, code_of(response)) == (400, "bad_request")
@@ -159,7 +159,7 @@ def test_variables_may_be_the_text_of_json(sandbox: Sandbox) -> None:
     assert "errors" not in post(sandbox, f"Bearer {sandbox.token}", json=body).json()
 
 
-def test_the_operation_is_chosen_by_name(sandbox: Sandbox) -> None:
+def test_operation_is_chosen_by_name(sandbox: Sandbox) -> None:
     two = "query a { a: __typename } query b { b: __typename }"
     named = post(sandbox, f"Bearer {sandbox.token}", json={"query": two, "operationName": "b"})
     assert named.json() == {"data": {"b": "Query"}}
@@ -168,18 +168,20 @@ def test_the_operation_is_chosen_by_name(sandbox: Sandbox) -> None:
     assert unnamed["errors"]
 
 
-def test_only_posts_are_answered(sandbox: Sandbox) -> None:
+def test_endpoint_answers_only_post_requests(sandbox: Sandbox) -> None:
     assert HTTP.get(sandbox.url).status_code == 405
 
 
-def test_a_garbled_cursor(client: Client, sandbox: Sandbox) -> None:
+def test_garbled_cursor_is_a_bad_request(client: Client, sandbox: Sandbox) -> None:
     for cursor in ("garbage", "MjAyNg", "é"):
         response = client.post(page_query("dossiers"), number=sandbox.groupes[0], after=cursor)
         assert (response.status_code, code_of(response)) == (400, "bad_request")
 
 
 @pytest.mark.parametrize("pair", [("first", "last"), ("before", "after")])
-def test_arguments_that_exclude_each_other(client: Client, sandbox: Sandbox, pair: tuple[str, str]) -> None:
+def test_mutually_exclusive_arguments_are_a_bad_request(
+    client: Client, sandbox: Sandbox, pair: tuple[str, str]
+) -> None:
     cursor = client.page("dossiers", first=1)["pageInfo"]["endCursor"]
     values = dict.fromkeys(pair, 5 if "first" in pair else cursor)
     response = client.post(page_query("dossiers"), number=sandbox.groupes[0], **values)
@@ -188,18 +190,18 @@ def test_arguments_that_exclude_each_other(client: Client, sandbox: Sandbox, pai
 
 
 @pytest.mark.parametrize("name", ["revision", "minRevision", "maxRevision"])
-def test_the_server_does_not_survive_a_revision_of_a_group(client: Client, sandbox: Sandbox, name: str) -> None:
+def test_server_crashes_on_a_revision_filter_of_a_group(client: Client, sandbox: Sandbox, name: str) -> None:
     response = client.post(page_query("dossiers", filters=(name,)), number=sandbox.groupes[0], **{name: "x"})
     assert_internal_error(response)
 
 
 @pytest.mark.parametrize("closed", ["true", "false"])
-def test_the_server_does_not_survive_a_filter_on_closed_groups(client: Client, sandbox: Sandbox, closed: str) -> None:
+def test_server_crashes_on_a_filter_on_closed_groups(client: Client, sandbox: Sandbox, closed: str) -> None:
     query = f"query($n: Int!) {{ demarche(number: $n) {{ groupeInstructeurs(closed: {closed}) {{ number }} }} }}"
     assert_internal_error(client.post(query, n=sandbox.demarche))
 
 
-def test_the_server_does_not_survive_an_inline_fragment_without_a_type(client: Client, sandbox: Sandbox) -> None:
+def test_server_crashes_on_an_inline_fragment_without_a_type(client: Client, sandbox: Sandbox) -> None:
     query = "query($n: Int!) { demarche(number: $n) { ... @include(if: true) { title } } }"
     assert_internal_error(client.post(query, n=sandbox.demarche))
 

@@ -1,4 +1,4 @@
-"""The content of dossiers: every type of champ, and how the document chooses what is received."""
+"""Content of dossiers: all types of champs, and how the document decides the types that a client receives."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ Row = dict[str, Any]
 
 @pytest.fixture(scope="module")
 def dossiers(client: Client, sandbox: Sandbox) -> list[Row]:
-    """Every dossier of every group, whole."""
+    """Return all fields of all dossiers of all groups."""
     return [
         row
         for number in sandbox.groupes
@@ -49,27 +49,27 @@ def typenames(client: Client, sandbox: Sandbox, fragments: str) -> set[str]:
     return {champ["__typename"] for node in nodes for champ in node["champs"]}
 
 
-def test_there_is_a_champ_of_each_type_that_the_schema_has(dossiers: list[Row]) -> None:
-    every = {kind.name for kind in schema().get_possible_types(schema().type_map["Champ"])}  # type: ignore[arg-type]
-    assert {champ["__typename"] for champ in champs_of(dossiers)} == every
+def test_champs_have_all_types_of_the_schema(dossiers: list[Row]) -> None:
+    all_types = {kind.name for kind in schema().get_possible_types(schema().type_map["Champ"])}  # type: ignore[arg-type]
+    assert {champ["__typename"] for champ in champs_of(dossiers)} == all_types
 
 
-def test_there_is_a_descriptor_of_each_type_that_the_schema_has(client: Client, sandbox: Sandbox) -> None:
+def test_descriptors_have_all_types_of_the_schema(client: Client, sandbox: Sandbox) -> None:
     query = """query($n: Int!) { demarche(number: $n) { revisions {
         champDescriptors { __typename ... on RepetitionChampDescriptor { champDescriptors { __typename } } } } } }"""
     found = json.dumps(client.ask(query, n=sandbox.demarche))
-    every = {kind.name for kind in schema().get_possible_types(schema().type_map["ChampDescriptor"])}  # type: ignore[arg-type]
-    assert set(re.findall(r"\w+ChampDescriptor", found)) == every
+    all_types = {kind.name for kind in schema().get_possible_types(schema().type_map["ChampDescriptor"])}  # type: ignore[arg-type]
+    assert set(re.findall(r"\w+ChampDescriptor", found)) == all_types
 
 
-def test_a_dossier_has_some_thirty_champs_and_not_all_the_same(dossiers: list[Row]) -> None:
+def test_dossiers_have_about_thirty_champs_in_varying_number(dossiers: list[Row]) -> None:
     counts = {len(row["champs"]) for row in dossiers}
     assert len(counts) > 2
     assert 25 <= sum(len(row["champs"]) for row in dossiers) / len(dossiers) <= 40
 
 
 @pytest.mark.parametrize(
-    ("exact", "plainer"),
+    ("exact", "general"),
     [
         ("AddressChamp", "TextChamp"),
         ("CommuneChamp", "TextChamp"),
@@ -83,16 +83,16 @@ def test_a_dossier_has_some_thirty_champs_and_not_all_the_same(dossiers: list[Ro
         ("DatetimeChamp", "DateChamp"),
     ],
 )
-def test_a_type_without_its_fragment_comes_as_a_plainer_one(
-    client: Client, sandbox: Sandbox, exact: str, plainer: str
+def test_type_without_its_fragment_is_sent_as_a_more_general_one(
+    client: Client, sandbox: Sandbox, exact: str, general: str
 ) -> None:
     without = typenames(client, sandbox, "")
     assert exact not in without
-    assert plainer in without
+    assert general in without
     assert exact in typenames(client, sandbox, f"... on {exact} {{ id }}")
 
 
-def test_a_named_fragment_anywhere_in_the_document_counts(client: Client, sandbox: Sandbox) -> None:
+def test_named_fragment_counts_anywhere_in_the_document(client: Client, sandbox: Sandbox) -> None:
     query = (
         page_query("dossiers", "champs { __typename }")
         + """
@@ -105,7 +105,7 @@ def test_a_named_fragment_anywhere_in_the_document_counts(client: Client, sandbo
     assert "YesNoChamp" in {champ["__typename"] for node in nodes for champ in node["champs"]}
 
 
-def test_plainer_types_lose_what_they_cannot_say(client: Client) -> None:
+def test_more_general_types_lose_information(client: Client) -> None:
     plain = client.page("dossiers", "champs { __typename id ... on CheckboxChamp { value } ... on DateChamp { date } }")
     full = client.page(
         "dossiers", "champs { __typename id ... on YesNoChamp { yes: value } ... on DatetimeChamp { datetime } }"
@@ -123,7 +123,7 @@ def test_plainer_types_lose_what_they_cannot_say(client: Client) -> None:
     assert all(instant.startswith(f"{day}T") for day, instant in cut)
 
 
-def test_an_incomplete_company_without_its_fragment_loses_its_dossier(client: Client, sandbox: Sandbox) -> None:
+def test_incomplete_company_without_its_fragment_nulls_its_dossier(client: Client, sandbox: Sandbox) -> None:
     fields = "number demandeur { __typename ... on PersonneMorale { siret siegeSocial } %s }"
     whole = client.page("dossiers", fields % "... on PersonneMoraleIncomplete { siret }", first=100)
     incomplete = {
@@ -138,7 +138,7 @@ def test_an_incomplete_company_without_its_fragment_loses_its_dossier(client: Cl
     assert answer["errors"][0]["path"][-2:] == ["demandeur", "siegeSocial"]
 
 
-def test_every_kind_of_demandeur_and_mandataires(dossiers: list[Row]) -> None:
+def test_dossiers_have_all_kinds_of_demandeurs_and_some_mandataires(dossiers: list[Row]) -> None:
     kinds = {row["demandeur"]["__typename"] for row in dossiers}
     assert kinds == {"PersonnePhysique", "PersonneMorale", "PersonneMoraleIncomplete"}
     assert {row["deposeParUnTiers"] for row in dossiers} == {True, False}
@@ -159,19 +159,19 @@ def test_values_are_as_odd_as_real_ones(dossiers: list[Row]) -> None:
     assert set(areas) == {"ParcelleCadastrale", "SelectionUtilisateur"}
 
 
-def test_rows_of_a_repetition_are_sorted_and_have_ids_of_their_own(dossiers: list[Row]) -> None:
+def test_rows_of_a_repetition_have_unique_ids(dossiers: list[Row]) -> None:
     lines = [champ["rows"] for champ in of_type(dossiers, "RepetitionChamp")]
     assert {len(rows) for rows in lines} >= {0, 1, 2}
     ids = [champ["id"] for rows in lines for row in rows for champ in row["champs"]]
     assert len(set(ids)) == len(ids)
 
 
-def test_a_champ_has_the_same_id_in_each_dossier(dossiers: list[Row]) -> None:
+def test_champ_has_the_same_id_in_each_dossier(dossiers: list[Row]) -> None:
     ids = [{champ["id"] for champ in row["champs"] if champ["__typename"] == "CiviliteChamp"} for row in dossiers]
     assert set.union(*ids) == set.intersection(*ids)
 
 
-def test_champs_of_one_id_are_shown_whatever_hides_them(client: Client, dossiers: list[Row]) -> None:
+def test_champs_requested_by_id_are_shown_even_if_a_condition_hides_them(client: Client, dossiers: list[Row]) -> None:
     siret = of_type(dossiers, "SiretChamp")[0]["id"]
     without = next(row for row in dossiers if siret not in {champ["id"] for champ in row["champs"]})
     query = "query($n: Int!, $id: ID) { dossier(number: $n) { champs(id: $id) { id } } }"
@@ -195,7 +195,7 @@ def test_dates_follow_the_state(dossiers: list[Row]) -> None:
     assert any(row["dateTraitement"] and row["state"] == "en_instruction" for row in dossiers)
 
 
-def test_what_is_found_around_a_dossier(dossiers: list[Row]) -> None:
+def test_dossiers_have_labels_messages_and_other_related_objects(dossiers: list[Row]) -> None:
     for name in ("labels", "traitements", "messages", "avis", "instructeurs", "annotations"):
         assert any(row[name] for row in dossiers), name
     messages = [message for row in dossiers for message in row["messages"]]
@@ -208,12 +208,12 @@ def test_what_is_found_around_a_dossier(dossiers: list[Row]) -> None:
     assert {row["usager"]["id"] for row in deleted} == {"<deleted>"}
 
 
-def test_a_linked_dossier_out_of_reach_is_an_error_on_a_page_that_is_good(client: Client, sandbox: Sandbox) -> None:
+def test_linked_dossier_without_rights_is_an_error_on_a_complete_page(client: Client, sandbox: Sandbox) -> None:
     query = page_query(
         "dossiers", "number champs { __typename stringValue ... on DossierLinkChamp { dossier { number } } }"
     )
-    told = client.control("truth").json()
-    strangers = {str(row["number"]) for row in told["other_groupes"][0]["dossiers"]}
+    truth = client.control("truth").json()
+    foreign_numbers = {str(row["number"]) for row in truth["other_groupes"][0]["dossiers"]}
     answers = [client.post(query, number=number, first=100).json() for number in sandbox.groupes]
     errors = [(answer, error) for answer in answers for error in answer.get("errors", ())]
     assert errors
@@ -225,10 +225,10 @@ def test_a_linked_dossier_out_of_reach_is_an_error_on_a_page_that_is_good(client
         for key in error["path"][:-1]:
             champ = champ[key]
         assert champ["dossier"] is None
-        assert champ["stringValue"] in strangers
+        assert champ["stringValue"] in foreign_numbers
 
 
-def test_links_lead_to_dossiers_or_nowhere(client: Client) -> None:
+def test_links_lead_to_visible_dossiers_or_to_null(client: Client) -> None:
     page = client.post(
         page_query("dossiers", "champs { stringValue ... on DossierLinkChamp { link: dossier { number } } }"),
         number=client.sandbox.groupes[1],
@@ -240,7 +240,7 @@ def test_links_lead_to_dossiers_or_nowhere(client: Client) -> None:
     assert any(link["link"] is None and link["stringValue"] for link in links)
 
 
-def test_columns_say_what_champs_say(client: Client) -> None:
+def test_columns_have_the_types_of_their_champs(client: Client) -> None:
     fields = """champs { __typename stringValue columns { __typename id label stringValue
         ... on TextColumn { text: value } ... on IntegerColumn { integer: value } ... on EnumsColumn { enums: value }
         ... on AttachmentsColumn { files: value { filename } } } }"""
@@ -253,14 +253,13 @@ def test_columns_say_what_champs_say(client: Client) -> None:
 def test_content_is_the_same_for_the_same_seed() -> None:
     def whole() -> str:
         with Sandbox(seed=3, groupes=1, dossiers=20, now=NOW, rate_limit=0) as sandbox:
-            asking = Client(sandbox)
-            page = asking.ask(FULL_PAGE, number=sandbox.groupes[0])
+            page = Client(sandbox).ask(FULL_PAGE, number=sandbox.groupes[0])
             return re.sub(r'"url": "[^"]*"', '"url"', json.dumps(page))
 
     assert whole() == whole()
 
 
-def test_the_descriptor_of_a_demarche_can_be_read(client: Client, sandbox: Sandbox) -> None:
+def test_descriptor_of_a_demarche_is_found_by_number_and_by_id(client: Client, sandbox: Sandbox) -> None:
     query = """query($d: FindDemarcheInput!) { demarcheDescriptor(demarche: $d) { id number title state
         service { nom siret } revision { id champDescriptors { id label required
         ... on DropDownListChampDescriptor { options otherOption }
@@ -280,7 +279,7 @@ def test_groups_are_listed_by_label(client: Client, sandbox: Sandbox) -> None:
 
 
 def test_deleted_dossiers_have_ids_of_another_kind(client: Client) -> None:
-    """Pending ones by their own number, deleted ones by that of their row."""
+    """Pending dossiers have ids with their own number, deleted ones with that of their row."""
     pending = client.page("pendingDeletedDossiers", "id number state reason dateSupression")["nodes"]
     deleted = client.page("deletedDossiers", "id number state reason dateSupression")["nodes"]
     alive = client.page("dossiers", "id number")["nodes"]

@@ -1,4 +1,4 @@
-"""The days that the demo plays, and the months that it loads before them."""
+"""Days that the demo runs, and months that it loads before them."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ def test_days_end_on_a_sunday_and_begin_in_a_month_that_is_over(now, days):
     assert end <= now
     assert end.isoweekday() == 7
     assert (first.year, first.month) < (now.year, now.month)
-    played = list(days_of(first, end))
-    assert len(played) == days
-    assert all((day.hour, day.minute) == (0, 0) for day in played)
-    assert played[-1].date() + timedelta(days=1) == end.date()
+    days_run = list(days_of(first, end))
+    assert len(days_run) == days
+    assert all((day.hour, day.minute) == (0, 0) for day in days_run)
+    assert days_run[-1].date() + timedelta(days=1) == end.date()
 
 
 @given(moments)
-def test_months_hold_the_past_whole(first):
+def test_months_cover_the_past_in_full(first):
     months = months_until(first)
     assert all(month.day == 1 for month in months)
     assert months[0] <= first - PAST

@@ -1,4 +1,4 @@
-"""What the demo calls drift: any dossier that the tables tell otherwise than the truth does."""
+"""Drift in the demo: each dossier that the tables list differently from the sandbox."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 import duckdb
 import pytest
 
-from ds_provider.hooks.warehouse import DATASET
+from ds_provider.constants import DEFAULT_DATASET
 from scripts.demo.drift import drift
 
 MODIFIED = 1_790_000_000_123_456
@@ -33,16 +33,16 @@ TRUTH = {
 
 @pytest.fixture
 def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
-    """The tables as they are to be."""
+    """Tables without drift."""
     with duckdb.connect() as connection:
         connection.execute(f"""
-            create schema {DATASET};
-            use {DATASET};
+            create schema {DEFAULT_DATASET};
+            use {DEFAULT_DATASET};
             create table dossiers as
                 select number, 7 as groupe_instructeur_number, state, deletion_stage,
                     to_timestamp({MODIFIED // 1_000_000}) as date_derniere_modification
                 from (values (1, 'accepte', null), (2, 'en_construction', null), (3, 'en_construction', 'pending'),
-                    (5, 'accepte', 'vanished')) as held (number, state, deletion_stage);
+                    (5, 'accepte', 'vanished')) as loaded (number, state, deletion_stage);
             create table deleted_dossiers as
                 select number, 7 as groupe_instructeur_number, stage, reason
                 from (values (3, 'pending', 'user_request'), (4, 'deleted', 'expired'), (5, 'vanished', null))
@@ -52,7 +52,7 @@ def warehouse() -> Iterator[duckdb.DuckDBPyConnection]:
         yield connection
 
 
-def test_none_where_the_tables_are_as_the_truth(warehouse):
+def test_equal_lists_have_no_drift(warehouse):
     assert drift(TRUTH, warehouse) == {}
 
 
@@ -74,12 +74,12 @@ def test_none_where_the_tables_are_as_the_truth(warehouse):
         (9, "insert into dossiers values (9, 7, 'accepte', null, now())"),
     ],
 )
-def test_each_kind_is_seen(warehouse, number, change):
+def test_drift_finds_each_difference(warehouse, number, change):
     warehouse.execute(change)
     assert set(drift(TRUTH, warehouse)) == {number}
 
 
-def test_a_dossier_that_moved_is_seen(warehouse):
+def test_drift_finds_a_dossier_that_moved(warehouse):
     truth: dict[str, Any] = copy.deepcopy(TRUTH)
     here, there = truth["groupes"]
     there["dossiers"].append(here["dossiers"].pop())

@@ -11,8 +11,8 @@ from tests.support.waits import MODES, Wait
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service()
-    monkeypatch.setattr("ds_provider.sensors.dossiers.DSHook", service.hook)
-    monkeypatch.setattr("ds_provider.triggers._poll.DSHook", service.hook)
+    monkeypatch.setattr("ds_provider.sensors._base.DSHook", service.hook)
+    monkeypatch.setattr("ds_provider.triggers.polling.DSHook", service.hook)
     return service
 
 

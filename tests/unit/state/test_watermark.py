@@ -1,4 +1,4 @@
-"""A run's window is its partition, its data interval, or what its asset remembers, in that order."""
+"""A run's window comes from its partition, or else from its data interval."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.state.watermark import run_window
+from ds_provider.state.watermark import window_of_run
 
 NONE = timedelta(0)
 NOON = pendulum.datetime(2026, 11, 1, 12, tz="UTC")
@@ -24,7 +24,7 @@ def dag(timezone="Europe/Paris"):
 
 
 def of_key(key: str, **context) -> tuple[str, str]:
-    window = run_window("updated", {"partition_key": key, "dag": dag(), **context}, NONE)
+    window = window_of_run("updated", {"partition_key": key, "dag": dag(), **context}, NONE)
     return tuple(bound.in_timezone("UTC").strftime("%Y-%m-%dT%H:%M") for bound in (window.start, window.end))
 
 
@@ -40,20 +40,20 @@ def of_key(key: str, **context) -> tuple[str, str]:
         ("2026-07-14T23", "2026-07-14T21:00", "2026-07-14T22:00"),
     ],
 )
-def test_a_partition_key_is_a_period_in_paris(key, start, end):
+def test_partition_key_is_a_period_in_paris(key, start, end):
     assert of_key(key) == (start, end)
 
 
 @pytest.mark.parametrize(("key", "hours"), [("2026-03-29", 23), ("2026-10-25", 25), ("2026-10-26", 24)])
-def test_a_day_on_which_clocks_change_has_its_own_length(key, hours):
-    window = run_window("created", {"partition_key": key, "dag": dag()}, NONE)
+def test_day_on_which_clocks_change_has_its_own_length(key, hours):
+    window = window_of_run("created", {"partition_key": key, "dag": dag()}, NONE)
     assert (window.end - window.start).total_seconds() == hours * 3600
 
 
-def test_bounds_are_in_utc_whatever_says_them():
+def test_bounds_are_in_utc_from_any_source():
     paris = {"data_interval_start": NOON.in_timezone("Europe/Paris"), "data_interval_end": NOON.add(days=1)}
     for context in ({"partition_key": "2026-11-01", "dag": dag()}, paris):
-        window = run_window("created", context, NONE)
+        window = window_of_run("created", context, NONE)
         assert {bound.isoformat()[-6:] for bound in (window.start, window.end)} == {"+00:00"}
 
 
@@ -62,15 +62,15 @@ days = st.dates(min_value=pendulum.date(2015, 1, 1), max_value=pendulum.date(204
 
 @given(days, st.sampled_from(["%Y-%m-%d", "%Y-%m", "%Y"]))
 def test_neighbouring_keys_share_a_bound(day, shape):
-    last = run_window("created", {"partition_key": day.strftime(shape), "dag": dag()}, NONE)
+    last = window_of_run("created", {"partition_key": day.strftime(shape), "dag": dag()}, NONE)
     key = last.end.in_timezone("Europe/Paris").strftime(shape)
-    following = run_window("created", {"partition_key": key, "dag": dag()}, NONE)
+    following = window_of_run("created", {"partition_key": key, "dag": dag()}, NONE)
     assert following.start == last.end
     assert key > day.strftime(shape)
 
 
 @pytest.mark.parametrize("day", ["2026-03-29", "2026-10-25", "2026-11-01"])
-def test_the_hours_of_a_day_leave_nothing_of_it_out(day):
+def test_hours_of_a_day_cover_the_whole_day(day):
     first, last = of_key(day)
     # an hour that the clock jumps over has no run
     hours = [of_key(f"{day}T{h:02d}") for h in range(24) if (day, h) != ("2026-03-29", 2)]
@@ -88,11 +88,11 @@ def test_the_hours_of_a_day_leave_nothing_of_it_out(day):
     ],
     ids=str,
 )
-def test_a_key_is_read_in_the_time_zone_of_the_timetable(timezone, start):
+def test_partition_key_is_in_the_time_zone_of_the_timetable(timezone, start):
     assert of_key("2026-11-01", dag=dag(timezone))[0] == start
 
 
-def test_a_key_without_a_timetable_that_has_a_time_zone_is_read_in_paris():
+def test_partition_key_without_a_time_zone_is_in_paris():
     paris = "2026-10-31T23:00"
     assert of_key("2026-11-01", dag=None)[0] == paris
     assert of_key("2026-11-01", dag=DAG("d", schedule=None))[0] == paris
@@ -115,7 +115,7 @@ def test_a_key_without_a_timetable_that_has_a_time_zone_is_read_in_paris():
         "9999",
     ],
 )
-def test_a_key_that_names_no_period_is_told_with_the_remedy(key):
+def test_partition_key_that_names_no_period_is_refused_with_the_remedy(key):
     with pytest.raises(DSConfigurationError, match="partition key") as caught:
         of_key(key)
     message = str(caught.value)
@@ -125,21 +125,21 @@ def test_a_key_that_names_no_period_is_told_with_the_remedy(key):
     assert "\n" not in message
 
 
-def test_a_data_interval_is_the_window():
+def test_data_interval_is_the_window():
     interval = {"data_interval_start": NOON, "data_interval_end": NOON.add(hours=6)}
-    window = run_window("created", interval, timedelta(minutes=5))
-    assert (window.column, window.start, window.end) == ("created", NOON, NOON.add(hours=6))
+    window = window_of_run("created", interval, timedelta(minutes=5))
+    assert (window.date_column, window.start, window.end) == ("created", NOON, NOON.add(hours=6))
     assert window.read_from == NOON.subtract(minutes=5)
 
 
-def test_a_partition_goes_before_a_data_interval():
+def test_partition_takes_precedence_over_a_data_interval():
     context = {
         "data_interval_start": NOON,
         "data_interval_end": NOON.add(hours=6),
         "partition_key": "2026",
         "dag": dag(),
     }
-    window = run_window("created", context, NONE)
+    window = window_of_run("created", context, NONE)
     assert window.end - window.start == timedelta(days=365)
 
 
@@ -156,18 +156,18 @@ def test_a_partition_goes_before_a_data_interval():
     ],
     ids=str,
 )
-def test_an_empty_interval_is_no_window(context):
-    assert run_window("updated", context, NONE) is None
+def test_empty_interval_is_no_window(context):
+    assert window_of_run("updated", context, NONE) is None
 
 
 moments = st.integers(0, 10_000_000).map(lambda n: NOON.add(microseconds=n))
 
 
 @given(moments, moments, moments)
-def test_intervals_that_follow_each_other_leave_nothing_out_and_read_nothing_twice(a, b, c):
+def test_consecutive_intervals_neither_overlap_nor_leave_a_gap(a, b, c):
     a, b, c = sorted((a, b, c))
     windows = [
-        run_window("updated", {"data_interval_start": start, "data_interval_end": end}, NONE)
+        window_of_run("updated", {"data_interval_start": start, "data_interval_end": end}, NONE)
         for start, end in ((a, b), (b, c))
     ]
     assume(any(windows))
@@ -178,12 +178,12 @@ def test_intervals_that_follow_each_other_leave_nothing_out_and_read_nothing_twi
     assert found[0].end == found[-1].start or len(found) == 1
 
 
-def test_a_timetable_of_intervals_needs_no_partition():
+def test_interval_timetable_needs_no_partition():
     timetable = CronDataIntervalTimetable("@daily", timezone="Europe/Paris")
     context = {
         "dag": DAG("d", start_date=pendulum.datetime(2026, 1, 1), schedule=timetable),
         "data_interval_start": pendulum.datetime(2026, 10, 25, tz="Europe/Paris"),
         "data_interval_end": pendulum.datetime(2026, 10, 26, tz="Europe/Paris"),
     }
-    window = run_window("updated", context, NONE)
+    window = window_of_run("updated", context, NONE)
     assert (window.end - window.start).total_seconds() == 25 * 3600

@@ -23,17 +23,17 @@ URLS = ["file:///a/manifest.json", "file:///b/manifest.json", "file:///c/manifes
         iter([DOSSIERS, DELETIONS]),
     ],
 )
-def test_any_nesting_of_summaries_and_urls(given: Any) -> None:
+def test_manifests_are_found_in_any_nesting_of_summaries_and_urls(given: Any) -> None:
     assert list(manifests_in(given)) == URLS
 
 
 @pytest.mark.parametrize("nothing", [None, [], "", "None", [[], None]])
-def test_nothing_is_nothing(nothing: Any) -> None:
+def test_empty_values_hold_no_manifest(nothing: Any) -> None:
     assert list(manifests_in(nothing)) == []
 
 
 @pytest.mark.parametrize("given", [7, {"rows": 1}, [DOSSIERS, 3.5], "{'manifest': 'x'}", {"manifest": None}])
-def test_anything_else_is_one_clear_line(given: Any) -> None:
+def test_other_values_are_refused_in_one_line(given: Any) -> None:
     with pytest.raises(DSConfigurationError, match="manifests must be what the extract operators return") as raised:
         list(manifests_in(given))
     assert "\n" not in str(raised.value)

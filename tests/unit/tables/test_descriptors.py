@@ -10,7 +10,7 @@ from ds_provider.tables.schemas import CHAMP_DESCRIPTORS, GROUPES_INSTRUCTEURS, 
 from tests.support.forms import DEMARCHE, READ_AT, demarche, descriptor, revision
 
 
-def test_the_tables_are_those_of_the_schemas():
+def test_described_tables_have_their_schemas():
     tables = describe(demarche(), READ_AT)
     assert set(tables) == {"revisions", "champ_descriptors", "groupes_instructeurs"}
     for table in (REVISIONS, CHAMP_DESCRIPTORS, GROUPES_INSTRUCTEURS):
@@ -62,7 +62,7 @@ def test_champs_and_annotations_have_their_place_in_the_form():
     assert {(row["revision_id"], row["demarche_number"], row["read_at"]) for row in rows} == {("V1", DEMARCHE, READ_AT)}
 
 
-def test_a_descriptor_is_kept_as_the_api_sends_it():
+def test_descriptor_is_kept_as_the_api_sends_it():
     options = ["Élevage", "--Fruits--", 'dit "autre"', ""]
     sent = descriptor("C1", "Filière 🚜", "DropDownList", options=options, description="a\nb") | {"required": True}
     (row,) = describe(demarche(revision("V1", [sent])), READ_AT)["champ_descriptors"].to_pylist()
@@ -71,19 +71,19 @@ def test_a_descriptor_is_kept_as_the_api_sends_it():
     assert json.loads(row["options"]) == options
 
 
-def test_no_options_are_not_the_same_as_an_empty_list():
+def test_missing_options_are_null_and_no_empty_list():
     form = revision("V1", [descriptor("C1", "A"), descriptor("C2", "B", "DropDownList", options=[])])
     assert describe(demarche(form), READ_AT)["champ_descriptors"]["options"].to_pylist() == [None, "[]"]
 
 
-def test_a_form_that_is_empty_removes_the_rows_that_it_had():
+def test_empty_form_removes_the_rows_that_it_had():
     rows = describe(demarche(revision("V1", [])), READ_AT)["champ_descriptors"].to_pylist()
     assert [{name: value for name, value in row.items() if value is not None} for row in rows] == [
         {"revision_id": "V1", "_erased": True}
     ]
 
 
-def test_the_groups_are_those_of_the_demarche():
+def test_described_groups_are_those_of_the_demarche():
     groupe = {"id": "G7=", "number": 7, "label": "défaut", "closed": True}
     described = demarche() | {"groupeInstructeurs": [groupe]}
     assert describe(described, READ_AT)["groupes_instructeurs"].to_pylist() == [

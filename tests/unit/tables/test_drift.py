@@ -1,4 +1,4 @@
-"""What changed in a form from one revision to the next."""
+"""Drift: changes of a form from one revision to the next."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.tables.descriptors import describe
-from ds_provider.tables.drift import Change, Drift, drift
+from ds_provider.tables.drift import Change, Drift, detect_drift
 from ds_provider.tables.schemas import CHAMP_DESCRIPTORS
 from tests.support.forms import DEMARCHE, READ_AT, demarche, descriptor, revision
 
 
 def between(*revisions: dict[str, Any]) -> list[Drift]:
     described = describe(demarche(*revisions), READ_AT)
-    return drift(described["champ_descriptors"], described["revisions"])
+    return detect_drift(described["champ_descriptors"], described["revisions"])
 
 
 def changes(before: list[Any], after: list[Any]) -> list[tuple[Any, ...]]:
@@ -30,7 +30,7 @@ def block(*champs: Any) -> Any:
     return descriptor("R1", "Lots", "Repetition", champDescriptors=list(champs))
 
 
-def test_each_change_is_told():
+def test_drift_lists_each_change():
     before = [
         descriptor("C1", "Nom"),
         descriptor("C2", "Montant"),
@@ -53,18 +53,18 @@ def test_each_change_is_told():
     ]
 
 
-def test_a_champ_may_change_in_several_ways():
+def test_champ_may_change_in_several_ways():
     found = changes([descriptor("C1", "A")], [descriptor("C1", "B", "Date")])
     assert [change for change, *_ in found] == ["renamed", "retyped"]
 
 
-def test_order_and_help_are_no_change_of_what_lands():
+def test_drift_ignores_order_and_descriptions():
     before = [descriptor("C1", "A"), descriptor("C2", "B")]
     after = [descriptor("C2", "B", description="Aide"), descriptor("C1", "A")]
     assert changes(before, after) == []
 
 
-def test_annotations_drift_too():
+def test_drift_covers_annotations():
     (found,) = between(
         revision("V1", [descriptor("C1", "A")], published="2026-01-01"),
         revision("V2", [descriptor("C1", "A")], [descriptor("A1", "Suivi")], published="2026-02-01"),
@@ -85,12 +85,12 @@ def test_revisions_follow_one_another_by_publication_and_drafts_come_last():
     assert [drift.published_at is None for drift in found] == [False, False, True]
 
 
-def test_revisions_that_are_alike_are_not_told():
+def test_equal_revisions_have_no_drift():
     form = [descriptor("C1", "A")]
     assert between(revision("V1", form), revision("V2", form, published=None)) == []
 
 
-def test_each_demarche_drifts_by_itself():
+def test_drift_compares_revisions_of_one_demarche():
     described = [
         describe(
             demarche(
@@ -103,20 +103,20 @@ def test_each_demarche_drifts_by_itself():
         for number in (8, 7)
     ]
     tables = [pa.concat_tables([each[name] for each in described]) for name in ("champ_descriptors", "revisions")]
-    assert [(found.demarche_number, found.changes[0].after) for found in drift(*tables)] == [
+    assert [(found.demarche_number, found.changes[0].after) for found in detect_drift(*tables)] == [
         (7, "B of 7"),
         (8, "B of 8"),
     ]
 
 
-def test_a_revision_that_only_a_dossier_named_is_not_compared():
+def test_drift_ignores_revisions_that_only_a_dossier_names():
     described = describe(demarche(revision("V1", [descriptor("C1", "A")])), READ_AT)
     named = described["revisions"].to_pylist()[0] | {"id": "V0", "date_creation": None, "date_publication": None}
     revisions = pa.Table.from_pylist([named, *described["revisions"].to_pylist()], schema=described["revisions"].schema)
-    assert drift(described["champ_descriptors"], revisions) == []
+    assert detect_drift(described["champ_descriptors"], revisions) == []
 
 
-def test_a_report_is_plain_values():
+def test_drift_as_dict_is_plain_json():
     (found,) = between(
         revision("V1", [descriptor("C1", "A")], published="2026-01-01"),
         revision("V2", [descriptor("C1", "B")], published="2026-02-01"),
@@ -144,10 +144,10 @@ forms = st.dictionaries(st.sampled_from(["C1", "C2", "C3"]), st.tuples(labels, t
 
 
 @given(forms, forms)
-def test_the_changes_lead_from_one_form_to_the_next(before, after):
+def test_changes_lead_from_one_form_to_the_next(before, after):
     form = {id: (label, f"{type}ChampDescriptor") for id, (label, type) in before.items()}
-    told = changes(*([descriptor(id, *of) for id, of in each.items()] for each in (before, after)))
-    for change, id, old, new in told:
+    found = changes(*([descriptor(id, *of) for id, of in each.items()] for each in (before, after)))
+    for change, id, old, new in found:
         if change == "added":
             assert id not in form
             form[id] = (after[id][0], new)
@@ -161,7 +161,7 @@ def test_the_changes_lead_from_one_form_to_the_next(before, after):
 
 
 @given(st.randoms(use_true_random=False))
-def test_the_order_of_rows_changes_nothing(random):
+def test_drift_does_not_depend_on_the_order_of_rows(random):
     described = describe(
         demarche(
             revision("V1", [descriptor("C1", "A"), descriptor("C2", "B")], [descriptor("A1", "S")]),
@@ -172,4 +172,6 @@ def test_the_order_of_rows_changes_nothing(random):
     rows = described["champ_descriptors"].to_pylist()
     random.shuffle(rows)
     shuffled = pa.Table.from_pylist(rows, schema=CHAMP_DESCRIPTORS.schema)
-    assert drift(shuffled, described["revisions"]) == drift(described["champ_descriptors"], described["revisions"])
+    assert detect_drift(shuffled, described["revisions"]) == detect_drift(
+        described["champ_descriptors"], described["revisions"]
+    )

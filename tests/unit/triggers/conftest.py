@@ -13,8 +13,8 @@ from tests.support.trigger_service import Service
 @pytest.fixture
 def service(monkeypatch: pytest.MonkeyPatch) -> Service:
     service = Service()
-    monkeypatch.setattr("ds_provider.triggers._poll.DSHook", service.hook)
-    monkeypatch.setattr("ds_provider.triggers.dossiers.DSHook", service.hook)
+    monkeypatch.setattr("ds_provider.triggers.polling.DSHook", service.hook)
+    monkeypatch.setattr("ds_provider.triggers._groups.DSHook", service.hook)
     return service
 
 
@@ -34,7 +34,7 @@ class Clock:
         self.slept: list[float] = []
         self.at_pause: dict[int, Callable[[], Any]] = {}
         fake = SimpleNamespace(sleep=self._sleep)
-        monkeypatch.setattr("ds_provider.triggers._poll.asyncio", fake)
+        monkeypatch.setattr("ds_provider.triggers.polling.asyncio", fake)
         monkeypatch.setattr("ds_provider.triggers.dossiers.asyncio", fake)
 
     async def _sleep(self, seconds: float) -> None:

@@ -1,4 +1,4 @@
-"""An asset's watcher fires once for each change and not without one, whatever becomes of the triggerer."""
+"""The event trigger yields one event for each change and none without, also after a restart of the triggerer."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from typing import Any
 import pytest
 from airflow.sdk.serde import deserialize, serialize
 
+from ds_provider.api.polling.failures import MAX_FAILED_POLLS
 from ds_provider.api.transport.messages import TransportFailure
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError, DSTransportError, DSUnauthorizedError
-from ds_provider.triggers import _poll as polls
 from ds_provider.triggers.dossiers import SETTLE_SECONDS, DSDossierEventTrigger
-from tests.support.combined_answers import refused
-from tests.support.flows import reply
-from tests.support.lists import row
+from tests.support.batched_groups import refused
+from tests.support.flows import response
+from tests.support.stream_service import row
 from tests.support.trigger_service import Service
 
 
@@ -37,30 +37,30 @@ class Store:
 
 
 class Watcher:
-    """Runs a trigger until a chosen number of looks, as a triggerer does that is then stopped."""
+    """Runs a trigger for a chosen number of polls, and stops it as a triggerer does."""
 
     def __init__(self, service: Service, clock: Any, store: Store | None = None) -> None:
         self.service = service
         self.clock = clock
         self.store = store or Store()
 
-    def run(self, looks: int, change: Callable[[int], None] = lambda look: None, **more: Any) -> list[dict[str, Any]]:
-        """The events of so many looks, before each of which the world may change."""
+    def run(self, polls: int, change: Callable[[int], None] = lambda poll: None, **more: Any) -> list[dict[str, Any]]:
+        """Return the events of that many polls. Before each of them the world may change."""
         trigger = DSDossierEventTrigger(**{"groupe_instructeur_number": [1, 2], **more})
         trigger.asset_state_store = self.store  # type: ignore[assignment]
-        return asyncio.run(asyncio.wait_for(self._collect(trigger, looks, change), 60))
+        return asyncio.run(asyncio.wait_for(self._collect(trigger, polls, change), 60))
 
-    async def _collect(self, trigger: Any, looks: int, change: Callable[[int], None]) -> list[dict[str, Any]]:
+    async def _collect(self, trigger: Any, polls: int, change: Callable[[int], None]) -> list[dict[str, Any]]:
         payloads: list[dict[str, Any]] = []
         done = asyncio.Event()
 
         async def stream() -> Any:
             _, kwargs = trigger.serialize()
             number = 0
-            async for look in trigger.open_shared_stream(kwargs):
-                yield look
+            async for poll in trigger.open_shared_stream(kwargs):
+                yield poll
                 number += 1
-                if number > looks:
+                if number > polls:
                     done.set()
                     await asyncio.Event().wait()
                 change(number)
@@ -84,28 +84,28 @@ def watcher(service, clock):
     return Watcher(service, clock)
 
 
-def test_what_is_there_at_first_is_no_event(watcher, service):
+def test_first_poll_yields_no_event(watcher, service):
     service.holds(1, *(row(n, n) for n in range(1, 300)))
     assert watcher.run(5) == []
 
 
-def test_each_change_is_one_event_and_no_change_is_none(watcher, service):
+def test_each_change_is_one_event(watcher, service):
     service.holds(1, row(1, 0))
 
-    def change(look: int) -> None:
-        if look % 4 == 0:
-            service.holds(1 + look // 4 % 2, row(look, 1_000 * look))
+    def change(poll: int) -> None:
+        if poll % 4 == 0:
+            service.holds(1 + poll // 4 % 2, row(poll, 1_000 * poll))
 
     payloads = watcher.run(40, change)
-    assert [payload["numbers"] for payload in payloads] == [[look] for look in range(4, 41, 4)]
+    assert [payload["numbers"] for payload in payloads] == [[poll] for poll in range(4, 41, 4)]
     assert [payload["groupes_instructeurs"] for payload in payloads[:2]] == [[2], [1]]
 
 
-def test_an_event_says_where_and_how_much_and_nothing_personal(watcher, service):
+def test_event_names_groups_and_numbers_and_nothing_personal(watcher, service):
     service.holds(1, row(1, 0))
 
-    def change(look: int) -> None:
-        if look == 2:
+    def change(poll: int) -> None:
+        if poll == 2:
             service.holds(1, row(8, 100), row(9, 200))
             service.holds(2, row(7, 300))
 
@@ -123,17 +123,17 @@ def test_an_event_says_where_and_how_much_and_nothing_personal(watcher, service)
 def test_a_dossier_that_changes_again_is_another_event(watcher, service):
     service.holds(1, row(1, 0))
 
-    def change(look: int) -> None:
-        service.rows[1, "dossiers"] = [row(1, 10 * (look // 3))]
+    def change(poll: int) -> None:
+        service.rows[1, "dossiers"] = [row(1, 10 * (poll // 3))]
 
     assert [payload["numbers"] for payload in watcher.run(10, change)] == [[1], [1], [1]]
 
 
-def test_a_crowd_is_one_small_event(watcher, service):
+def test_thousands_of_changes_are_one_small_event(watcher, service):
     service.holds(1, row(1, 0))
 
-    def change(look: int) -> None:
-        if look == 2:
+    def change(poll: int) -> None:
+        if poll == 2:
             service.holds(1, *(row(n, 1_000 + n // 10) for n in range(10, 5_000)))
 
     (payload,) = watcher.run(5, change)
@@ -142,7 +142,7 @@ def test_a_crowd_is_one_small_event(watcher, service):
     assert len(json.dumps(payload)) < 2_000
 
 
-def test_a_triggerer_that_starts_again_goes_on_from_there(watcher, service, clock):
+def test_restarted_trigger_goes_on_from_the_store(watcher, service, clock):
     service.holds(1, row(1, 0))
     assert watcher.run(3) == []
     service.holds(1, row(2, 100))
@@ -151,7 +151,7 @@ def test_a_triggerer_that_starts_again_goes_on_from_there(watcher, service, cloc
     assert Watcher(service, clock, watcher.store).run(3) == []
 
 
-def test_one_that_is_killed_right_after_an_event_gives_it_again_rather_than_not_at_all(watcher, service, clock):
+def test_seen_rows_are_stored_only_after_the_event_is_safe(watcher, service, clock):
     service.holds(1, row(1, 0))
     watcher.run(2)
     service.holds(1, row(2, 100))
@@ -177,7 +177,7 @@ def test_one_that_is_killed_right_after_an_event_gives_it_again_rather_than_not_
     assert watcher.store.kept != before
 
 
-def test_a_group_that_is_watched_later_begins_with_what_it_holds_then(watcher, service, clock):
+def test_group_that_is_added_later_starts_from_its_own_baseline(watcher, service, clock):
     service.holds(1, row(1, 0))
     watcher.run(2, groupe_instructeur_number=1)
     service.holds(2, row(5, 50))
@@ -186,117 +186,115 @@ def test_a_group_that_is_watched_later_begins_with_what_it_holds_then(watcher, s
     assert [payload["groupes_instructeurs"] for payload in again.run(4)] == [[1]]
 
 
-def test_nothing_new_writes_nothing(watcher, service):
+def test_store_is_written_only_for_baselines_without_events(watcher, service):
     service.holds(1, row(1, 0))
     watcher.run(20)
     assert watcher.store.writes == 2, "the beginning of each group"
 
 
-def test_each_look_is_one_request(watcher, service):
+def test_each_poll_is_one_request(watcher, service):
     watcher.run(20)
     assert len(service.requests) <= 20 + 2
 
 
-def test_it_lives_through_what_passes(watcher, service):
+def test_trigger_goes_on_through_transient_errors(watcher, service):
     service.holds(1, row(1, 0))
     failures = {5, 6, 7}
 
-    def change(look: int) -> None:
-        service.failure = lambda request: TransportFailure("dropped", sent=True) if look in failures else None
-        if look == 6:
+    def change(poll: int) -> None:
+        service.failure = lambda request: TransportFailure("dropped", sent=True) if poll in failures else None
+        if poll == 6:
             service.holds(1, row(2, 100))
 
     assert [payload["numbers"] for payload in watcher.run(12, change)] == [[2]]
 
 
 @pytest.mark.parametrize(
-    ("answer", "kind"),
+    ("failure", "kind"),
     [(TransportFailure("dropped", sent=True), DSTransportError), (refused("not_found"), DSNotFoundError)],
 )
-def test_it_gives_up_after_many_failures_in_a_row_and_not_at_once_since_it_is_started_again(
-    watcher, service, answer, kind
-):
-    service.failure = lambda request: answer
+def test_trigger_gives_up_only_after_failures_in_a_row(watcher, service, failure, kind):
+    service.failure = lambda request: failure
     with pytest.raises(kind):
         watcher.run(50)
-    assert polls.FAILURES_IN_A_ROW <= len(service.requests) <= 3 * polls.FAILURES_IN_A_ROW
+    assert MAX_FAILED_POLLS <= len(service.requests) <= 3 * MAX_FAILED_POLLS
 
 
-LOST = {
-    "gone": refused("not_found"),
+UNREADABLE = {
+    "not found": refused("not_found"),
     "no right": refused("unauthorized"),
-    "fails": reply(status=500, body=b"{}"),
+    "fails": response(status=500, body=b"{}"),
 }
 
 
 @pytest.fixture
 def warnings(monkeypatch):
     """The warnings of all triggers, with their arguments."""
-    told: list[str] = []
-    log = SimpleNamespace(warning=lambda text, *given: told.append(text % given))
+    warnings: list[str] = []
+    log = SimpleNamespace(warning=lambda text, *given: warnings.append(text % given))
     monkeypatch.setattr(DSDossierEventTrigger, "log", log)
-    return told
+    return warnings
 
 
-@pytest.mark.parametrize("answer", LOST.values(), ids=LOST)
+@pytest.mark.parametrize("failure", UNREADABLE.values(), ids=UNREADABLE)
 @pytest.mark.parametrize("at", [0, 3])
-def test_a_group_that_is_lost_blinds_no_other(watcher, service, warnings, answer, at):
-    def change(look: int) -> None:
-        if look == at:
-            service.fails[2] = answer
-        if look % 10 == 0:
-            service.holds(1, row(look, 1_000 * look))
+def test_unreadable_group_stops_no_other(watcher, service, warnings, failure, at):
+    def change(poll: int) -> None:
+        if poll == at:
+            service.fails[2] = failure
+        if poll % 10 == 0:
+            service.holds(1, row(poll, 1_000 * poll))
 
     change(0)
     payloads = watcher.run(50, change)
     assert [payload["numbers"] for payload in payloads] == [[10], [20], [30], [40], [50]]
     (warning,) = warnings
-    assert "groupe instructeur 2 " in warning
+    assert "group 2 " in warning
 
 
-def test_a_group_that_is_back_is_told_of_again_and_so_is_its_next_loss(watcher, service, warnings):
+def test_group_that_is_back_yields_events_and_its_next_loss_a_warning(watcher, service, warnings):
     lost = [*range(5, 10), *range(20, 25)]
 
-    def change(look: int) -> None:
-        service.fails = {2: refused("unauthorized")} if look in lost else {}
-        if look == 7:
+    def change(poll: int) -> None:
+        service.fails = {2: refused("unauthorized")} if poll in lost else {}
+        if poll == 7:
             service.holds(2, row(7, 100))
 
-    assert [payload["numbers"] for payload in watcher.run(30, change)] == [[7]], "what came meanwhile is told"
+    assert [payload["numbers"] for payload in watcher.run(30, change)] == [[7]], "what came meanwhile is an event"
     assert len(warnings) == 2
 
 
-def test_a_group_that_was_never_there_begins_with_what_it_holds_once_it_is(watcher, service, warnings):
+def test_group_that_appears_late_starts_from_its_own_baseline(watcher, service, warnings):
     service.fails = {2: refused("not_found")}
     service.holds(2, row(5, 50))
 
-    def change(look: int) -> None:
-        if look == 12:
+    def change(poll: int) -> None:
+        if poll == 12:
             service.fails = {}
-        if look == 15:
+        if poll == 15:
             service.holds(2, row(6, 100))
 
     assert [payload["numbers"] for payload in watcher.run(20, change)] == [[6]]
     assert len(warnings) == 1
 
 
-def test_where_no_group_answers_what_lasts_is_raised(watcher, service):
-    service.fails = {1: reply(status=500, body=b"{}"), 2: refused("unauthorized")}
+def test_lasting_error_is_raised_if_no_group_can_be_read(watcher, service):
+    service.fails = {1: response(status=500, body=b"{}"), 2: refused("unauthorized")}
     with pytest.raises(DSUnauthorizedError):
         watcher.run(50)
 
 
-def test_looks_without_any_answer_are_counted_in_a_row(watcher, service):
-    def change(look: int) -> None:
-        service.fails = dict.fromkeys((1, 2) if look % polls.FAILURES_IN_A_ROW else (2,), refused("not_found"))
-        if look == 45:
+def test_failed_polls_are_counted_in_a_row(watcher, service):
+    def change(poll: int) -> None:
+        service.fails = dict.fromkeys((1, 2) if poll % MAX_FAILED_POLLS else (2,), refused("not_found"))
+        if poll == 45:
             service.fails = {}
             service.holds(1, row(9, 100))
 
     assert [payload["numbers"] for payload in watcher.run(48, change)] == [[9]]
 
 
-def test_without_an_asset_it_remembers_as_long_as_it_runs(service, clock):
+def test_trigger_without_an_asset_yields_events(service, clock):
     trigger = DSDossierEventTrigger(groupe_instructeur_number=1)
     service.holds(1, row(1, 0))
     clock.at_pause[3] = lambda: service.holds(1, row(2, 100))
@@ -305,7 +303,7 @@ def test_without_an_asset_it_remembers_as_long_as_it_runs(service, clock):
     assert event.payload["numbers"] == [2]
 
 
-def test_it_comes_through_the_database_as_it_was():
+def test_trigger_survives_serialization():
     trigger = DSDossierEventTrigger(
         groupe_instructeur_number="[3, 4]", on="created", state="accepte", poll_interval=120, ds_conn_id="other"
     )
@@ -329,12 +327,12 @@ def test_it_comes_through_the_database_as_it_was():
         ({"groupe_instructeur_number": "x"}, "groupe_instructeur_number"),
     ],
 )
-def test_a_parameter_that_cannot_work_is_named_when_the_dag_is_read(given, named):
+def test_invalid_parameter_is_named_when_the_dag_is_parsed(given, named):
     with pytest.raises(DSConfigurationError, match=named):
         DSDossierEventTrigger(**{"groupe_instructeur_number": 1, **given})
 
 
-def test_two_of_the_same_group_but_another_kind_do_not_share_what_they_know(service, clock):
+def test_each_date_column_and_state_has_its_own_keys(service, clock):
     store = Store()
     Watcher(service, clock, store).run(1)
     Watcher(service, clock, store).run(1, on="created")

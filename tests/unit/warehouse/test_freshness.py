@@ -1,4 +1,4 @@
-"""How far a group is loaded, from the windows that were."""
+"""Freshness of a group, by the windows that were loaded."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.tables.schemas import LOADS
-from ds_provider.warehouse.freshness import Freshness, freshness, unbroken
+from ds_provider.warehouse.freshness import Freshness, covered_until, freshness
 
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
 
@@ -24,7 +24,7 @@ class Loads:
 
     def __init__(self, *rows: dict[str, Any]) -> None:
         self._rows = [
-            {"groupe_instructeur_number": 7, "stream": "dossiers", "window_column": "updated", "complete": True} | row
+            {"groupe_instructeur_number": 7, "stream": "dossiers", "date_column": "updated", "complete": True} | row
             for row in rows
         ]
 
@@ -41,35 +41,35 @@ def of(*rows: dict[str, Any]) -> list[Freshness]:
     return freshness(Loads(*rows))  # type: ignore[arg-type]
 
 
-def test_a_gap_is_where_it_ends() -> None:
+def test_freshness_ends_at_a_gap() -> None:
     assert of(window(0, 1, 1.1), window(2, 3, 3.1)) == [Freshness(7, day(1), day(3.1))]
 
 
-def test_a_gap_that_is_made_up_for_is_none() -> None:
+def test_freshness_passes_a_gap_that_was_filled_later() -> None:
     assert of(window(0, 1, 1.1), window(2, 3, 3.1), window(1, 2, 4)) == [Freshness(7, day(3), day(4))]
 
 
-def test_a_whole_reading_covers_all_up_to_its_beginning() -> None:
-    whole = {"window_column": None, "read_started_at": day(5)}
+def test_full_extraction_covers_all_before_its_start() -> None:
+    whole = {"date_column": None, "read_started_at": day(5)}
     assert of(window(0, 1, 1.1), whole) == [Freshness(7, day(5), day(5))]
 
 
-def test_windows_on_the_date_of_deposit_say_nothing_of_changes() -> None:
-    assert of(window(0, 1, 9, window_column="created")) == [Freshness(7, None, day(9))]
+def test_created_windows_cover_no_changes() -> None:
+    assert of(window(0, 1, 9, date_column="created")) == [Freshness(7, None, day(9))]
 
 
-def test_a_reading_of_some_states_only_says_nothing() -> None:
+def test_incomplete_extraction_covers_nothing() -> None:
     assert of(window(0, 1, 1.1, complete=False)) == []
 
 
-def test_a_window_that_was_read_before_its_end_covers_it_up_to_then() -> None:
+def test_window_read_before_its_end_is_covered_until_the_read() -> None:
     assert of(window(0, 1, 0.5)) == [Freshness(7, day(0.5), day(0.5))]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), min_size=1))
-def test_the_stretch_is_the_first_run_of_covered_days(windows: list[tuple[int, int]]) -> None:
+def test_coverage_is_the_first_unbroken_run_of_days(windows: list[tuple[int, int]]) -> None:
     covered = {n for start, length in windows for n in range(start, start + length)}
     reached = min(covered)
     while reached in covered:
         reached += 1
-    assert unbroken((day(start), day(start + length)) for start, length in windows) == day(reached)
+    assert covered_until((day(start), day(start + length)) for start, length in windows) == day(reached)

@@ -1,204 +1,162 @@
-"""One group's pages read side by side: where each begins is known from a survey, so their order does not matter.
+"""Parallel reader: one group's pages in parallel. Probes show where each begins, so their order does not matter.
 
-A page that is read may hold less than the survey saw of it, since dossiers change, move and hide meanwhile. What had
+A page that is read may hold less than the probes showed of it, since dossiers change, move and hide meanwhile. What had
 moved on is met at the end of the connection, which is therefore read last; what is still missing then is looked for
-once more where it was seen.
+once more where it was shown.
 """
 
 from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator
-from dataclasses import dataclass, field
 from functools import partial
 
-import pendulum
-
-from ds_provider.api.paging.iterator import PageIterator, Position, RawPage, locate
+from ds_provider.api.paging.bounds import Position
+from ds_provider.api.paging.iterator import PageIterator, read_to_end
 from ds_provider.api.paging.page_size import AdaptivePageSize, may_be_page_size
-from ds_provider.api.paging.pages import Page, PageFilter, to_the_end
-from ds_provider.api.paging.parallel.plan import PROBES, Chunk, ProbeBatch, ProbeResult, RangePlan
-from ds_provider.api.paging.parallel.probes import probe_request, read_sightings
-from ds_provider.api.query.selection import MAX_PAGE, Selection
-from ds_provider.api.transport.messages import Request
-from ds_provider.api.transport.retry import (
-    ATTEMPTS,
-    ConcurrentFlow,
-    Flow,
-    Join,
-    Joined,
-    Spawn,
-    SubFlow,
-    send_with_retry,
-)
+from ds_provider.api.paging.pages import Page, PageFilter
+from ds_provider.api.paging.parallel.plan import MAX_PROBES, Chunk, Probe, ProbeResult, RangePlan
+from ds_provider.api.paging.parallel.probes import probe_request, read_probe_results
+from ds_provider.api.paging.rows import Row
+from ds_provider.api.query.selection import MAX_PAGE_SIZE, Selection
+from ds_provider.api.transport.flows import ConcurrentFlow, Flow, Join, Joined, Spawn, SubFlow
+from ds_provider.api.transport.retry import ATTEMPTS, send_with_retry
 from ds_provider.exceptions import DSError, DSIncompletePageError
 
-ATTEMPTS_OF_A_SURVEY = 2
-SEARCHES = 3
-
-
-@dataclass
-class _Look:
-    """Places that are looked at in one request, and how many that took."""
-
-    places: list[Position]
-    requests: int = 0
-
-
-@dataclass
-class _ProbeJob(_Look):
-    survey: ProbeBatch = field(kw_only=True)
+PROBE_ATTEMPTS = 2
+MAX_SEARCHES = 3
 
 
 class ParallelReader:
-    """Reads what a plan is about.
+    """Reads the rows of a plan.
 
     :param readers: how many requests are in flight at most.
     """
 
     def __init__(
-        self, selection: Selection, readers: int, pace: AdaptivePageSize, sieve: PageFilter, plan: RangePlan
+        self,
+        selection: Selection,
+        readers: int,
+        page_size: AdaptivePageSize,
+        page_filter: PageFilter,
+        plan: RangePlan,
     ) -> None:
         self._selection = selection
         self._readers = readers
-        self._pace = pace
-        self._sieve = sieve
+        self._page_size = page_size
+        self._filter = page_filter
         self._plan = plan
-        self._jobs: dict[Spawn, Chunk | _ProbeJob] = {}
-        self._requests = 0
+        self._jobs: dict[Spawn, Chunk | list[Probe]] = {}
         self._short: list[Chunk] = []
         self._again: deque[Chunk] = deque()
-        self._blind = False
+        self._without_probes = False
 
     def pages(self) -> ConcurrentFlow[Page]:
-        """Each page, in the order in which they come."""
+        """Yield each page, in the order in which they come."""
         yield from self._read_plan()
-        if self._blind:
-            yield from self._walk(self._plan.rest)
-        elif self._has_moved_on():
-            yield from self._walk(self._plan.end)
-        yield from self._search()
-        if self._requests or self._plan.newer:
-            yield Page([], self._requests, reached=None, newer=self._plan.newer)
+        if self._without_probes:
+            yield from self._read_from(self._plan.rest)
+        elif self._selection.changes_move_rows:
+            # a row that was there from the first may stand after the last known one by now
+            yield from self._read_from(self._plan.end)
+        yield from self._search_missing()
+        if self._plan.earliest_change:
+            yield Page([], earliest_change=self._plan.earliest_change)
 
     def _read_plan(self) -> ConcurrentFlow[Page]:
         failure: BaseException | None = None
         while True:
             if failure is None:
-                yield from self._start_jobs()
+                yield from self._spawn_jobs()
             if not self._jobs:
                 break
-            outcome: Joined = yield Join()
-            job = self._jobs.pop(outcome.start)
+            joined: Joined = yield Join()
+            job = self._jobs.pop(joined.spawn)
             if isinstance(job, Chunk):
-                yield from self._given(job, outcome)
-                failure = failure or outcome.error
+                yield from self._filtered(job, joined)
+                failure = failure or joined.error
             else:
-                failure = failure or self._learn(job, outcome)
+                failure = failure or self._add_results(job, joined)
         if failure:
             raise failure
 
-    def _start_jobs(self) -> Iterator[Spawn]:
+    def _spawn_jobs(self) -> Iterator[Spawn]:
         while len(self._jobs) < self._readers:
             job = self._next_job()
             if job is None:
                 return
-            flow = self._read_chunk(job) if isinstance(job, Chunk) else self._ask(job)
-            start = Spawn(flow)
-            self._jobs[start] = job
-            yield start
+            spawn = Spawn(self._read_chunk(job) if isinstance(job, Chunk) else self._send_probes(job))
+            self._jobs[spawn] = job
+            yield spawn
 
-    def _next_job(self) -> Chunk | _ProbeJob | None:
-        surveying = any(isinstance(job, _ProbeJob) for job in self._jobs.values())
-        known_enough = self._plan.rows > 2 * self._readers * MAX_PAGE
-        if self._plan.gaps and not surveying and not known_enough and not self._blind:
-            survey = self._plan.survey()
-            return _ProbeJob(survey.places, survey=survey)
+    def _next_job(self) -> Chunk | list[Probe] | None:
+        is_probing = any(isinstance(job, list) for job in self._jobs.values())
+        knows_enough = self._plan.rows > 2 * self._readers * MAX_PAGE_SIZE
+        if self._plan.gaps and not is_probing and not knows_enough and not self._without_probes:
+            return self._plan.next_probes()
         return self._again.popleft() if self._again else self._plan.take(self._readers)
 
-    def _ask(self, job: _ProbeJob) -> Flow[list[ProbeResult]]:
-        yield (yield from self._look(job, ATTEMPTS_OF_A_SURVEY))
+    def _send_probes(self, probes: list[Probe]) -> Flow[list[ProbeResult]]:
+        yield (yield from self._probe([probe.position for probe in probes], PROBE_ATTEMPTS))
 
-    def _look(self, look: _Look, attempts: int = ATTEMPTS) -> SubFlow[list[ProbeResult]]:
-        def build() -> Request:
-            look.requests += 1
-            return probe_request(self._selection, look.places)
+    def _probe(self, positions: list[Position], attempts: int = ATTEMPTS) -> SubFlow[list[ProbeResult]]:
+        request = probe_request(self._selection, positions)
+        read = partial(read_probe_results, count=len(positions))
+        return (yield from send_with_retry(lambda: request, read, attempts=attempts))
 
-        read = partial(read_sightings, places=look.places)
-        return (yield from send_with_retry(build, read, self._locate, attempts))
-
-    def _locate(self, error: DSError) -> bool:
-        locate(error, self._selection, self._plan.end.cursor)
-        return False
-
-    def _learn(self, job: _ProbeJob, outcome: Joined) -> BaseException | None:
-        self._requests += job.requests
-        if outcome.error is None:
-            self._plan.learn(job.survey, outcome.given[0])
+    def _add_results(self, probes: list[Probe], joined: Joined) -> BaseException | None:
+        if joined.error is None:
+            self._plan.add_results(probes, joined.results[0])
             return None
-        if not isinstance(outcome.error, DSError) or not may_be_page_size(outcome.error):
-            return outcome.error
+        if not isinstance(joined.error, DSError) or not may_be_page_size(joined.error):
+            return joined.error
         # where the service will not show what lies ahead, one page after another still gets there
-        self._blind = not self._plan.narrow()
+        self._without_probes = not self._plan.reduce()
         return None
 
-    def _read_chunk(self, chunk: Chunk) -> Flow[RawPage]:
-        walk = PageIterator(self._selection, self._pace, chunk.place)
+    def _read_chunk(self, chunk: Chunk) -> Flow[list[Row]]:
+        pages = PageIterator(self._selection, self._page_size, chunk.position)
         missing = set(chunk.numbers)
-        while walk.more and missing:
-            received = yield from walk.page(len(missing))
-            yield received
-            missing.difference_update(row.head.number for row in received.rows)
-            missing.difference_update(poison.head.number for poison in received.poison_rows)
-            if walk.reached and walk.reached > chunk.last_date:
+        while pages.has_next_page and missing:
+            rows = yield from pages.next_page(len(missing))
+            yield rows
+            missing.difference_update(row.head.number for row in rows)
+            if pages.last_date and pages.last_date > chunk.last_date:
                 return
 
-    def _given(self, chunk: Chunk, outcome: Joined) -> Iterator[Page]:
-        for received in outcome.given:
-            yield self._page(received)
-        if not outcome.error and self._missing(chunk):
+    def _filtered(self, chunk: Chunk, joined: Joined) -> Iterator[Page]:
+        for rows in joined.results:
+            yield self._filter.filter(rows, repeats_are_changes=False)
+        if not joined.error and self._missing(chunk):
             self._short.append(chunk)
 
-    def _page(self, received: RawPage) -> Page:
-        requests, self._requests = self._requests, 0
-        return self._sieve.page(received, requests=requests)
-
     def _missing(self, chunk: Chunk) -> list[int]:
-        return [number for number in chunk.numbers if not self._sieve.has_seen(number)]
+        return [number for number in chunk.numbers if not self._filter.has_seen(number)]
 
-    def _has_moved_on(self) -> bool:
-        """Whether a row that was there from the first may stand behind the last that was seen, having changed since."""
-        end = self._sieve.edge.date
-        return self._selection.sort_column == "updated" and (end is None or end > pendulum.now("UTC"))
+    def _read_from(self, position: Position) -> Flow[Page]:
+        return read_to_end(PageIterator(self._selection, self._page_size, position), self._filter)
 
-    def _walk(self, place: Position) -> Flow[Page]:
-        requests, self._requests = self._requests, 0
-        return to_the_end(PageIterator(self._selection, self._pace, place), self._sieve, requests)
-
-    def _search(self) -> ConcurrentFlow[Page]:
-        """Look again where dossiers were seen that did not come: those that are gone from there are not missing."""
-        for _ in range(SEARCHES):
-            self._again.extend((yield from self._still_seen()))
+    def _search_missing(self) -> ConcurrentFlow[Page]:
+        """Read again where dossiers were shown that did not come. Those that are gone from there are not missing."""
+        for _ in range(MAX_SEARCHES):
+            self._again.extend((yield from self._still_shown()))
             if not self._again:
                 return
             yield from self._read_plan()
-        for chunk in (yield from self._still_seen()):
-            raise locate(
+        for chunk in (yield from self._still_shown()):
+            raise self._selection.add_context(
                 DSIncompletePageError(f"the service lists dossier {self._missing(chunk)[0]} and does not give it"),
-                self._selection,
-                chunk.place.cursor,
+                chunk.position.cursor,
             )
 
-    def _still_seen(self) -> SubFlow[list[Chunk]]:
+    def _still_shown(self) -> SubFlow[list[Chunk]]:
         chunks = [chunk for chunk in self._short if self._missing(chunk)]
         self._short = []
         found: list[Chunk] = []
-        for first in range(0, len(chunks), PROBES):
-            batch = chunks[first : first + PROBES]
-            look = _Look([chunk.place for chunk in batch])
-            results = yield from self._look(look)
-            self._requests += look.requests
+        for first in range(0, len(chunks), MAX_PROBES):
+            batch = chunks[first : first + MAX_PROBES]
+            results = yield from self._probe([chunk.position for chunk in batch])
             for chunk, result in zip(batch, results, strict=True):
-                if {spot.number for spot in result.spots} & set(self._missing(chunk)):
+                if {row.number for row in result.rows} & set(self._missing(chunk)):
                     found.append(chunk)
         return found

@@ -1,7 +1,7 @@
-"""The GraphQL operations, each with every fragment it needs, in files that any GraphQL tool can read.
+"""GraphQL operations and fragments, in files that any GraphQL tool can read.
 
-The server picks the types of champs and demandeurs by the fragments it finds in the document, so the fragments are
-always the same and the landed types are stable from one run to the next.
+The server picks the types of champs and demandeurs by the fragments that it finds in the document. So the fragments are
+always the same, and the landed types are stable from one run to the next.
 """
 
 from __future__ import annotations
@@ -16,12 +16,12 @@ _SPREAD = re.compile(r"\.\.\.(\w+)\b")
 
 @cache
 def load(name: str) -> str:
-    """The text of the operation in ``<name>.graphql``, followed by the fragments that it spreads."""
+    """Return the operation in ``<name>.graphql``, followed by the fragments that it spreads."""
     return complete(_read(f"{name}.graphql"))
 
 
 def complete(operation: str) -> str:
-    """An operation's text, followed by the fragments that it spreads."""
+    """Return an operation, followed by the fragments that it spreads."""
     local = set(_DEFINITION.findall(operation))
     needed = _closure(_SPREAD.findall(operation)) - local
     return "\n".join([operation, *(_fragments()[fragment] for fragment in sorted(needed))])

@@ -1,4 +1,4 @@
-"""A budget holds whoever spends, waits when the service says so, and never runs without its store in silence."""
+"""A budget is never exceeded, waits when the service refuses, and raises without its store."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ds_provider.api.budget.limiter import (
-    MAX_CLOSURE_SECONDS,
+    MAX_REFUSAL_SECONDS,
     PERIOD_SECONDS,
     RECOVERY_SECONDS,
     STORE_PATIENCE_SECONDS,
@@ -52,12 +52,12 @@ def spend(request, clock, monkeypatch) -> Callable[[Budget], None]:
     return Budget.spend if request.param == "thread" else spend_async
 
 
-def most_in(times: list[float], seconds: float) -> int:
+def max_within(times: list[float], seconds: float) -> int:
     return max(sum(1 for other in times if 0 <= other - start < seconds) for start in times)
 
 
 @given(st.integers(1, 12), st.lists(st.floats(0, 40), min_size=1, max_size=60))
-def test_no_minute_holds_more_requests_than_the_budget(requests, gaps):
+def test_budget_is_never_exceeded_in_a_minute(requests, gaps):
     clock = Clock()
     store = Memory(clock)
     spenders = [budget_in(store, requests) for _ in range(3)]
@@ -66,12 +66,12 @@ def test_no_minute_holds_more_requests_than_the_budget(requests, gaps):
         clock.wait(gap)
         spenders[number % 3].spend()
         times.append(clock.seconds)
-    assert most_in(times, MINUTE) <= requests
+    assert max_within(times, MINUTE) <= requests
 
 
 @given(st.integers(1, 50))
 @settings(max_examples=20)
-def test_at_least_nine_tenths_of_the_budget_are_used_when_it_is_what_limits(requests):
+def test_budget_is_used_to_nine_tenths_at_least(requests):
     clock = Clock()
     budget = budget_in(Memory(clock), requests)
     began = clock.seconds
@@ -80,14 +80,14 @@ def test_at_least_nine_tenths_of_the_budget_are_used_when_it_is_what_limits(requ
     assert 10 * requests / ((clock.seconds - began) / MINUTE) >= 0.9 * requests
 
 
-def test_a_budget_that_is_not_spent_makes_no_one_wait(spend, store):
+def test_budget_that_is_not_spent_does_not_wait(spend, store):
     budget = budget_in(store, 50)
     for _ in range(50):
         spend(budget)
     assert store.clock.waits == []
 
 
-def test_a_request_too_many_waits_until_the_first_no_longer_counts(spend, store):
+def test_budget_that_is_spent_waits_until_the_first_request_expires(spend, store):
     budget = budget_in(store, 2)
     spend(budget)
     store.clock.wait(20)
@@ -96,28 +96,28 @@ def test_a_request_too_many_waits_until_the_first_no_longer_counts(spend, store)
     assert PERIOD_SECONDS - 20 <= sum(store.clock.waits[1:]) <= PERIOD_SECONDS - 19
 
 
-def test_all_who_spend_a_token_share_one_budget(spend, store):
+def test_budgets_of_one_key_share_their_requests(spend, store):
     for _ in range(5):
         spend(budget_in(store, 5))
     spend(budget_in(store, 5))
     assert sum(store.clock.waits) >= PERIOD_SECONDS
 
 
-def test_another_token_s_budget_is_another(spend, store):
+def test_budgets_of_two_keys_are_separate(spend, store):
     for key in "ab":
         for _ in range(5):
             spend(budget_in(store, 5, key=key))
     assert store.clock.waits == []
 
 
-def test_a_refusal_holds_back_all_until_the_service_s_reset(spend, store):
-    budget_in(store).refused(25)
+def test_refusal_holds_back_all_budgets_until_the_reset(spend, store):
+    budget_in(store).record_refusal(25)
     spend(budget_in(store))
     assert 25 < sum(store.clock.waits) <= 26.5
 
 
-def test_those_who_come_back_after_a_refusal_do_not_come_at_once(store):
-    budget_in(store).refused(25)
+def test_budgets_resume_at_different_instants_after_a_refusal(store):
+    budget_in(store).record_refusal(25)
     returns = set()
     for _ in range(20):
         clock = store.clock.seconds
@@ -128,20 +128,20 @@ def test_those_who_come_back_after_a_refusal_do_not_come_at_once(store):
 
 
 @pytest.mark.parametrize("wait", [None, 0.0])
-def test_a_refusal_without_a_reset_makes_a_short_pause(spend, store, wait):
-    budget_in(store).refused(wait)
+def test_refusal_without_a_reset_makes_a_short_pause(spend, store, wait):
+    budget_in(store).record_refusal(wait)
     spend(budget_in(store))
     assert 1 <= sum(store.clock.waits) <= 2.5
 
 
-def test_a_reset_far_away_is_not_believed(spend, store):
-    budget_in(store).refused(86_400)
+def test_refusal_has_a_maximum_length(spend, store):
+    budget_in(store).record_refusal(86_400)
     spend(budget_in(store))
-    assert sum(store.clock.waits) <= MAX_CLOSURE_SECONDS + 1.5
+    assert sum(store.clock.waits) <= MAX_REFUSAL_SECONDS + 1.5
 
 
 def rate_of(store: Memory, requests: int = 300) -> int:
-    """How many requests go out without a wait in the minute that is to come."""
+    """Return how many requests go out without a wait in the next minute."""
     store.clock.seconds += 2 * PERIOD_SECONDS
     budget, began = budget_in(store, requests), len(store.clock.waits)
     spent = 0
@@ -151,51 +151,51 @@ def rate_of(store: Memory, requests: int = 300) -> int:
     return spent - 1
 
 
-def test_a_refusal_halves_the_budget_of_all(store):
-    budget_in(store).refused(10)
+def test_refusal_halves_all_budgets(store):
+    budget_in(store).record_refusal(10)
     assert 150 <= rate_of(store) <= 180
 
 
-def test_refusals_of_the_same_minute_count_once(store):
+def test_refusals_of_one_minute_count_once(store):
     for wait in (10.0, 9.8, 9.1, 10.6):
-        budget_in(store).refused(wait)
+        budget_in(store).record_refusal(wait)
     assert 150 <= rate_of(store) <= 180
 
 
-def test_a_refusal_in_the_next_minute_halves_it_again(store):
-    budget_in(store).refused(10)
+def test_refusal_in_the_next_minute_halves_the_budget_again(store):
+    budget_in(store).record_refusal(10)
     store.clock.seconds += 60
-    budget_in(store).refused(10)
+    budget_in(store).record_refusal(10)
     assert 75 <= rate_of(store) <= 100
 
 
-def test_refusals_never_leave_less_than_a_tenth(store):
+def test_refusals_leave_at_least_a_tenth_of_the_budget(store):
     for _ in range(60):
-        budget_in(store).refused(10)
+        budget_in(store).record_refusal(10)
         store.clock.seconds += 60
     assert rate_of(store) >= 30
 
 
-def test_a_budget_of_one_stays_one(store):
-    budget_in(store, 1).refused(10)
+def test_refusal_leaves_a_budget_of_one(store):
+    budget_in(store, 1).record_refusal(10)
     assert rate_of(store, 1) == 1
 
 
-def test_what_a_refusal_took_comes_back(store):
-    budget_in(store).refused(10)
+def test_budget_recovers_from_a_refusal(store):
+    budget_in(store).record_refusal(10)
     store.clock.seconds += RECOVERY_SECONDS + 10
     assert rate_of(store) == 300
 
 
-def test_it_comes_back_slowly(store):
-    budget_in(store).refused(10)
+def test_budget_recovers_slowly(store):
+    budget_in(store).record_refusal(10)
     store.clock.seconds += RECOVERY_SECONDS / 2
     assert 200 < rate_of(store) < 260
 
 
-def test_a_halved_budget_is_told_with_its_rates(store, caplog):
+def test_refusal_is_logged_with_both_rates(store, caplog):
     with caplog.at_level(logging.WARNING, "ds_provider"):
-        budget_in(store).refused(10)
+        budget_in(store).record_refusal(10)
     (record,) = caplog.records
     assert "300" in record.getMessage()
     assert "150" in record.getMessage()
@@ -203,11 +203,11 @@ def test_a_halved_budget_is_told_with_its_rates(store, caplog):
 
 @given(st.integers(60, 400), st.integers(50, 300))
 @settings(max_examples=8)
-def test_a_service_that_allows_less_than_the_budget_seldom_refuses(allowed, requests):
-    """One who asks without a break for two hours, of a service that counts by minutes of the epoch."""
+def test_service_that_allows_less_than_the_budget_seldom_refuses(allowed, requests):
+    """Spend without a break for two hours, of a service that counts by minutes of the epoch."""
     clock = Clock()
     budget = budget_in(Memory(clock), requests)
-    answered = refused = 0
+    accepted = refused = 0
     minute, count, end = 0.0, 0, clock.seconds + 7200
     while clock.seconds < end:
         budget.spend()
@@ -217,13 +217,13 @@ def test_a_service_that_allows_less_than_the_budget_seldom_refuses(allowed, requ
         count += 1
         if count > allowed:
             refused += 1
-            budget.refused((minute + 1) * MINUTE - clock.seconds)
+            budget.record_refusal((minute + 1) * MINUTE - clock.seconds)
         else:
-            answered += 1
-    assert refused <= 0.01 * (answered + refused)
+            accepted += 1
+    assert refused <= 0.01 * (accepted + refused)
 
 
-def test_a_clock_that_is_set_back_stops_no_one_for_long(spend, store):
+def test_clock_that_is_set_back_blocks_no_budget_for_long(spend, store):
     budget = budget_in(store, 2)
     for _ in range(2):
         spend(budget)
@@ -232,30 +232,30 @@ def test_a_clock_that_is_set_back_stops_no_one_for_long(spend, store):
     assert sum(store.clock.waits) <= PERIOD_SECONDS + 1
 
 
-def test_a_clock_that_is_set_back_after_a_refusal_stops_no_one(spend, store):
+def test_clock_that_is_set_back_after_a_refusal_blocks_no_budget(spend, store):
     budget = budget_in(store)
-    budget.refused(30)
+    budget.record_refusal(30)
     store.clock.seconds -= 86_400
     spend(budget)
     assert store.clock.waits == []
 
 
-def test_the_log_of_requests_does_not_grow(store):
+def test_log_of_requests_does_not_grow(store):
     budget = budget_in(store, 5)
     for _ in range(60):
         budget.spend()
     assert max(bucket.count() for bucket in store.buckets.values()) <= 6
 
 
-def test_the_log_of_refusals_does_not_grow(store):
+def test_log_of_refusals_does_not_grow(store):
     budget = budget_in(store, 5)
     for _ in range(60):
-        budget.refused(10)
+        budget.record_refusal(10)
         store.clock.seconds += 60
     assert max(bucket.count() for bucket in store.buckets.values()) <= 6
 
 
-def test_a_long_wait_is_told(store, caplog):
+def test_budget_logs_a_long_wait(store, caplog):
     budget = budget_in(store, 1)
     with caplog.at_level(logging.INFO, "ds_provider"):
         budget.spend()
@@ -263,13 +263,13 @@ def test_a_long_wait_is_told(store, caplog):
     assert "waiting 61 s" in caplog.text
 
 
-def test_a_store_that_is_away_for_a_moment_costs_pauses(spend, store):
+def test_budget_pauses_while_its_store_is_away_for_a_moment(spend, store):
     store.failures = ["restarting"] * 3
     spend(budget_in(store))
     assert len(store.clock.waits) == 3
 
 
-def test_without_its_store_nothing_is_spent(spend, store, monkeypatch):
+def test_budget_raises_without_its_store(spend, store, monkeypatch):
     monkeypatch.setattr("time.monotonic", lambda: store.clock.seconds)
     store.failures = ["no route to host"] * 1000
     with pytest.raises(DSBudgetError) as caught:
@@ -280,7 +280,7 @@ def test_without_its_store_nothing_is_spent(spend, store, monkeypatch):
     assert "no route to host" in str(caught.value)
 
 
-def test_an_error_of_the_store_shows_no_secret_and_is_one_line(store):
+def test_store_error_is_one_line_without_secrets(store):
     store.failures = ["login as u:s3cret@host\n failed"]
     with pytest.raises(DSBudgetError) as caught:
         budget_in(store).check()
@@ -289,20 +289,20 @@ def test_an_error_of_the_store_shows_no_secret_and_is_one_line(store):
     assert "s3cret" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_store_that_answers_is_well(store):
+def test_check_passes_with_a_store_in_reach(store):
     budget_in(store).check()
     assert store.clock.waits == []
 
 
-def test_a_refusal_that_cannot_be_shared_is_told_and_no_error(store, caplog):
+def test_refusal_that_cannot_be_shared_is_logged(store, caplog):
     store.failures = ["s3cret"]
     with caplog.at_level(logging.WARNING, "ds_provider"):
-        budget_in(store).refused(25)
+        budget_in(store).record_refusal(25)
     assert "not shared" in caplog.text
     assert "s3cret" not in caplog.text
 
 
-def test_who_waits_for_a_budget_that_is_closed_gets_an_error(store):
+def test_thread_that_waits_for_a_closed_budget_gets_an_error(store):
     budget = Budget(store, "a", 1)
     budget.spend()
     errors: list[BaseException] = []
@@ -320,7 +320,7 @@ def test_who_waits_for_a_budget_that_is_closed_gets_an_error(store):
     assert len(errors) == 1
 
 
-def test_many_threads_share_one_budget(store):
+def test_threads_share_one_budget(store):
     budget = Budget(store, "a", 1000)
     threads = [threading.Thread(target=lambda: [budget.spend() for _ in range(20)]) for _ in range(16)]
     for thread in threads:
@@ -330,7 +330,7 @@ def test_many_threads_share_one_budget(store):
     assert store.buckets["ds_a_spent"].count() == 320
 
 
-def test_a_key_shows_nothing_of_the_token():
+def test_key_does_not_show_the_token():
     key = budget_key(TOKEN, "demarche.test")
     assert key.isalnum()
     assert len(key) == 16
@@ -338,10 +338,10 @@ def test_a_key_shows_nothing_of_the_token():
 
 
 @given(st.text(), st.text())
-def test_tokens_have_keys_of_their_own(one, other):
+def test_keys_of_two_tokens_differ(one, other):
     keys: list[Any] = [budget_key(one, "demarche.test"), budget_key(other, "demarche.test")]
     assert (keys[0] == keys[1]) is (one == other)
 
 
-def test_servers_count_a_token_each_for_itself():
+def test_keys_of_two_servers_differ():
     assert budget_key(TOKEN, "demarche.test") != budget_key(TOKEN, "127.0.0.1:9999")

@@ -1,4 +1,4 @@
-"""Both drivers take each request that goes out from the budget, and tell it what the service refuses."""
+"""Both clients spend each request from the budget, and record in it the service's refusals."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ from ds_provider.api.budget.limiter import Budget
 from ds_provider.api.query import lookups
 from ds_provider.api.transport.messages import Request
 from ds_provider.exceptions import DSBudgetError
-from tests.support.drivers import Async, Service, Sync, says
+from tests.support.drivers import Async, Service, Sync, respond_with
 from tests.support.pauses import cut_short
 
 WHOLE = {"data": {"__typename": "Query"}}
-REFUSAL = says(
+REFUSAL = respond_with(
     429,
     text="Calme toi, cowboy !",
     headers={"RateLimit-Reset": "1795000030", "Date": "Wed, 18 Nov 2026 11:06:40 GMT"},
 )
 
 
-class Account:
-    """A budget that only keeps count."""
+class CountingBudget:
+    """Budget that only records its calls."""
 
     def __init__(self) -> None:
         self.events: list[Any] = []
@@ -37,7 +37,7 @@ class Account:
     async def aspend(self) -> None:
         self.spend()
 
-    def refused(self, wait_seconds: float | None) -> None:
+    def record_refusal(self, wait_seconds: float | None) -> None:
         self.events.append(wait_seconds)
 
     def close(self) -> None:
@@ -58,39 +58,41 @@ def _no_pauses(monkeypatch) -> None:
     cut_short(monkeypatch, "ds_provider.api.transport.client", "asyncio", doze)
 
 
-def run(driver: Any, service: Service, account: Account) -> None:
-    driver(service, budget=cast("Budget", account)).result(lookups.run(Request("{ a }")))
+def run(driver: Any, service: Service, budget: CountingBudget) -> None:
+    driver(service, budget=cast("Budget", budget)).result(lookups.run(Request("{ a }")))
 
 
-def test_a_request_is_taken_from_the_budget_and_the_budget_closed_with_the_client(driver):
-    account = Account()
-    run(driver, Service(WHOLE), account)
-    assert account.events == ["spent", "closed"]
+def test_client_spends_a_request_and_closes_the_budget(driver):
+    budget = CountingBudget()
+    run(driver, Service(WHOLE), budget)
+    assert budget.events == ["spent", "closed"]
 
 
-@pytest.mark.parametrize("failure", [says(502, text="<html>"), httpx.ReadError("broken")], ids=["502", "no answer"])
-def test_each_attempt_is_taken_from_it(driver, failure):
-    account = Account()
-    run(driver, Service(failure, failure, WHOLE), account)
-    assert account.events == ["spent", "spent", "spent", "closed"]
+@pytest.mark.parametrize(
+    "failure", [respond_with(502, text="<html>"), httpx.ReadError("broken")], ids=["502", "no response"]
+)
+def test_client_spends_a_request_for_each_attempt(driver, failure):
+    budget = CountingBudget()
+    run(driver, Service(failure, failure, WHOLE), budget)
+    assert budget.events == ["spent", "spent", "spent", "closed"]
 
 
-def test_a_refusal_is_told_with_the_seconds_to_its_reset(driver):
-    account = Account()
-    run(driver, Service(REFUSAL, WHOLE), account)
-    assert account.events == ["spent", 30.0, "spent", "closed"]
+def test_client_records_a_refusal_with_the_seconds_to_its_reset(driver):
+    budget = CountingBudget()
+    run(driver, Service(REFUSAL, WHOLE), budget)
+    assert budget.events == ["spent", 30.0, "spent", "closed"]
 
 
-def test_a_refusal_without_a_reset_is_told_too(driver):
-    account = Account()
-    run(driver, Service(says(429, text="Calme toi"), WHOLE), account)
-    assert account.events == ["spent", None, "spent", "closed"]
+def test_client_records_a_refusal_without_a_reset(driver):
+    budget = CountingBudget()
+    run(driver, Service(respond_with(429, text="Calme toi"), WHOLE), budget)
+    assert budget.events == ["spent", None, "spent", "closed"]
 
 
-def test_nothing_goes_out_that_the_budget_does_not_give(driver):
-    account, service = Account(), Service(WHOLE)
-    account.error = DSBudgetError("out of reach")
+def test_client_sends_nothing_without_its_budget(driver):
+    budget, service = CountingBudget(), Service(WHOLE)
+    budget.error = DSBudgetError("out of reach")
     with pytest.raises(DSBudgetError):
-        run(driver, service, account)
+        run(driver, service, budget)
     assert service.requests == []
-    assert account.events == ["spent", "closed"]
+    assert budget.events == ["spent", "closed"]

@@ -1,4 +1,4 @@
-"""A store is named by a URL, which is understood or refused in one line, and whose password no one sees."""
+"""A URL opens a store or is refused in one line, and its password is never shown."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ URLS = {
 
 
 @pytest.mark.parametrize(("url", "meant"), URLS.items(), ids=URLS)
-def test_a_url_names_a_store(url, meant):
+def test_url_opens_its_store(url, meant):
     store = open_store(url)
-    assert (type(store), store.place) == meant
+    assert (type(store), store.location) == meant
 
 
 @pytest.mark.parametrize(
@@ -66,7 +66,7 @@ def test_a_url_names_a_store(url, meant):
         "postgres://db/a?password=s3c%2Fret",
     ],
 )
-def test_a_password_is_a_secret_as_it_is_written_and_as_it_is_meant(url):
+def test_password_is_a_secret_quoted_and_unquoted(url):
     assert set(open_store(url).secrets) == {"s3c%2Fret", "s3c/ret"}
 
 
@@ -94,7 +94,7 @@ BAD_URLS = [
 
 
 @pytest.mark.parametrize("url", BAD_URLS)
-def test_what_names_no_store_is_refused_with_what_would(url):
+def test_invalid_url_is_refused_with_examples(url):
     text = refusal(url)
     assert "postgresql://" in text
     assert "redis://" in text
@@ -111,7 +111,7 @@ def test_any_text_is_a_store_or_refused(text, start):
     ("url", "extra", "module"),
     [("redis://redis", "redis", "redis"), ("postgresql://db/a", "postgres", "psycopg_pool")],
 )
-def test_a_driver_that_is_missing_is_told_with_the_command_that_brings_it(monkeypatch, url, extra, module):
+def test_missing_driver_is_named_with_its_pip_command(monkeypatch, url, extra, module):
     monkeypatch.setattr(budget_stores, "find_spec", lambda name: None if name == module else object())
     text = refusal(url)
     assert module in text
@@ -122,12 +122,12 @@ def file_budget(path: Path, requests: int = 10) -> Budget:
     return Budget(open_store(path.as_uri().replace("file", "sqlite", 1)), budget_key(TOKEN, "demarche.test"), requests)
 
 
-def test_nothing_is_opened_before_the_first_request(tmp_path):
+def test_store_is_not_opened_before_the_first_request(tmp_path):
     file_budget(tmp_path / "budget.sqlite")
     assert not list(tmp_path.iterdir())
 
 
-def test_the_file_and_what_sqlite_puts_beside_it_are_for_its_owner_alone(tmp_path):
+def test_sqlite_files_are_for_their_owner_alone(tmp_path):
     umask = os.umask(0)
     try:
         budget = file_budget(tmp_path / "new" / "budget.sqlite")
@@ -139,17 +139,17 @@ def test_the_file_and_what_sqlite_puts_beside_it_are_for_its_owner_alone(tmp_pat
     assert set(modes.values()) == {0o600}
 
 
-def test_the_file_holds_nothing_of_the_token(tmp_path):
+def test_sqlite_file_does_not_hold_the_token(tmp_path):
     budget = file_budget(tmp_path / "budget.sqlite")
     budget.spend()
-    budget.refused(10)
+    budget.record_refusal(10)
     budget.close()
     held = b"".join(path.read_bytes() for path in tmp_path.iterdir())
     assert b"ds_" in held
     assert TOKEN.encode() not in held
 
 
-def test_what_was_spent_is_known_to_who_comes_later(tmp_path):
+def test_sqlite_file_keeps_requests_for_later_budgets(tmp_path):
     for _ in range(3):
         budget = file_budget(tmp_path / "budget.sqlite")
         budget.spend()
@@ -159,37 +159,37 @@ def test_what_was_spent_is_known_to_who_comes_later(tmp_path):
         assert database.execute(f'select count(*) from "{table}"').fetchone() == (3,)
 
 
-def test_while_one_process_counts_and_adds_the_others_wait(tmp_path):
+def test_sqlite_bucket_waits_while_another_process_counts_and_adds(tmp_path):
     one, other = (SQLiteStore(tmp_path / "budget.sqlite").bucket("a", Rate(1, 60_000)) for _ in range(2))
-    given: list[object] = []
-    adding = threading.Thread(target=lambda: given.append(other.put(RateItem("a", other.now()))))
+    results: list[object] = []
+    adding = threading.Thread(target=lambda: results.append(other.put(RateItem("a", other.now()))))
     with one.limiter_lock():
         adding.start()
         adding.join(0.2)
-        assert given == []
+        assert results == []
     adding.join()
-    assert given == [True]
+    assert results == [True]
 
 
-def test_a_clock_that_is_set_back_hides_no_refusal(tmp_path, monkeypatch):
+def test_clock_that_is_set_back_hides_no_refusal(tmp_path, monkeypatch):
     clock = Clock()
     monkeypatch.setattr("pyrate_limiter.buckets.sqlite_bucket.time_ns", lambda: int(clock.seconds * 1e9))
     budget = on_clock(file_budget(tmp_path / "budget.sqlite"), clock)
-    budget.refused(30)
+    budget.record_refusal(30)
     clock.seconds -= 86_400
-    budget.refused(30)
+    budget.record_refusal(30)
     budget.spend()
     assert 30 <= sum(clock.waits) <= 31.5
 
 
-def test_a_file_that_cannot_be_made_is_told_with_its_path(tmp_path):
+def test_file_that_cannot_be_made_is_named_in_the_error(tmp_path):
     (tmp_path / "file").touch()
     with pytest.raises(DSBudgetError, match="budget_url") as caught:
         file_budget(tmp_path / "file" / "budget.sqlite").check()
     assert str(tmp_path / "file" / "budget.sqlite") in str(caught.value)
 
 
-def test_a_file_that_is_no_database_is_told_with_its_path(tmp_path):
+def test_file_that_is_no_database_is_named_in_the_error(tmp_path):
     (tmp_path / "budget.sqlite").write_text("no database" * 100)
     with pytest.raises(DSBudgetError) as caught:
         file_budget(tmp_path / "budget.sqlite").check()
@@ -205,7 +205,7 @@ def closed_port() -> int:
 
 
 @pytest.mark.parametrize("url", ["redis://u:s3c%2Fret@127.0.0.1:{}/0", "postgresql://u:s3c%2Fret@127.0.0.1:{}/a"])
-def test_a_server_that_is_away_is_told_by_its_place_and_without_the_password(monkeypatch, caplog, closed_port, url):
+def test_server_that_is_away_is_named_without_the_password(monkeypatch, caplog, closed_port, url):
     monkeypatch.setattr(budget_stores, "TIMEOUT_SECONDS", 0.5)
     budget = Budget(open_store(url.format(closed_port)), "a", 10)
     with pytest.raises(DSBudgetError) as caught:
@@ -216,7 +216,7 @@ def test_a_server_that_is_away_is_told_by_its_place_and_without_the_password(mon
     assert "s3c" not in shown
 
 
-def test_redis_counts_what_others_added_in_the_same_instant():
+def test_redis_script_counts_requests_that_others_added_in_the_same_instant():
     """The library's script is amended by its text: a new version of it may have another."""
     assert budget_stores._COUNT_ALL != LuaScript.PUT_ITEM
     assert "'ZCOUNT', bucket, window_start, '+inf')" in budget_stores._COUNT_ALL

@@ -1,4 +1,4 @@
-"""What was put in is in, and nothing else, however many there are."""
+"""A number set holds the numbers that were added, in little memory."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from hypothesis import strategies as st
 from ds_provider.api.paging import number_set as numbers
 from ds_provider.api.paging.number_set import NumberSet
 
-LARGEST = 2**31 - 1
+MAX_NUMBER = 2**31 - 1
 
 
-@given(st.lists(st.integers(0, LARGEST)), st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
-def test_it_holds_what_a_set_would(large, small, others):
-    with mock.patch.object(numbers, "FRESH", 3):
+@given(st.lists(st.integers(0, MAX_NUMBER)), st.lists(st.integers(0, 40)), st.lists(st.integers(0, 40)))
+def test_number_set_holds_the_same_numbers_as_a_set(large, small, others):
+    with mock.patch.object(numbers, "MAX_UNSORTED", 3):
         held = NumberSet(large)
         held.update(small)
     expected = {*large, *small}
@@ -23,7 +23,7 @@ def test_it_holds_what_a_set_would(large, small, others):
     assert [number in held for number in others] == [number in expected for number in others]
 
 
-def test_many_are_held_in_little_memory():
+def test_number_set_takes_little_memory():
     held = NumberSet(range(0, 300_000, 3))
-    assert sum(run.itemsize * len(run) for run in held._runs) + 100 * len(held._fresh) < 1_000_000
+    assert sum(run.itemsize * len(run) for run in held._runs) + 100 * len(held._unsorted) < 1_000_000
     assert (299_997 in held, 299_998 in held, 0 in held, 1 in held) == (True, False, True, False)

@@ -1,4 +1,4 @@
-"""Every row of a window, once, in order, with no more requests than pages and one."""
+"""The reader yields each row of a window once and in order, with one request more than pages at most."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from ds_provider.api.query.windows import Window
 from ds_provider.api.transport.messages import Request, Response, TransportFailure
 from ds_provider.exceptions import (
     DSIncompletePageError,
-    DSMalformedAnswerError,
+    DSMalformedResponseError,
     DSServerError,
     DSTimeoutError,
     DSUnauthorizedError,
 )
 from tests.support.connection_model import Connection, Stored
-from tests.support.flows import Drive, reply
+from tests.support.flows import Drive, response
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
 
@@ -34,13 +34,13 @@ bounds = st.one_of(st.none(), moments.map(pendulum.instance))
 
 
 def numbers(drive: Drive) -> list[int]:
-    return [row.head.number for page in drive.given for row in page.rows]
+    return [row.head.number for page in drive.results for row in page.rows]
 
 
 @given(
     worlds, bounds, bounds, st.integers(1, 7), st.sampled_from(["ASC", "DESC"]), st.sampled_from(["created", "updated"])
 )
-def test_a_window_is_read_to_the_row(world, start, end, page_size, order, column):
+def test_reader_yields_exactly_the_rows_of_a_window(world, start, end, page_size, order, column):
     if start and end and start >= end:
         start, end = end, start + timedelta(seconds=9)
     window = Window(column, start, end) if start or end else None
@@ -54,11 +54,10 @@ def test_a_window_is_read_to_the_row(world, start, end, page_size, order, column
     assert numbers(drive) == (expected if order == "ASC" else expected[::-1])
     fraction = bool(end and end.microsecond and order == "ASC")
     assert len(drive.requests) <= max(1, -(-len(expected) // page_size)) + 1 + fraction
-    assert sum(page.requests for page in drive.given) == len(drive.requests)
 
 
 @given(worlds, st.integers(1, 7), st.integers(0, 40))
-def test_reading_goes_on_behind_a_cursor(world, page_size, at):
+def test_reader_begins_after_a_cursor(world, page_size, at):
     ordered = sorted(world, key=lambda row: row.key)
     at = min(at, len(ordered) - 1)
     if at < 0:
@@ -74,7 +73,7 @@ def world_of(count: int) -> list[Stored]:
 
 
 class Failing:
-    """A connection whose chosen requests fail, by their position from 1 on."""
+    """Connection whose chosen requests fail, by their position from 1 on."""
 
     def __init__(self, world, failures):
         self.connection = Connection(world)
@@ -90,7 +89,7 @@ class Failing:
 def null_node(whole: Response) -> Response:
     body = json.loads(whole.body)
     body["data"]["groupeInstructeur"]["dossiers"]["nodes"][0] = None
-    return reply(body)
+    return response(body)
 
 
 def timeout_with_data(whole: Response) -> Response:
@@ -100,7 +99,7 @@ def timeout_with_data(whole: Response) -> Response:
         {"message": "Timeout on Dossier.champs", "extensions": {"code": "timeout"}},
         {"message": "Timeout on Dossier.avis"},
     ]
-    return reply(body)
+    return response(body)
 
 
 def cut(whole: Response) -> Response:
@@ -110,7 +109,7 @@ def cut(whole: Response) -> Response:
 def leads_nowhere(whole: Response) -> Response:
     body = json.loads(whole.body)
     body["data"]["groupeInstructeur"]["dossiers"]["pageInfo"].update(hasNextPage=True, endCursor=None)
-    return reply(body)
+    return response(body)
 
 
 def emptied(whole: Response) -> Response:
@@ -118,20 +117,20 @@ def emptied(whole: Response) -> Response:
     content = body["data"]["groupeInstructeur"]["dossiers"]
     content["nodes"] = []
     content["pageInfo"]["hasNextPage"] = True
-    return reply(body)
+    return response(body)
 
 
 def twice(whole: Response) -> Response:
     body = json.loads(whole.body)
     nodes = body["data"]["groupeInstructeur"]["dossiers"]["nodes"]
     nodes[1:2] = nodes[:1]
-    return reply(body)
+    return response(body)
 
 
 def of_another_group(whole: Response) -> Response:
     body = json.loads(whole.body)
     body["data"]["groupeInstructeur"]["dossiers"]["nodes"][0]["groupeInstructeur"] = {"number": 9}
-    return reply(body)
+    return response(body)
 
 
 FAULTS = {
@@ -143,14 +142,14 @@ FAULTS = {
     "cut body": cut,
     "leads nowhere": leads_nowhere,
     "dropped": lambda whole: TransportFailure("dropped", sent=True),
-    "bad gateway": lambda whole: reply(status=502, body=b"<html>"),
-    "internal error": lambda whole: reply(
+    "bad gateway": lambda whole: response(status=502, body=b"<html>"),
+    "internal error": lambda whole: response(
         {"errors": [{"message": "x", "extensions": {"code": "internal_server_error", "exception_id": "e1"}}]},
         status=500,
     ),
-    "null group": lambda whole: reply({"data": {"groupeInstructeur": None}}),
-    "null connection": lambda whole: reply({"data": {"groupeInstructeur": {"dossiers": None}}}),
-    "null nodes": lambda whole: reply(
+    "null group": lambda whole: response({"data": {"groupeInstructeur": None}}),
+    "null connection": lambda whole: response({"data": {"groupeInstructeur": {"dossiers": None}}}),
+    "null nodes": lambda whole: response(
         {
             "data": {
                 "groupeInstructeur": {
@@ -171,7 +170,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_that_passes_costs_requests_and_no_rows(fault):
+def test_transient_fault_costs_requests_and_no_rows(fault):
     world = world_of(25)
     drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world, {2: fault, 3: fault}))
     assert drive.error is None
@@ -180,17 +179,17 @@ def test_a_fault_that_passes_costs_requests_and_no_rows(fault):
 
 
 @pytest.mark.parametrize("fault", FAULTS.values(), ids=FAULTS)
-def test_a_fault_that_stays_is_an_error_that_says_where(fault):
+def test_lasting_fault_raises_an_error_with_its_context(fault):
     every = dict.fromkeys(range(2, 100), fault)
     drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), every))
     assert drive.error is not None
     assert drive.error.groupe_instructeur_number == 7
     assert drive.error.stream == "dossiers"
     assert drive.error.cursor == world_of(25)[9].cursor
-    assert numbers(drive) == list(range(1, 11)), "only the page before the fault was given"
+    assert numbers(drive) == list(range(1, 11)), "only the page before the fault was yielded"
 
 
-def test_an_internal_error_keeps_the_reference_that_support_asks_for():
+def test_internal_error_keeps_the_reference_for_support():
     every = dict.fromkeys(range(1, 100), FAULTS["internal error"])
     drive = Drive(read(select_dossiers(7)), Failing(world_of(5), every))
     assert isinstance(drive.error, DSServerError)
@@ -198,12 +197,12 @@ def test_an_internal_error_keeps_the_reference_that_support_asks_for():
     assert "e1" in str(drive.error)
 
 
-def test_a_service_too_slow_for_large_pages_is_read_with_smaller_ones():
+def test_reader_reduces_pages_that_time_out():
     connection = Connection(world_of(60))
 
     def slow(request: Request) -> Response:
         if request.variables["first"] > 12:
-            return reply(
+            return response(
                 {"data": None, "errors": [{"message": "Timeout on Query.x", "extensions": {"code": "timeout"}}]}
             )
         return connection(request)
@@ -213,85 +212,85 @@ def test_a_service_too_slow_for_large_pages_is_read_with_smaller_ones():
     assert numbers(drive) == list(range(1, 61))
 
 
-def test_a_page_that_costs_too_much_is_halved_at_once():
+def test_reader_halves_a_page_that_is_too_complex_at_once():
     connection = Connection(world_of(60))
 
-    def dear(request: Request) -> Response:
+    def complex(request: Request) -> Response:
         if request.variables["first"] > 12:
-            return reply({"errors": [{"message": "Query has complexity of 9, which exceeds max complexity of 8"}]})
+            return response({"errors": [{"message": "Query has complexity of 9, which exceeds max complexity of 8"}]})
         return connection(request)
 
-    drive = Drive(read(select_dossiers(7, page_size=40)), dear)
+    drive = Drive(read(select_dossiers(7, page_size=40)), complex)
     assert drive.error is None
     assert numbers(drive) == list(range(1, 61))
     assert drive.pauses == []
 
 
-def test_a_timeout_that_no_page_size_avoids_is_told():
+def test_timeout_of_each_page_size_is_raised():
     drive = Drive(
         read(select_dossiers(7)),
-        lambda request: reply({"data": None, "errors": [{"message": "Timeout on Query.groupeInstructeur"}]}),
+        lambda request: response({"data": None, "errors": [{"message": "Timeout on Query.groupeInstructeur"}]}),
     )
     assert isinstance(drive.error, DSTimeoutError)
 
 
-def test_access_that_is_lost_on_the_way_is_told_at_once():
+def test_lost_access_is_raised_at_once():
     lost = {"data": None, "errors": [{"message": "hidden due to permissions", "extensions": {"code": "unauthorized"}}]}
-    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), {2: lambda whole: reply(lost)}))
+    drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), {2: lambda whole: response(lost)}))
     assert isinstance(drive.error, DSUnauthorizedError)
     assert drive.pauses == []
 
 
-def test_a_link_to_a_foreign_dossier_does_not_spoil_the_page():
-    def foreign(whole: Response) -> Response:
+def test_unauthorized_link_leaves_the_page_whole():
+    def unauthorized(whole: Response) -> Response:
         body = json.loads(whole.body)
         path = ["groupeInstructeur", "dossiers", "nodes", 3, "champs", 5, "dossier"]
         body["errors"] = [{"message": "hidden", "path": path, "extensions": {"code": "unauthorized"}}]
-        return reply(body)
+        return response(body)
 
-    drive = Drive(read(select_dossiers(7)), Failing(world_of(25), {1: foreign}))
+    drive = Drive(read(select_dossiers(7)), Failing(world_of(25), {1: unauthorized}))
     assert drive.error is None
     assert numbers(drive) == list(range(1, 26))
 
 
-def test_a_row_spread_over_lines_lands_on_one():
+def test_row_on_several_lines_becomes_one_line():
     def pretty(whole: Response) -> Response:
         return Response(200, whole.headers, json.dumps(json.loads(whole.body), indent=2).encode())
 
     drive = Drive(read(select_dossiers(7)), Failing(world_of(3), {1: pretty}))
-    rows = [row.raw for page in drive.given for row in page.rows]
+    rows = [row.raw for page in drive.results for row in page.rows]
     assert len(rows) == 3
     assert not any(b"\n" in raw for raw in rows)
     assert [msgspec.json.decode(raw)["number"] for raw in rows] == [1, 2, 3]
 
 
-def test_a_row_without_its_date_is_not_let_through_a_window():
+def test_row_without_its_date_raises_in_a_window():
     def dateless(whole: Response) -> Response:
         body = json.loads(whole.body)
         body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["dateDepot"] = None
-        return reply(body)
+        return response(body)
 
     window = Window("created", end=pendulum.instance(START + timedelta(hours=1)))
     every = dict.fromkeys(range(1, 100), dateless)
     drive = Drive(read(select_dossiers(7, window=window)), Failing(world_of(5), every))
-    assert isinstance(drive.error, DSMalformedAnswerError)
+    assert isinstance(drive.error, DSMalformedResponseError)
 
 
-def test_only_the_wanted_revision_is_kept_and_all_pages_are_read():
+def test_reader_keeps_the_wanted_revision_and_reads_all_pages():
     connection = Connection(world_of(25))
 
     def revised(request: Request) -> Response:
         body = json.loads(connection(request).body)
         for node in body["data"]["groupeInstructeur"]["dossiers"]["nodes"]:
             node["demarche"] = {"revision": {"id": "odd" if node["number"] % 2 else "even"}}
-        return reply(body)
+        return response(body)
 
     drive = Drive(read(select_dossiers(7, page_size=10, revision="odd")), revised)
     assert numbers(drive) == list(range(1, 26, 2))
     assert all("revision" not in json.loads(request.body)["variables"] for request in drive.requests)
 
 
-def test_deletions_are_asked_from_their_date_on():
+def test_deletions_are_read_from_their_date_on():
     world = world_of(25)
     since = (START + timedelta(seconds=11)).isoformat()
     selection = select_deleted_dossiers(7, deleted_since=since, page_size=10)
@@ -299,20 +298,20 @@ def test_deletions_are_asked_from_their_date_on():
     assert numbers(drive) == list(range(11, 26))
 
 
-def test_an_empty_group_is_one_request_and_one_empty_page():
+def test_empty_group_is_one_request_and_one_empty_page():
     drive = Drive(read(select_dossiers(7)), Connection([]))
     assert len(drive.requests) == 1
-    assert [page.rows for page in drive.given] == [[]]
+    assert [page.rows for page in drive.results] == [[]]
     assert drive.error is None
 
 
-def test_a_null_node_is_never_given_to_the_reader():
+def test_null_node_is_never_yielded():
     drive = Drive(read(select_dossiers(7)), lambda request: null_node(Connection(world_of(3))(request)))
     assert isinstance(drive.error, DSIncompletePageError)
-    assert drive.given == []
+    assert drive.results == []
 
 
-def test_a_dossier_that_moves_up_past_the_walk_down_is_read_all_the_same():
+def test_descending_read_includes_a_dossier_that_moves_up():
     world = world_of(25)
     connection = Connection(world)
 
@@ -329,7 +328,7 @@ def test_a_dossier_that_moves_up_past_the_walk_down_is_read_all_the_same():
     assert set(numbers(drive)) == set(range(1, 26))
 
 
-def test_a_page_that_goes_back_is_not_given():
+def test_page_that_goes_back_is_not_yielded():
     pages = {2: lambda whole: Connection(world_of(25))(Request("", {"first": 10})), 3: None}
     drive = Drive(read(select_dossiers(7, page_size=10)), Failing(world_of(25), pages))
     assert drive.error is None
@@ -339,7 +338,7 @@ def test_a_page_that_goes_back_is_not_given():
 
 @pytest.mark.parametrize("order", ["ASC", "DESC"])
 @pytest.mark.parametrize("column", ["created", "updated"])
-def test_the_server_is_asked_to_sort_by_the_date_of_the_window(column, order):
+def test_server_sorts_by_the_date_of_the_window(column, order):
     window = Window(column, end=pendulum.instance(START + timedelta(seconds=5)))
     drive = Drive(read(select_dossiers(7, window=window, order=order)), Connection(world_of(9)))
     sorts = {"updatedSince" in request.variables for request in drive.requests}
@@ -348,12 +347,12 @@ def test_the_server_is_asked_to_sort_by_the_date_of_the_window(column, order):
 
 
 @pytest.mark.parametrize("end", [None, START + timedelta(minutes=1)], ids=["open", "bounded"])
-def test_a_row_that_changes_between_its_sorting_and_its_showing_ends_no_walk(end):
+def test_row_that_changes_between_sort_and_response_does_not_end_the_read(end):
     def changed(whole: Response) -> Response:
         body = json.loads(whole.body)
         later = (START + timedelta(days=9)).isoformat()
         body["data"]["groupeInstructeur"]["dossiers"]["nodes"][-1]["dateDerniereModification"] = later
-        return reply(body)
+        return response(body)
 
     window = Window("updated", pendulum.instance(START), pendulum.instance(end) if end else None)
     drive = Drive(read(select_dossiers(7, window=window, page_size=10)), Failing(world_of(25), {1: changed}))

@@ -1,4 +1,4 @@
-"""A row that is no dossier's, or whose dates cannot be compared, is told and never passed on."""
+"""A row without a number or with an invalid date raises, and any other keeps its bytes."""
 
 from __future__ import annotations
 
@@ -41,16 +41,16 @@ BAD = {
 
 @pytest.mark.parametrize("window", [None, WINDOW], ids=["all", "window"])
 @pytest.mark.parametrize("node", BAD.values(), ids=BAD)
-def test_a_bad_row_is_told_with_its_group_and_not_given(node, window):
+def test_invalid_row_raises_an_error_with_its_group(node, window):
     driven = drive(node, window=window)
     assert isinstance(driven.error, DSError)
     assert driven.error.groupe_instructeur_number == 7
-    assert driven.given == []
+    assert driven.results == []
 
 
 @pytest.mark.parametrize("window", [None, WINDOW], ids=["all", "window"])
-def test_a_good_row_is_given_to_the_byte(window):
+def test_row_keeps_its_bytes(window):
     node = '{"number":12,"dateDepot":"2026-11-01T08:00:00+01:00","montant":1.10,"nom":"Éloïse \\u00e9\u2028"}'.encode()
     driven = drive(node, window=window)
     assert driven.error is None
-    assert [row.raw for page in driven.given for row in page.rows] == [node]
+    assert [row.raw for page in driven.results for row in page.rows] == [node]

@@ -1,4 +1,4 @@
-"""Whatever comes back for several groups at once, none is called idle that the answer does not show to be."""
+"""Any response to a batch of groups: a group is idle only if the response shows it."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.support.combined_answers import ask, found, selection
-from tests.support.flows import reply
+from tests.support.batched_groups import ask, found, selection
+from tests.support.flows import response
 
 IN_THE_WINDOW, BEHIND_IT, NO_INSTANT = "2026-11-01T09:00:03+01:00", "2026-11-01T09:00:20+01:00", "2026-11-01T09:00:20"
 OF_ONE_GROUP = ["unauthorized", "not_found", "invalid_null"]
@@ -36,8 +36,8 @@ bodies = some(data=some(g0=groupes, g1=groupes), errors=st.lists(errors, max_siz
 
 
 @given(bodies)
-def test_only_a_group_that_the_answer_shows_whole_and_without_a_row_in_the_window_is_idle(body):
-    drive = ask([selection(1), selection(2)], lambda request: reply(body))
+def test_only_a_group_that_is_whole_and_without_a_row_in_the_window_is_idle(body):
+    drive = ask([selection(1), selection(2)], lambda request: response(body))
 
     for groupe in found(drive):
         alias, other = ("g0", "g1") if groupe == 1 else ("g1", "g0")

@@ -1,4 +1,4 @@
-"""Each operation is a whole GraphQL document, and a dossier reads the same wherever it is asked for."""
+"""Each operation is a whole GraphQL document, and a dossier has the same fields in all of them."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def fragments(name: str) -> dict[str, str]:
 
 
 class Seen(Visitor):
-    """What a document spreads, narrows to and asks for."""
+    """Spreads, type conditions and fields of a document."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -81,54 +81,54 @@ def implementations(interface: str) -> set[str]:
     return {kind.name for kind in SCHEMA.get_implementations(SCHEMA.type_map[interface]).objects}
 
 
-def test_there_are_operations():
+def test_operations_exist():
     assert {"dossiers", "dossier", "deleted_dossiers", "pending_deleted_dossiers", "groupes", "ping"} <= set(NAMES)
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_operation_is_valid(name):
+def test_operation_is_valid(name):
     assert validate(SCHEMA, parsed(name)) == []
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_operation_is_one_named_query(name):
+def test_operation_is_one_named_query(name):
     found = operation(name)
     assert found.operation is OperationType.QUERY
     assert found.name is not None
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_operation_has_the_fragments_that_it_spreads_and_no_other(name):
+def test_operation_has_the_fragments_that_it_spreads_and_no_other(name):
     assert set(fragments(name)) == seen(name).spreads
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_operation_asks_for_one_connection_at_most(name):
+def test_operation_asks_for_one_connection_at_most(name):
     """The service adds up the cost of all connections of a request before it runs it."""
     connections = {"dossiers", "deletedDossiers", "pendingDeletedDossiers"}
     assert sum(field in connections for field in seen(name).fields) <= 1
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_operation_asks_for_nodes_and_no_edges(name):
-    """Behind edges the service loads the champs dossier by dossier."""
+def test_operation_asks_for_nodes_and_no_edges(name):
+    """With edges, the service loads the champs dossier by dossier."""
     assert "edges" not in seen(name).fields
 
 
 @pytest.mark.parametrize("interface", CHOOSING)
 @pytest.mark.parametrize("name", ["dossiers", "dossier"])
-def test_every_type_has_its_fragment(name, interface):
+def test_each_type_has_its_fragment(name, interface):
     """The server gives a champ the type of a fragment that it finds, so a missing one changes what lands."""
     assert implementations(interface) <= seen(name).types
 
 
-def test_a_dossier_is_asked_for_alike_alone_and_in_a_page():
+def test_dossier_has_the_same_arguments_alone_and_in_a_page():
     page = fragments("dossiers")
     page.pop("PageInfoFields")
     assert fragments("dossier") == page
 
 
-def test_a_dossier_has_the_same_parts_alone_and_in_a_page():
+def test_dossier_has_the_same_parts_alone_and_in_a_page():
     def includes(name: str) -> dict[str, str]:
         variables = {node.variable.name.value: node for node in operation(name).variable_definitions}
         return {name: print_ast(node) for name, node in variables.items() if name.startswith("include")}
@@ -136,7 +136,7 @@ def test_a_dossier_has_the_same_parts_alone_and_in_a_page():
     assert includes("dossier") == includes("dossiers") != {}
 
 
-def test_the_revisions_of_a_form_bring_no_list_of_countries_each():
+def test_revisions_ask_for_no_list_of_countries():
     assert "PaysChampDescriptor" in seen("demarche_descriptor").types
     with_options = {
         "DropDownListChampDescriptor",
@@ -147,5 +147,5 @@ def test_the_revisions_of_a_form_bring_no_list_of_countries_each():
 
 
 @pytest.mark.parametrize("name", NAMES)
-def test_an_operation_carries_no_comment(name):
+def test_operation_has_no_comment(name):
     assert "#" not in documents.load(name)

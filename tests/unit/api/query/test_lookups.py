@@ -1,4 +1,4 @@
-"""The questions with one answer give it, or say that there is none."""
+"""Lookups yield one result, or raise an error that names the number."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import pytest
 from ds_provider.api.query import lookups
 from ds_provider.api.query.selection import Includes
 from ds_provider.api.transport.messages import Request
-from ds_provider.exceptions import DSError, DSMalformedAnswerError, DSNotFoundError
-from tests.support.flows import Drive, reply
+from ds_provider.exceptions import DSError, DSMalformedResponseError, DSNotFoundError
+from tests.support.flows import Drive, response
 
 GROUPES = [{"id": "R3=", "number": 12, "label": "défaut", "closed": False}]
 CHAMP = {"__typename": "TextChampDescriptor", "id": "Q2=", "label": "Nom", "description": None, "required": True}
@@ -24,44 +24,48 @@ REVISION = {
 }
 FORMS = {"number": 123, "revisions": [REVISION], "groupeInstructeurs": GROUPES}
 
-QUESTIONS = {
-    "groupes": (lambda: lookups.groupes(123), {"demarche": {"groupeInstructeurs": GROUPES}}, GROUPES),
-    "dossier": (lambda: lookups.dossier(123, Includes()), {"dossier": {"number": 123}}, {"number": 123}),
-    "descriptor": (lambda: lookups.demarche_descriptor(123), {"demarcheDescriptor": {"number": 123}}, {"number": 123}),
-    "revisions": (lambda: lookups.revisions(123), {"demarche": FORMS}, FORMS),
+LOOKUPS = {
+    "groupes": (lambda: lookups.get_groupes(123), {"demarche": {"groupeInstructeurs": GROUPES}}, GROUPES),
+    "dossier": (lambda: lookups.get_dossier(123, Includes()), {"dossier": {"number": 123}}, {"number": 123}),
+    "descriptor": (
+        lambda: lookups.get_demarche_descriptor(123),
+        {"demarcheDescriptor": {"number": 123}},
+        {"number": 123},
+    ),
+    "revisions": (lambda: lookups.get_revisions(123), {"demarche": FORMS}, FORMS),
     "run": (lambda: lookups.run(Request("{ a }")), {"a": 1}, {"a": 1}),
 }
-NUMBERED = {name: make for name, (make, *_) in QUESTIONS.items() if name != "run"}
+NUMBERED = {name: make for name, (make, *_) in LOOKUPS.items() if name != "run"}
 
 
-@pytest.mark.parametrize(("make", "data", "given"), QUESTIONS.values(), ids=QUESTIONS)
-def test_a_question_gives_its_answer_once(make, data, given):
-    driven = Drive(make(), lambda request: reply({"data": data}))
+@pytest.mark.parametrize(("make", "data", "result"), LOOKUPS.values(), ids=LOOKUPS)
+def test_lookup_yields_one_result(make, data, result):
+    driven = Drive(make(), lambda request: response({"data": data}))
     assert driven.error is None
-    assert driven.given == [given]
+    assert driven.results == [result]
     assert len(driven.requests) == 1
 
 
 @pytest.mark.parametrize("make", NUMBERED.values(), ids=NUMBERED)
-def test_a_question_is_about_the_number_that_was_given(make):
-    driven = Drive(make(), lambda request: reply({"data": {}}))
+def test_lookup_asks_for_the_given_number(make):
+    driven = Drive(make(), lambda request: response({"data": {}}))
     assert json.loads(driven.requests[0].body)["variables"]["number"] == 123
 
 
 @pytest.mark.parametrize("make", NUMBERED.values(), ids=NUMBERED)
 @pytest.mark.parametrize("null", [False, True], ids=["absent", "null"])
-def test_nothing_under_a_number_is_an_error_that_names_it(make, null):
+def test_lookup_that_finds_nothing_raises_an_error_with_the_number(make, null):
     data = {"demarche": None, "dossier": None, "demarcheDescriptor": None} if null else {}
-    driven = Drive(make(), lambda request: reply({"data": data}))
+    driven = Drive(make(), lambda request: response({"data": data}))
     assert isinstance(driven.error, DSNotFoundError)
     assert "123" in str(driven.error)
 
 
 @pytest.mark.parametrize("demarche", [{}, {"groupeInstructeurs": None}, {"groupeInstructeurs": {"number": 1}}])
-def test_a_demarche_without_its_groups_is_no_empty_list_of_groups(demarche):
-    driven = Drive(lookups.groupes(123), lambda request: reply({"data": {"demarche": demarche}}))
+def test_demarche_without_groups_raises(demarche):
+    driven = Drive(lookups.get_groupes(123), lambda request: response({"data": {"demarche": demarche}}))
     assert isinstance(driven.error, DSError)
-    assert driven.given == []
+    assert driven.results == []
 
 
 DAMAGES = {
@@ -80,21 +84,21 @@ DAMAGES = {
 
 
 @pytest.mark.parametrize("damage", DAMAGES.values(), ids=DAMAGES)
-def test_a_form_with_holes_is_no_form(damage):
-    driven = Drive(lookups.revisions(123), lambda request: reply({"data": {"demarche": FORMS | damage}}))
-    assert isinstance(driven.error, DSMalformedAnswerError)
+def test_revisions_with_holes_raise(damage):
+    driven = Drive(lookups.get_revisions(123), lambda request: response({"data": {"demarche": FORMS | damage}}))
+    assert isinstance(driven.error, DSMalformedResponseError)
     assert "démarche 123" in str(driven.error)
-    assert driven.given == []
+    assert driven.results == []
 
 
-def test_what_the_api_may_come_to_say_of_a_champ_does_no_harm():
+def test_revisions_accept_unknown_fields_of_a_champ():
     more = [{**CHAMP, "__typename": "OfTheFutureChampDescriptor", "nature": {"a": 1}}]
     forms = FORMS | {"revisions": [{**REVISION, "champDescriptors": more}]}
-    assert Drive(lookups.revisions(123), lambda request: reply({"data": {"demarche": forms}})).given == [forms]
+    assert Drive(lookups.get_revisions(123), lambda request: response({"data": {"demarche": forms}})).results == [forms]
 
 
-def test_the_parts_of_a_dossier_are_asked_for():
-    driven = Drive(lookups.dossier(123, Includes(champs=False, avis=True)), lambda request: reply({"data": {}}))
+def test_dossier_lookup_asks_for_the_included_parts():
+    driven = Drive(lookups.get_dossier(123, Includes(champs=False, avis=True)), lambda request: response({"data": {}}))
     variables = json.loads(driven.requests[0].body)["variables"]
     assert variables["includeChamps"] is False
     assert variables["includeAvis"] is True
@@ -102,7 +106,7 @@ def test_the_parts_of_a_dossier_are_asked_for():
     assert variables["includeMessages"] is False
 
 
-def test_an_answer_that_is_no_object_is_asked_for_again_and_told():
-    driven = Drive(lookups.run(Request("{ a }")), lambda request: reply({"data": [1]}))
-    assert isinstance(driven.error, DSMalformedAnswerError)
+def test_response_that_is_no_object_is_retried_and_raised():
+    driven = Drive(lookups.run(Request("{ a }")), lambda request: response({"data": [1]}))
+    assert isinstance(driven.error, DSMalformedResponseError)
     assert len(driven.requests) > 1

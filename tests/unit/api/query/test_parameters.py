@@ -1,4 +1,4 @@
-"""What a person or a template writes is taken as meant, or refused in one line that names it."""
+"""Parameters from DAGs and templates are accepted, or refused in one line that names them."""
 
 from __future__ import annotations
 
@@ -61,17 +61,17 @@ def refusal(function: Any, *args: Any, **kwargs: Any) -> str:
 
 
 @pytest.mark.parametrize("value", NO_NUMBER.values(), ids=NO_NUMBER)
-def test_what_is_no_number_is_refused_by_name(value):
+def test_invalid_number_is_refused_by_name(value):
     assert refusal(parse_number, value, "demarche_number").startswith("demarche_number must be ")
 
 
 @pytest.mark.parametrize("value", [12, "12", " 12 ", "012", "\t12\n"])
-def test_a_number_may_come_as_text(value):
+def test_number_may_be_a_text(value):
     assert parse_number(value, "number") == 12
 
 
 @pytest.mark.parametrize("zeros", [1, 9, 11, 40])
-def test_zeros_before_a_number_change_nothing_or_are_refused(zeros):
+def test_leading_zeros_change_nothing_or_are_refused(zeros):
     try:
         number = parse_number("0" * zeros + "1234", "number")
     except DSConfigurationError:
@@ -80,12 +80,12 @@ def test_zeros_before_a_number_change_nothing_or_are_refused(zeros):
 
 
 @given(st.integers(1, MAX_NUMBER))
-def test_every_number_of_the_api_is_taken(number):
+def test_each_number_of_the_api_is_accepted(number):
     assert parse_number(number, "number") == parse_number(str(number), "number") == number
 
 
 @given(st.one_of(st.integers(), st.text(), st.floats(), st.binary(), st.lists(st.integers())))
-def test_anything_else_is_refused_in_one_way(value):
+def test_any_value_is_a_number_or_refused(value):
     try:
         number = parse_number(value, "number")
     except DSConfigurationError:
@@ -97,7 +97,7 @@ def test_anything_else_is_refused_in_one_way(value):
 
 @pytest.mark.parametrize("select", SELECTIONS)
 @pytest.mark.parametrize("value", NO_NUMBER.values(), ids=NO_NUMBER)
-def test_a_selection_needs_a_group(select, value):
+def test_selection_needs_a_group(select, value):
     assert refusal(select, value).startswith("groupe_instructeur_number must be ")
 
 
@@ -117,7 +117,7 @@ GROUPES = {
 
 
 @pytest.mark.parametrize(("value", "numbers", "several"), GROUPES.values(), ids=GROUPES)
-def test_one_group_or_several(value, numbers, several):
+def test_groups_are_parsed_from_one_or_several(value, numbers, several):
     assert parse_groupes(value) == (numbers, several)
 
 
@@ -150,91 +150,91 @@ def test_one_group_or_several(value, numbers, several):
     ],
     ids=repr,
 )
-def test_what_is_no_group_is_refused_by_name(value):
+def test_invalid_group_is_refused_by_name(value):
     assert refusal(parse_groupes, value).startswith("groupe_instructeur_number ")
 
 
-def test_a_bad_item_of_a_list_is_shown():
+def test_invalid_item_of_a_list_is_shown():
     assert "'douze'" in refusal(parse_groupes, [12, "douze"])
 
 
 @given(st.lists(st.integers(1, MAX_NUMBER), min_size=1, max_size=5))
-def test_a_rendered_list_is_the_list(numbers):
+def test_rendered_list_is_the_list(numbers):
     assert parse_groupes(json.dumps(numbers)) == parse_groupes(numbers)
 
 
 @pytest.mark.parametrize("value", [True, "true", "True", " TRUE ", "1", 1, "yes"])
-def test_true(value):
+def test_flag_is_true(value):
     assert parse_flag(value, "archived") is True
 
 
 @pytest.mark.parametrize("value", [False, "false", "False", " FALSE ", "0", 0, "no"])
-def test_false(value):
+def test_flag_is_false(value):
     assert parse_flag(value, "archived") is False
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "None"])
-def test_nothing(value):
+def test_flag_is_absent(value):
     assert parse_flag(value, "archived") is None
     assert is_absent(value)
 
 
 @pytest.mark.parametrize("value", ["maybe", "oui", 2, -1, [], [True], {}, b"true", 1.5], ids=repr)
-def test_what_is_neither_true_nor_false_is_refused_by_name(value):
+def test_invalid_flag_is_refused_by_name(value):
     assert refusal(parse_flag, value, "archived").startswith("archived must be true or false")
 
 
 @pytest.mark.parametrize("name", vars(Includes()))
-def test_a_part_of_a_dossier_is_refused_by_its_parameter(name):
+def test_invalid_include_is_refused_by_its_parameter(name):
     assert refusal(parse_includes, {name: "perhaps"}).startswith(f"include_{name} must be ")
 
 
-def test_parts_that_are_not_given_keep_the_api_s_default():
+def test_includes_keep_the_api_s_defaults():
     assert parse_includes({"avis": "true", "champs": "", "labels": None}) == Includes(avis=True)
 
 
-def test_a_part_that_does_not_exist_is_not_overlooked():
+def test_unknown_include_is_refused():
     with pytest.raises((TypeError, DSConfigurationError), match="chmaps"):
         parse_includes({"chmaps": False})
 
 
 @pytest.mark.parametrize("select", SELECTIONS)
 @pytest.mark.parametrize("size", [0, 101, -1, "0", "101", MAX_NUMBER, MAX_NUMBER + 1])
-def test_a_page_size_out_of_bounds_says_the_bounds(select, size):
+def test_page_size_out_of_bounds_is_refused_with_the_bounds(select, size):
     assert refusal(select, 7, page_size=size).startswith("page_size must be between 1 and 100")
 
 
 @pytest.mark.parametrize("select", SELECTIONS)
 @pytest.mark.parametrize("size", ["many", True, 1.5, [100]])
-def test_a_page_size_that_is_no_number_is_refused_by_name(select, size):
+def test_invalid_page_size_is_refused_by_name(select, size):
     assert refusal(select, 7, page_size=size).startswith("page_size must be a number")
 
 
 @pytest.mark.parametrize("select", SELECTIONS)
 @pytest.mark.parametrize(("size", "taken"), [(1, 1), ("100", 100), (None, 100), ("", 100), ("None", 100)])
-def test_a_page_size(select, size, taken):
+def test_page_size_is_accepted(select, size, taken):
     assert select(7, page_size=size).page_size == taken
 
 
 @pytest.mark.parametrize("select", SELECTIONS)
 @pytest.mark.parametrize(("order", "taken"), [("desc", "DESC"), (" ASC ", "ASC"), (None, "ASC"), ("", "ASC")])
-def test_an_order(select, order, taken):
+def test_order_is_accepted(select, order, taken):
     assert select(7, order=order).order == taken
 
 
 @pytest.mark.parametrize("select", SELECTIONS)
 @pytest.mark.parametrize("order", ["up", "ASCENDING", 1, True, ["ASC"]])
-def test_an_unknown_order_is_refused_by_name(select, order):
+def test_unknown_order_is_refused_by_name(select, order):
     assert refusal(select, 7, order=order).startswith("order must be 'ASC' or 'DESC'")
 
 
 @pytest.mark.parametrize("state", DOSSIER_STATES)
-def test_every_state_of_a_dossier_that_was_submitted(state):
+def test_each_state_of_a_submitted_dossier_is_accepted(state):
     assert select_dossiers(7, state=f" {state} ").state == state
 
 
 @pytest.mark.parametrize("state", ["brouillon", "ACCEPTE", "accepté", "all"])
-def test_an_unknown_state_is_refused_with_those_there_are(state):
+def test_unknown_state_is_refused_with_the_known_ones(state):
     text = refusal(select_dossiers, 7, state=state)
     assert text.startswith("state must be one of ")
     assert all(known in text for known in DOSSIER_STATES)
@@ -242,13 +242,13 @@ def test_an_unknown_state_is_refused_with_those_there_are(state):
 
 @pytest.mark.parametrize("name", ["state", "revision", "after"])
 @pytest.mark.parametrize("value", [12, True, ["accepte"], b"accepte"], ids=repr)
-def test_what_is_no_text_is_refused_by_name(name, value):
+def test_invalid_text_is_refused_by_name(name, value):
     assert refusal(select_dossiers, 7, **{name: value}).startswith(f"{name} must be a text")
 
 
 @pytest.mark.parametrize("name", ["state", "revision", "after", "archived"])
 @pytest.mark.parametrize("value", [None, "", " ", "None"])
-def test_a_template_that_renders_to_nothing_gives_nothing(name, value):
+def test_template_that_renders_to_nothing_is_absent(name, value):
     assert getattr(select_dossiers(7, **{name: value}), name) is None
 
 
@@ -258,7 +258,7 @@ INSTANT = "2026-11-01T00:00:00+01:00"
 
 @pytest.mark.parametrize("name", BOUNDS)
 @pytest.mark.parametrize("value", ["2026-11-01T00:00:00", "2026-11-01", "yesterday", 20261101, True], ids=repr)
-def test_a_bound_that_is_no_instant_is_refused_by_name(name, value):
+def test_invalid_bound_is_refused_by_name(name, value):
     assert refusal(explicit_window, **{name: value}).startswith(f"{name} ")
 
 
@@ -272,7 +272,7 @@ def test_bounds_on_both_columns_are_refused(created, updated):
 
 @pytest.mark.parametrize("column", ["created", "updated"])
 @pytest.mark.parametrize("end", [INSTANT, "2026-10-31T23:59:59+01:00"])
-def test_an_empty_window_is_refused_by_its_bounds(column, end):
+def test_empty_window_is_refused_by_its_bounds(column, end):
     text = refusal(explicit_window, **{f"{column}_since": INSTANT, f"{column}_until": end})
     assert f"{column}_since" in text
     assert f"{column}_until" in text
@@ -282,20 +282,20 @@ def test_an_empty_window_is_refused_by_its_bounds(column, end):
 def test_one_bound_is_a_window_on_its_column(name):
     column, side = name.split("_")
     window = explicit_window(**{name: INSTANT})
-    assert window.column == column
+    assert window.date_column == column
     assert (window.start is None, window.end is None) == (side == "until", side == "since")
 
 
-def test_no_bound_is_no_window():
+def test_window_is_none_without_bounds():
     assert explicit_window() is None
     assert explicit_window(created_since="", created_until="None", updated_since=None, updated_until=" ") is None
 
 
 def test_deletions_are_bounded_on_their_own_date():
-    assert select_deleted_dossiers(7, deleted_since=INSTANT).window.column == "deleted"
+    assert select_deleted_dossiers(7, deleted_since=INSTANT).window.date_column == "deleted"
     assert select_deleted_dossiers(7, deleted_since="").window is None
     assert refusal(select_deleted_dossiers, 7, deleted_since="2026-11-01").startswith("deleted_since ")
 
 
-def test_pending_deletions_are_always_all():
+def test_pending_deletions_have_no_window():
     assert select_pending_deleted_dossiers(7).window is None

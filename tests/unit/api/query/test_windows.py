@@ -1,4 +1,4 @@
-"""Windows are half-open and made of instants, whatever clock they were written by."""
+"""Windows are half-open and made of instants, in whatever time zone they are written."""
 
 from __future__ import annotations
 
@@ -33,18 +33,18 @@ def refusal(value: object) -> str:
 
 
 @given(instants)
-def test_an_instant_is_kept_to_the_microsecond(instant):
+def test_instant_is_kept_to_the_microsecond(instant):
     assert parse_instant(instant, "x") == instant.astimezone(timezone.utc)
 
 
 @given(instants)
-def test_the_text_of_an_instant_is_that_instant(instant):
+def test_text_of_an_instant_is_that_instant(instant):
     assert parse_instant(instant.isoformat(), "x") == instant.astimezone(timezone.utc)
     assert parse_instant(str(instant), "x") == instant.astimezone(timezone.utc)
 
 
 @given(instants)
-def test_an_instant_is_in_utc_and_reading_it_again_changes_nothing(instant):
+def test_parsed_instant_is_in_utc_and_parsing_is_idempotent(instant):
     parsed = parse_instant(instant, "x")
     assert parsed.utcoffset() == timedelta(0)
     assert parse_instant(parsed, "x") == parse_instant(parsed.isoformat(), "x") == parsed
@@ -61,7 +61,7 @@ def test_any_text_is_an_instant_or_refused_by_name(text):
 
 
 @pytest.mark.parametrize("text", ["9999-12-31T23:59:59-10:00", "0001-01-01T00:00:00+10:00"])
-def test_an_instant_outside_the_calendar_is_refused_by_name(text):
+def test_instant_outside_the_calendar_is_refused_by_name(text):
     refusal(text)
 
 
@@ -79,31 +79,31 @@ def test_an_instant_outside_the_calendar_is_refused_by_name(text):
         ("2026-10-25T02:30:00+01:00", "2026-10-25T01:30:00+00:00"),
     ],
 )
-def test_texts_of_instants(text, utc):
+def test_text_is_parsed_as_an_instant(text, utc):
     assert parse_instant(text, "x").isoformat() == utc
 
 
-def test_the_hour_that_never_comes_is_the_one_behind_it():
-    """As Python and pendulum have it: half past two of that night is half past three."""
+def test_hour_that_clocks_skip_is_the_one_after_it():
+    """Half past two of that night is half past three, in Python and in pendulum."""
     instant = datetime(2026, 3, 29, 2, 30, tzinfo=PARIS)
     assert parse_instant(instant, "x") == pendulum.datetime(2026, 3, 29, 1, 30)
 
 
 @pytest.mark.parametrize("fold", [0, 1])
-def test_the_hour_that_comes_twice_keeps_its_side(fold):
+def test_hour_that_comes_twice_keeps_its_fold(fold):
     instant = datetime(2026, 10, 25, 2, 30, tzinfo=PARIS, fold=fold)
     assert parse_instant(instant, "x") == pendulum.datetime(2026, 10, 25, fold, 30)
 
 
 @pytest.mark.parametrize("value", [None, "", "  ", "None", " None "])
-def test_nothing_is_nothing(value):
+def test_absent_instant_is_none(value):
     assert parse_instant(value, "x") is None
 
 
 @pytest.mark.parametrize(
     "value", ["2026-11-01T00:00:00", "2026-11-01", "2026-11-01 08:00", pendulum.naive(2026, 11, 1)]
 )
-def test_an_instant_without_its_zone_is_told_what_it_needs(value):
+def test_instant_without_a_time_zone_is_refused(value):
     assert "needs a time zone" in refusal(value)
 
 
@@ -127,17 +127,17 @@ def test_an_instant_without_its_zone_is_told_what_it_needs(value):
     ],
     ids=repr,
 )
-def test_what_is_no_instant_is_refused_with_an_example(value):
+def test_invalid_instant_is_refused_with_an_example(value):
     assert "2026-11-01T00:00:00+01:00" in refusal(value)
 
 
 @pytest.mark.parametrize("text", ["10:00Z", "12:00+01:00"])
-def test_a_time_without_its_day_means_no_day(text):
+def test_time_without_a_day_is_refused(text):
     refusal(text)
 
 
 @given(instants, instants)
-def test_a_window_begins_before_it_ends(start, end):
+def test_window_begins_before_it_ends(start, end):
     start, end = pendulum.instance(start), pendulum.instance(end)
     if start < end:
         assert Window("created", start, end).read_from == start
@@ -153,16 +153,16 @@ def test_bounds_are_compared_as_instants():
     assert Window("updated", paris, START.add(microseconds=1))
 
 
-def test_reading_begins_earlier_by_the_lookback_and_the_window_stays():
+def test_lookback_moves_the_beginning_of_the_read_only():
     window = Window("updated", START, START.add(days=1), lookback=timedelta(minutes=5))
     assert window.read_from == START.subtract(minutes=5)
     assert window.start == START
 
 
-def test_an_open_window_is_read_from_the_first_row():
+def test_open_window_is_read_from_the_first_row():
     assert Window("created", None, START, lookback=timedelta(minutes=5)).read_from is None
 
 
-def test_a_window_is_told_with_its_open_sides():
+def test_window_s_text_shows_its_open_sides():
     assert str(Window("created", None, START)) == "created […, 2026-11-01T00:00:00+00:00)"
     assert str(Window("updated", START)) == "updated [2026-11-01T00:00:00+00:00, …)"

@@ -1,4 +1,4 @@
-"""What goes over the wire, and whether it may go twice."""
+"""Requests: their bodies, and which of them are repeatable."""
 
 from __future__ import annotations
 
@@ -39,19 +39,19 @@ MUTATIONS = {
     "after a fragment with escaped quotes": ('fragment F on X { id(b: """\\""" """) }\nmutation { a(b: """x""") }'),
     "after a fragment with a backslash": 'fragment F on X { id(b: "\\\\") }\nmutation { a(b: "x") }',
     "after a query": "query A { b } mutation B { a }",
-    "behind commas": ",,,mutation { a }",
-    "behind a byte order mark": "\ufeffmutation { a }",
+    "after commas": ",,,mutation { a }",
+    "after a byte order mark": "\ufeffmutation { a }",
 }
 
 
 @pytest.mark.parametrize("query", QUERIES.values(), ids=QUERIES)
-def test_a_query_may_go_twice_whatever_it_mentions(query):
+def test_query_is_repeatable_whatever_it_mentions(query):
     parse(query)
     assert Request(query).repeatable
 
 
 @pytest.mark.parametrize("query", MUTATIONS.values(), ids=MUTATIONS)
-def test_a_mutation_may_not(query):
+def test_mutation_is_not_repeatable(query):
     parse(query)
     assert not Request(query).repeatable
 
@@ -76,7 +76,7 @@ pieces = st.sampled_from(
 
 
 @given(st.lists(st.tuples(pieces, st.sampled_from(["\n", "\r", "\r\n", " "])), min_size=1, max_size=6))
-def test_no_document_that_holds_a_mutation_may_go_twice(parts):
+def test_document_with_a_mutation_is_not_repeatable(parts):
     query = "".join(piece + end for piece, end in parts)
     try:
         definitions = parse(query).definitions
@@ -88,15 +88,15 @@ def test_no_document_that_holds_a_mutation_may_go_twice(parts):
     assert Request(query).repeatable is not mutates
 
 
-def test_the_body_is_what_the_api_reads():
+def test_body_has_query_and_variables():
     request = Request("query($number: Int!) { dossier(number: $number) { id } }", {"number": 12, "state": None})
     assert json.loads(request.body) == {"query": request.query, "variables": {"number": 12, "state": None}}
 
 
-def test_variables_may_be_left_out():
+def test_variables_are_empty_by_default():
     assert json.loads(Request("{ __typename }").body)["variables"] == {}
 
 
 @given(st.dictionaries(st.text(max_size=5), st.none() | st.booleans() | st.integers(-(2**31), 2**31) | st.text()))
-def test_any_variables_arrive_as_they_were_given(variables):
+def test_body_keeps_any_variables(variables):
     assert json.loads(Request("{ a }", variables).body)["variables"] == variables

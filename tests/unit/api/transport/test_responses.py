@@ -1,4 +1,4 @@
-"""Each answer of the service ends in its own error, with the facts that a person needs."""
+"""Each response of the service is whole, or its own error with the facts that a person needs."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ import msgspec
 import pytest
 
 from ds_provider.api.transport.messages import Response, TransportFailure
-from ds_provider.api.transport.responses import Body, read_answer
+from ds_provider.api.transport.responses import Body, read_response
 from ds_provider.exceptions import (
     DSComplexityError,
     DSEndpointError,
     DSIncompletePageError,
     DSMaintenanceError,
-    DSMalformedAnswerError,
+    DSMalformedResponseError,
     DSNetworkForbiddenError,
     DSNotFoundError,
     DSRequestError,
@@ -27,13 +27,13 @@ from ds_provider.exceptions import (
     DSTransportError,
     DSUnauthorizedError,
 )
-from tests.support.flows import reply
+from tests.support.flows import response
 
 decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 
 HTML = b"<!DOCTYPE html><html><body><h1>Erreur</h1></body></html>"
 OUT_OF_TIME = "Timeout on Dossier.champs"
-TOO_DEAR = "Query has complexity of 94000, which exceeds max complexity of 60000"
+TOO_COMPLEX = "Query has complexity of 94000, which exceeds max complexity of 60000"
 NETWORK = "Request issued from a forbidden network. Add 203.0.113.7/32 to your allowed adresses in your /profil"
 NETWORK_V6 = "Request issued from a forbidden network. Add 2001:db8::7/128 to your allowed adresses in your /profil"
 NO_TOKEN = "Without a token, only persisted queries are allowed"
@@ -41,7 +41,7 @@ CLOSED = "Le site est actuellement en maintenance. Il sera de nouveau disponible
 
 
 def failed(*errors: dict[str, Any], status: int = 200, **data: Any) -> Response:
-    return reply({"errors": list(errors), **data}, status=status, content_type="application/json; charset=utf-8")
+    return response({"errors": list(errors), **data}, status=status, content_type="application/json; charset=utf-8")
 
 
 def error(message: str, code: str | None = None, **facts: Any) -> dict[str, Any]:
@@ -50,13 +50,13 @@ def error(message: str, code: str | None = None, **facts: Any) -> dict[str, Any]
 
 
 def html(status: int) -> Response:
-    return reply(status=status, body=HTML, content_type="text/html; charset=utf-8")
+    return response(status=status, body=HTML, content_type="text/html; charset=utf-8")
 
 
-def outcome(exchange: Response | TransportFailure) -> Any:
-    """The error that an answer ends in."""
+def error_of(exchange: Response | TransportFailure) -> Any:
+    """Return the error that a response raises."""
     with pytest.raises(Exception) as caught:  # noqa: PT011
-        read_answer(exchange, decoder)
+        read_response(exchange, decoder)
     return caught.value
 
 
@@ -66,7 +66,7 @@ ACCESS = {
     "forbidden network": (failed(error(NETWORK, "forbidden"), status=403, data=None), DSNetworkForbiddenError),
     "another refusal": (failed(error("Not today", "forbidden"), status=403, data=None), DSTokenError),
     "refused by a proxy": (html(403), DSTokenError),
-    "refused without a word": (reply(status=401, body=b""), DSTokenError),
+    "refused without a word": (response(status=401, body=b""), DSTokenError),
     "no right on the démarche": (
         failed(error("An object of type Demarche was hidden due to permissions", "unauthorized"), data=None),
         DSUnauthorizedError,
@@ -89,8 +89,8 @@ REQUEST = {
         DSRequestError,
     ),
     "validation without a code": (failed(error("Variable $number of type Int! was given null")), DSRequestError),
-    "complexity": (failed(error(TOO_DEAR)), DSComplexityError),
-    "complexity with null data": (failed(error(TOO_DEAR), data=None), DSComplexityError),
+    "complexity": (failed(error(TOO_COMPLEX)), DSComplexityError),
+    "complexity with null data": (failed(error(TOO_COMPLEX), data=None), DSComplexityError),
     "bad cursor": (failed(error("invalid base64", "bad_request"), status=400, data=None), DSRequestError),
     "parse failed": (failed(error("Expected NAME", "graphql_parse_failed"), status=400), DSRequestError),
     "parse failed with 200": (failed(error("Expected NAME", "graphql_parse_failed")), DSRequestError),
@@ -100,7 +100,7 @@ REQUEST = {
 }
 
 ADDRESS = {
-    "moved": (reply(status=301, body=b"", location="https://elsewhere.test/"), DSEndpointError),
+    "moved": (response(status=301, body=b"", location="https://elsewhere.test/"), DSEndpointError),
     "found elsewhere": (html(302), DSEndpointError),
     "permanently elsewhere": (html(308), DSEndpointError),
     "not found": (html(404), DSEndpointError),
@@ -111,7 +111,7 @@ ADDRESS = {
 PASSING = {
     "timeout by code": (failed(error(OUT_OF_TIME, "timeout"), data={"dossier": None}), DSTimeoutError),
     "timeout by message": (failed(error(OUT_OF_TIME), data={"dossier": {}}), DSTimeoutError),
-    "timeout behind another error": (
+    "timeout after another error": (
         failed(error("Cannot return null", "invalid_null"), error(OUT_OF_TIME), data={"dossier": None}),
         DSTimeoutError,
     ),
@@ -136,84 +136,84 @@ PASSING = {
     "502": (html(502), DSServerError),
     "503 in HTML": (html(503), DSServerError),
     "504": (html(504), DSServerError),
-    "500 without a body": (reply(status=500, body=b""), DSServerError),
+    "500 without a body": (response(status=500, body=b""), DSServerError),
     "request timeout of a proxy": (html(408), DSServerError),
-    "maintenance": (reply({"error": CLOSED}, status=503, content_type="application/json"), DSMaintenanceError),
-    "no body": (reply(body=b""), DSMalformedAnswerError),
-    "cut": (reply(body=b'{"data":{"dossier":{"number":1'), DSMalformedAnswerError),
-    "HTML with 200": (html(200), DSMalformedAnswerError),
-    "invalid UTF-8": (reply(body=b'{"data":{"dossier":"\xff\xfe"}}'), DSMalformedAnswerError),
-    "a list": (reply([]), DSMalformedAnswerError),
-    "a number": (reply(12), DSMalformedAnswerError),
-    "a text": (reply("ok"), DSMalformedAnswerError),
-    "null": (reply(None), DSMalformedAnswerError),
-    "nothing in it": (reply({}), DSMalformedAnswerError),
-    "data of another shape": (reply({"data": [1]}), DSMalformedAnswerError),
-    "errors of another shape": (reply({"data": {}, "errors": {"message": "no list"}}), DSMalformedAnswerError),
-    "empty errors and no data": (reply({"errors": []}), DSMalformedAnswerError),
-    "no content": (reply(status=204, body=b""), DSMalformedAnswerError),
-    "accepted": (reply({"data": {"dossier": {}}}, status=202), DSMalformedAnswerError),
-    "data is null": (reply({"data": None}), DSIncompletePageError),
-    "data is null, errors empty": (reply({"data": None, "errors": []}), DSIncompletePageError),
-    "broken off": (TransportFailure("no whole answer from the service: ReadError", sent=True), DSTransportError),
+    "maintenance": (response({"error": CLOSED}, status=503, content_type="application/json"), DSMaintenanceError),
+    "no body": (response(body=b""), DSMalformedResponseError),
+    "cut": (response(body=b'{"data":{"dossier":{"number":1'), DSMalformedResponseError),
+    "HTML with 200": (html(200), DSMalformedResponseError),
+    "invalid UTF-8": (response(body=b'{"data":{"dossier":"\xff\xfe"}}'), DSMalformedResponseError),
+    "a list": (response([]), DSMalformedResponseError),
+    "a number": (response(12), DSMalformedResponseError),
+    "a text": (response("ok"), DSMalformedResponseError),
+    "null": (response(None), DSMalformedResponseError),
+    "nothing in it": (response({}), DSMalformedResponseError),
+    "data of another shape": (response({"data": [1]}), DSMalformedResponseError),
+    "errors of another shape": (response({"data": {}, "errors": {"message": "no list"}}), DSMalformedResponseError),
+    "empty errors and no data": (response({"errors": []}), DSMalformedResponseError),
+    "no content": (response(status=204, body=b""), DSMalformedResponseError),
+    "accepted": (response({"data": {"dossier": {}}}, status=202), DSMalformedResponseError),
+    "data is null": (response({"data": None}), DSIncompletePageError),
+    "data is null, errors empty": (response({"data": None, "errors": []}), DSIncompletePageError),
+    "broken off": (TransportFailure("no whole response from the service: ReadError", sent=True), DSTransportError),
 }
 
 TABLE = {**ACCESS, **REQUEST, **ADDRESS, **PASSING}
 
 
 @pytest.mark.parametrize(("exchange", "expected"), TABLE.values(), ids=TABLE)
-def test_each_answer_is_its_own_error(exchange, expected):
-    assert type(outcome(exchange)) is expected
+def test_response_raises_its_own_error(exchange, expected):
+    assert type(error_of(exchange)) is expected
 
 
 @pytest.mark.parametrize(("exchange", "expected"), TABLE.values(), ids=TABLE)
-def test_an_error_says_something_on_one_line(exchange, expected):
-    text = str(outcome(exchange))
+def test_error_message_is_one_line_of_text(exchange, expected):
+    text = str(error_of(exchange))
     assert text.strip()
     assert "\n" not in text
     assert "<html" not in text.lower()
 
 
 @pytest.mark.parametrize("body", [{"data": {"a": 1}}, {"data": {"a": 1}, "errors": []}, {"data": {}, "errors": None}])
-def test_a_whole_answer_gives_its_data(body):
-    assert read_answer(reply(body), decoder) == body["data"]
+def test_whole_response_returns_its_data(body):
+    assert read_response(response(body), decoder) == body["data"]
 
 
-def test_what_the_api_adds_to_an_answer_does_no_harm():
+def test_unknown_keys_of_a_response_are_ignored():
     body = {"data": {"a": 1}, "extensions": {"trace": [1]}, "meta": None}
-    assert read_answer(reply(body), decoder) == {"a": 1}
+    assert read_response(response(body), decoder) == {"a": 1}
 
 
 @pytest.mark.parametrize(("message", "ip"), [(NETWORK, "203.0.113.7/32"), (NETWORK_V6, "2001:db8::7/128")])
-def test_a_forbidden_network_names_the_address_to_allow(message, ip):
-    refused = outcome(failed(error(message, "forbidden"), status=403))
+def test_forbidden_network_error_names_the_address_to_allow(message, ip):
+    refused = error_of(failed(error(message, "forbidden"), status=403))
     assert refused.ip == ip
     assert ip in str(refused)
 
 
-def test_a_forbidden_network_without_an_address_is_still_one():
-    refused = outcome(failed(error("Request issued from a forbidden network.", "forbidden"), status=403))
+def test_forbidden_network_error_needs_no_address():
+    refused = error_of(failed(error("Request issued from a forbidden network.", "forbidden"), status=403))
     assert type(refused) is DSNetworkForbiddenError
     assert refused.ip is None
 
 
 @pytest.mark.parametrize("name", ["expired", "unknown token", "forbidden network", "another refusal"])
-def test_a_refused_access_keeps_the_code_and_the_status(name):
+def test_access_error_keeps_code_and_status(name):
     exchange, _ = ACCESS[name]
-    refused = outcome(exchange)
+    refused = error_of(exchange)
     assert refused.http_status == exchange.status
     assert refused.code == json.loads(exchange.body)["errors"][0]["extensions"]["code"]
 
 
 @pytest.mark.parametrize("name", ["expired", "unknown token"])
-def test_a_bad_token_says_where_the_good_one_goes(name):
-    assert "connection's password" in str(outcome(ACCESS[name][0]))
+def test_token_error_names_the_connection_s_password(name):
+    assert "connection's password" in str(error_of(ACCESS[name][0]))
 
 
 @pytest.mark.parametrize(("name", "reference"), [("internal error", "e-500"), ("internal error with 200", "e-200")])
-def test_an_internal_error_keeps_the_reference_that_support_asks_for(name, reference):
+def test_server_error_keeps_the_reference_for_support(name, reference):
     exchange, _ = PASSING[name]
-    internal = outcome(exchange)
+    internal = error_of(exchange)
     assert internal.exception_id == reference
     assert internal.http_status == exchange.status
     assert internal.code == "internal_server_error"
@@ -221,26 +221,26 @@ def test_an_internal_error_keeps_the_reference_that_support_asks_for(name, refer
 
 
 @pytest.mark.parametrize("status", [500, 502, 503, 504, 301, 404, 405, 400, 204])
-def test_a_status_is_told(status):
-    assert outcome(html(status)).http_status == status
+def test_error_keeps_the_status(status):
+    assert error_of(html(status)).http_status == status
 
 
-def test_maintenance_says_what_the_service_says():
-    assert CLOSED in str(outcome(PASSING["maintenance"][0]))
+def test_maintenance_error_quotes_the_service():
+    assert CLOSED in str(error_of(PASSING["maintenance"][0]))
 
 
-def test_the_service_s_words_are_passed_on():
-    assert "GroupeInstructeurWithDossiers not found" in str(outcome(ACCESS["unknown group"][0]))
-    assert TOO_DEAR in str(outcome(REQUEST["complexity"][0]))
+def test_error_quotes_the_service():
+    assert "GroupeInstructeurWithDossiers not found" in str(error_of(ACCESS["unknown group"][0]))
+    assert TOO_COMPLEX in str(error_of(REQUEST["complexity"][0]))
 
 
 @pytest.mark.parametrize("sent", [True, False])
-def test_a_broken_exchange_says_whether_the_service_may_have_got_the_request(sent):
-    broken = outcome(TransportFailure("no whole answer from the service: ReadError", sent=sent))
+def test_transport_error_keeps_whether_the_request_was_sent(sent):
+    broken = error_of(TransportFailure("no whole response from the service: ReadError", sent=sent))
     assert broken.sent is sent
     assert "ReadError" in str(broken)
 
 
-def test_the_first_error_is_the_one_that_is_told():
+def test_first_of_several_errors_is_raised():
     two = failed(error("Dossier not found", "not_found"), error("later", "unauthorized"), data=None)
-    assert type(outcome(two)) is DSNotFoundError
+    assert type(error_of(two)) is DSNotFoundError

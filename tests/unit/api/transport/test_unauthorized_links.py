@@ -1,4 +1,4 @@
-"""One error is let through: that of a champ which links to a dossier outside the token's rights."""
+"""An unauthorized error of a linked dossier leaves its page whole. It is the only such error."""
 
 from __future__ import annotations
 
@@ -7,15 +7,15 @@ from typing import Any
 import msgspec
 import pytest
 
-from ds_provider.api.transport.responses import Body, read_answer
+from ds_provider.api.transport.responses import Body, read_response
 from ds_provider.exceptions import (
     DSError,
     DSIncompletePageError,
-    DSMalformedAnswerError,
+    DSMalformedResponseError,
     DSTimeoutError,
     DSUnauthorizedError,
 )
-from tests.support.flows import reply
+from tests.support.flows import response
 
 decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 
@@ -48,54 +48,54 @@ NEAR_MISSES = {
 }
 
 
-def answer(*errors: dict[str, Any], data: Any = DATA) -> Any:
-    return read_answer(reply({"data": data, "errors": list(errors)}), decoder)
+def read_data(*errors: dict[str, Any], data: Any = DATA) -> Any:
+    return read_response(response({"data": data, "errors": list(errors)}), decoder)
 
 
-def hidden(path: Any, code: str | None = "unauthorized") -> dict[str, Any]:
+def unauthorized(path: Any, code: str | None = "unauthorized") -> dict[str, Any]:
     return {"message": "hidden due to permissions", "path": path, "extensions": {"code": code}}
 
 
 @pytest.mark.parametrize("path", LINKS.values(), ids=LINKS)
-def test_a_linked_dossier_that_is_hidden_leaves_the_page_whole(path):
-    assert answer(hidden(path)) == DATA
+def test_page_with_an_unauthorized_link_is_whole(path):
+    assert read_data(unauthorized(path)) == DATA
 
 
-def test_any_number_of_hidden_links_leaves_the_page_whole():
-    assert answer(*[hidden(path) for path in LINKS.values()]) == DATA
+def test_page_with_many_unauthorized_links_is_whole():
+    assert read_data(*[unauthorized(path) for path in LINKS.values()]) == DATA
 
 
 @pytest.mark.parametrize("path", NEAR_MISSES.values(), ids=NEAR_MISSES)
-def test_the_same_error_elsewhere_is_lost_access(path):
+def test_unauthorized_error_elsewhere_is_raised(path):
     with pytest.raises(DSUnauthorizedError):
-        answer(hidden(path))
+        read_data(unauthorized(path))
 
 
 @pytest.mark.parametrize(
     "code", ["not_found", "forbidden", "timeout", "invalid_null", "internal_server_error", "", None]
 )
-def test_another_code_at_the_same_place_is_no_exception(code):
+def test_other_code_at_a_link_is_raised(code):
     with pytest.raises(DSError):
-        answer(hidden(LINKS["champ"], code))
+        read_data(unauthorized(LINKS["champ"], code))
 
 
-def test_a_hidden_link_does_not_cover_another_error():
+def test_unauthorized_link_does_not_hide_another_error():
     timeout = {"message": "Timeout on Dossier.avis", "path": [*NODE, "avis"]}
-    for errors in ([hidden(LINKS["champ"]), timeout], [timeout, hidden(LINKS["champ"])]):
+    for errors in ([unauthorized(LINKS["champ"]), timeout], [timeout, unauthorized(LINKS["champ"])]):
         with pytest.raises(DSTimeoutError):
-            answer(*errors)
+            read_data(*errors)
 
 
-def test_a_hidden_link_does_not_cover_data_that_is_null():
+def test_unauthorized_link_does_not_hide_null_data():
     with pytest.raises(DSIncompletePageError):
-        answer(hidden(LINKS["champ"]), data=None)
+        read_data(unauthorized(LINKS["champ"]), data=None)
 
 
-def test_a_hidden_link_does_not_cover_data_that_is_absent():
-    with pytest.raises(DSMalformedAnswerError):
-        read_answer(reply({"errors": [hidden(LINKS["champ"])]}), decoder)
+def test_unauthorized_link_does_not_hide_absent_data():
+    with pytest.raises(DSMalformedResponseError):
+        read_response(response({"errors": [unauthorized(LINKS["champ"])]}), decoder)
 
 
-def test_a_hidden_link_is_not_what_a_misshapen_answer_is_blamed_on():
-    with pytest.raises(DSMalformedAnswerError):
-        answer(hidden(LINKS["champ"]), data=[1])
+def test_malformed_response_is_not_blamed_on_an_unauthorized_link():
+    with pytest.raises(DSMalformedResponseError):
+        read_data(unauthorized(LINKS["champ"]), data=[1])

@@ -1,4 +1,4 @@
-"""Each type of champ, and the column that its value is in."""
+"""Types of champs, each with the column that its value is in."""
 
 from __future__ import annotations
 
@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 
-from ds_provider.tables.kinds import KINDS
 from ds_provider.tables.rows.champs import VALUES
+from ds_provider.tables.rows.kinds import KINDS
 from tests.support.nodes import JSON, champ, champ_row, dossier, file, rows_of, values_of
 
 PLACE = {"code": "94", "name": "L'Haÿ-les-Roses 🌹"}
-SEEN_FILE = {name: value for name, value in file().items() if name != "url"}
+KEPT_FILE = {name: value for name, value in file().items() if name != "url"}
 LONG = 'é🌾\n"\\' * 20_000
 
 SIMPLE = [
@@ -62,7 +62,7 @@ SIMPLE = [
 
 
 @pytest.mark.parametrize(("typename", "fields", "values"), SIMPLE)
-def test_a_value_is_in_the_column_of_its_kind(typename: str, fields: JSON, values: JSON) -> None:
+def test_value_is_in_the_column_of_its_kind(typename: str, fields: JSON, values: JSON) -> None:
     row = champ_row(champ(typename, "en toutes lettres", **fields))
     assert values_of(row) == values
     assert (row["type"], row["string_value"]) == (typename, "en toutes lettres")
@@ -89,51 +89,51 @@ STRUCTURED: list[tuple[str, JSON, Any]] = [
     ),
     ("MultipleDropDownListChamp", {"values": ["Culture", "Pêche & aquaculture"]}, ["Culture", "Pêche & aquaculture"]),
     ("MultipleDropDownListChamp", {"values": []}, []),
-    ("PieceJustificativeChamp", {"files": [file()]}, [SEEN_FILE]),
+    ("PieceJustificativeChamp", {"files": [file()]}, [KEPT_FILE]),
     ("PieceJustificativeChamp", {"files": []}, []),
 ]
 
 
 @pytest.mark.parametrize(("typename", "fields", "value"), STRUCTURED)
-def test_a_structured_value_is_json_under_the_names_of_the_api(typename: str, fields: JSON, value: Any) -> None:
+def test_structured_value_is_json_under_the_names_of_the_api(typename: str, fields: JSON, value: Any) -> None:
     values = values_of(champ_row(champ(typename, None, **fields)))
     assert json.loads(values.pop("json_value")) == value
     assert not values
 
 
 @pytest.mark.parametrize("typename", [typename for typename, kind in KINDS.items() if kind == "json"])
-def test_a_structured_champ_without_an_answer_is_null(typename: str) -> None:
+def test_structured_champ_without_an_answer_is_null(typename: str) -> None:
     names = {name for known, fields, _ in STRUCTURED if known == typename for name in fields}
     assert not values_of(champ_row(champ(typename, None, **dict.fromkeys(names))))
     assert not values_of(champ_row(champ(typename, None)))
 
 
-def test_an_identity_document_says_whether_it_is_there() -> None:
+def test_identity_document_has_a_boolean_value() -> None:
     values = values_of(champ_row(champ("TitreIdentiteChamp", None, grantType="piece_justificative", filled=True)))
     assert values["boolean_value"] is True
     assert json.loads(values["json_value"]) == {"grantType": "piece_justificative", "filled": True}
 
 
-def test_a_link_gives_the_number_of_the_dossier() -> None:
+def test_link_gives_the_number_of_the_dossier() -> None:
     linked = {"number": 42, "state": "accepte"}
     values = values_of(champ_row(champ("DossierLinkChamp", "42", dossier=linked)))
     assert values["integer_value"] == 42
     assert json.loads(values["json_value"]) == {"dossier": linked}
 
 
-@pytest.mark.parametrize(("told", "number"), [("42", 42), ("", None), ("quarante-deux", None), (None, None)])
-def test_a_link_that_cannot_be_followed_gives_the_number_that_was_entered(told: str | None, number: int | None) -> None:
-    assert champ_row(champ("DossierLinkChamp", told, dossier=None))["integer_value"] == number
+@pytest.mark.parametrize(("entered", "number"), [("42", 42), ("", None), ("quarante-deux", None), (None, None)])
+def test_link_without_a_dossier_gives_the_number_that_was_entered(entered: str | None, number: int | None) -> None:
+    assert champ_row(champ("DossierLinkChamp", entered, dossier=None))["integer_value"] == number
 
 
 @pytest.mark.parametrize("holder", ["attestationFiscaleAttachment", "attestationSocialeAttachment"])
-def test_no_signed_address_is_kept_of_an_etablissement(holder: str) -> None:
+def test_etablissement_keeps_no_signed_url(holder: str) -> None:
     etablissement = {"siret": "00078411600022", "entreprise": {"siren": "000784116", holder: file()}}
     value = values_of(champ_row(champ("SiretChamp", etablissement=etablissement)))["json_value"]
-    assert json.loads(value)["etablissement"]["entreprise"] == {"siren": "000784116", holder: SEEN_FILE}
+    assert json.loads(value)["etablissement"]["entreprise"] == {"siren": "000784116", holder: KEPT_FILE}
 
 
-def test_no_signed_address_is_in_any_table() -> None:
+def test_tables_hold_no_signed_url() -> None:
     etablissement = {"entreprise": {"attestationFiscaleAttachment": file()}}
     node = dossier(
         champs=[champ("PieceJustificativeChamp", files=[file()]), champ("SiretChamp", etablissement=etablissement)],
@@ -149,7 +149,7 @@ def test_no_signed_address_is_in_any_table() -> None:
     assert "stockage.example" not in str(rows_of(node))
 
 
-def test_a_type_that_nobody_knows_keeps_what_all_champs_have() -> None:
+def test_unknown_type_keeps_the_columns_of_all_champs() -> None:
     row = champ_row(champ("QuotientFamilialChamp", "450 €", value={"montant": 450}, level="haut", rows=3))
     assert row["string_value"] == "450 €"
     assert (row["type"], row["label"], row["id"]) == ("QuotientFamilialChamp", "Libellé", "Champ-1")
@@ -157,5 +157,5 @@ def test_a_type_that_nobody_knows_keeps_what_all_champs_have() -> None:
 
 
 @pytest.mark.parametrize("typename", KINDS)
-def test_the_column_of_a_type_is_that_of_its_kind(typename: str) -> None:
+def test_type_fills_the_column_of_its_kind(typename: str) -> None:
     assert f"{KINDS[typename]}_value" in VALUES[typename]

@@ -1,4 +1,4 @@
-"""Dossiers as tables: every row in its place, and what is gone told as gone."""
+"""Dossiers as tables: every row in its place, and a hard delete for each empty part."""
 
 from __future__ import annotations
 
@@ -6,23 +6,20 @@ import json
 from datetime import date, datetime, timezone
 from typing import Any
 
-import pyarrow as pa
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.exceptions import DSMalformedAnswerError
-from ds_provider.tables.rows.flatten import flatten, hard_delete_rows, read_heads
+from ds_provider.exceptions import DSMalformedResponseError
+from ds_provider.tables.rows.flatten import flatten, read_heads
 from ds_provider.tables.schemas import (
     CHAMP_COLUMNS,
     CHILD_TABLES,
     DOSSIERS,
     ERASED,
-    FICHIERS,
     GROUPES_INSTRUCTEURS,
     REVISIONS,
     TABLES,
-    Table,
 )
 from tests.support.nodes import JSON, READ_AT, champ, dossier, file, line, rows_of, rows_of_lines
 
@@ -109,7 +106,7 @@ FULL = dossier(
 )
 
 
-def the(rows: list[JSON]) -> JSON:
+def single(rows: list[JSON]) -> JSON:
     (row,) = rows
     return row
 
@@ -128,8 +125,8 @@ def test_each_table_has_its_columns_and_their_types(lines: list[bytes]) -> None:
     assert {name: table.schema for name, table in tables.items()} == {each.name: each.schema for each in FLATTENED}
 
 
-def test_a_dossier_is_one_row() -> None:
-    row = the(rows_of(FULL)["dossiers"])
+def test_dossier_is_one_row() -> None:
+    row = single(rows_of(FULL)["dossiers"])
     assert {name: value for name, value in row.items() if value is not None} == {
         "number": 7,
         "id": "Dossier-7",
@@ -176,7 +173,7 @@ def test_champs_of_a_repetition_are_rows_beside_their_block() -> None:
     assert rows[1]["integer_value"] == 3
 
 
-def test_files_are_told_by_what_holds_them() -> None:
+def test_files_name_the_node_that_holds_them() -> None:
     rows = kept(rows_of(FULL)["fichiers"])
     names = ("part", "parent_id", "champ_descriptor_id", "row_id", "position", "filename")
     assert {tuple(row[name] for name in names) for row in rows} == {
@@ -189,9 +186,9 @@ def test_files_are_told_by_what_holds_them() -> None:
     assert {(row["byte_size"], row["created_at"]) for row in rows} == {(5_000_000_000, AUGUST)}
 
 
-def test_what_a_dossier_has_several_of() -> None:
+def test_lists_of_a_dossier_are_rows_of_child_tables() -> None:
     tables = rows_of(FULL)
-    area, traitement, avis = (the(kept(tables[name])) for name in ("geo_areas", "traitements", "avis"))
+    area, traitement, avis = (single(kept(tables[name])) for name in ("geo_areas", "traitements", "avis"))
     assert (area["part"], area["parent_id"], area["type"]) == ("champs", "Champ-1", "ParcelleCadastrale")
     assert (area["id"], area["surface"]) == ("GeoArea-1", "26422")
     assert json.loads(area["geometry"])["coordinates"] == [[[2.5, 48.25]]]
@@ -200,11 +197,11 @@ def test_what_a_dossier_has_several_of() -> None:
     assert (avis["question_answer"], avis["claimant_email"], avis["expert_email"]) == (True, "a@example.org", None)
     assert [(row["position"], row["body"]) for row in tables["messages"]] == [(0, ""), (1, "Bonjour\n🌾")]
     assert [row["correction_reason"] for row in tables["messages"]] == [None, "incomplete"]
-    assert the(tables["instructeurs"])["email"] == "a@example.org"
-    assert the(tables["labels"])["name"] == "Urgent"
+    assert single(tables["instructeurs"])["email"] == "a@example.org"
+    assert single(tables["labels"])["name"] == "Urgent"
 
 
-def test_groups_and_revisions_are_told_once() -> None:
+def test_groups_and_revisions_of_a_batch_are_single_rows() -> None:
     demarche = {"number": 100, "revision": {"id": "Revision-1"}}
     groupes = [{"id": f"Groupe-{number}", "number": number, "label": "défaut", "closed": True} for number in (3, 4)]
     tables = rows_of(
@@ -213,7 +210,7 @@ def test_groups_and_revisions_are_told_once() -> None:
     )
     assert sorted(row["number"] for row in tables["groupes_instructeurs"]) == [3, 4]
     assert {(row["demarche_number"], row["closed"]) for row in tables["groupes_instructeurs"]} == {(100, True)}
-    assert the(tables["revisions"]) == {
+    assert single(tables["revisions"]) == {
         "id": "Revision-1",
         "demarche_number": 100,
         "date_creation": None,
@@ -223,7 +220,7 @@ def test_groups_and_revisions_are_told_once() -> None:
     }
 
 
-def test_a_part_that_was_not_read_is_not_spoken_of() -> None:
+def test_part_that_was_not_asked_for_has_no_rows() -> None:
     tables = rows_of(dossier(), dossier(2, **dict.fromkeys(PARTS)))
     assert not any(tables[name] for name in PARTS)
     assert not tables["geo_areas"]
@@ -231,7 +228,7 @@ def test_a_part_that_was_not_read_is_not_spoken_of() -> None:
     assert erased(tables["fichiers"]) == {(n, part) for n in (1, 2) for part in ("attestation", "motivation")}
 
 
-def test_a_part_that_is_empty_erases() -> None:
+def test_empty_part_has_a_hard_delete() -> None:
     tables = rows_of(dossier(**{part: [] for part in PARTS}), dossier(2))
     assert all(erased(tables[name]) == {(1,)} and len(tables[name]) == 1 for name in PARTS)
     assert erased(tables["geo_areas"]) == {(1, "champs"), (1, "annotations")}
@@ -239,7 +236,7 @@ def test_a_part_that_is_empty_erases() -> None:
     assert not kept(tables["fichiers"])
 
 
-def test_a_part_with_rows_does_not_erase() -> None:
+def test_part_with_rows_has_no_hard_delete() -> None:
     tables = rows_of(FULL)
     assert erased(tables["annotations"]) == {(7,)}
     assert not any(erased(tables[name]) for name in PARTS if name != "annotations")
@@ -247,28 +244,7 @@ def test_a_part_with_rows_does_not_erase() -> None:
     assert erased(tables["fichiers"]) == {(7, "annotations"), (7, "motivation")}
 
 
-@pytest.mark.parametrize("table", [DOSSIERS, *CHILD_TABLES], ids=lambda table: table.name)
-def test_a_dossier_goes_from_a_table_by_its_number_alone(table: Table) -> None:
-    rows = hard_delete_rows(table, [1, 2])
-    assert rows.schema == table.schema
-    assert rows.num_rows == 2 * max(len(table.parts), 1)
-    assert set(rows[table.key[0]].to_pylist()) == {1, 2}
-    assert rows[ERASED].to_pylist() == [True] * rows.num_rows
-    others = [name for name in table.columns if name not in table.key]
-    assert all(rows[name].null_count == rows.num_rows for name in others)
-
-
-def test_a_dossier_goes_from_each_part_of_a_table() -> None:
-    keys = zip(*(hard_delete_rows(FICHIERS, [1])[name].to_pylist() for name in FICHIERS.key), strict=True)
-    assert sorted(keys) == sorted((1, part) for part in FICHIERS.parts)
-
-
-def test_a_dossier_goes_from_a_wide_relation_too() -> None:
-    wide = Table("demarche_1", {"dossier_number": pa.int64(), "objet": pa.string()}, ("dossier_number",), unique=True)
-    assert hard_delete_rows(wide, [5]).to_pylist() == [{"dossier_number": 5, "objet": None, ERASED: True}]
-
-
-def test_many_dossiers_are_all_there() -> None:
+def test_flatten_keeps_all_of_many_dossiers() -> None:
     champs = [champ("TextChamp", str(index), value=str(index)) for index in range(60)]
     tables = rows_of(*(dossier(number, champs=champs, labels=[]) for number in range(1, 301)))
     assert [row["number"] for row in tables["dossiers"]] == [*range(1, 301)]
@@ -277,7 +253,7 @@ def test_many_dossiers_are_all_there() -> None:
     assert erased(tables["labels"]) == {(number,) for number in range(1, 301)}
 
 
-def test_a_head_is_a_number_and_an_instant() -> None:
+def test_head_is_a_number_and_an_instant() -> None:
     assert read_heads([line(FULL), line(dossier(2, dateDerniereModification="1970-01-01T01:00:01+01:00"))]) == [
         (7, 1_795_399_199_000_000),
         (2, 1_000_000),
@@ -285,7 +261,7 @@ def test_a_head_is_a_number_and_an_instant() -> None:
 
 
 @given(st.datetimes(timezones=st.timezones()))
-def test_a_head_tells_the_instant_to_the_microsecond(when: datetime) -> None:
+def test_head_is_exact_to_the_microsecond(when: datetime) -> None:
     offset = when.utcoffset()
     if offset is None or offset.total_seconds() % 60:  # ISO 8601 has no such offsets
         return
@@ -307,18 +283,18 @@ NOT_DOSSIERS = [
 
 
 @pytest.mark.parametrize(("sent", "named"), NOT_DOSSIERS)
-def test_what_is_no_dossier_is_refused(sent: bytes, named: str) -> None:
-    with pytest.raises(DSMalformedAnswerError, match=f"^{named} is not a dossier as the API sends it"):
+def test_lines_that_are_not_dossiers_are_refused(sent: bytes, named: str) -> None:
+    with pytest.raises(DSMalformedResponseError, match=f"^{named} is not a dossier as the API sends it"):
         flatten([line(dossier()), sent], READ_AT)
-    with pytest.raises(DSMalformedAnswerError, match=f"^{named} is not a dossier as the API sends it"):
+    with pytest.raises(DSMalformedResponseError, match=f"^{named} is not a dossier as the API sends it"):
         read_heads([line(dossier()), sent])
 
 
-def test_a_version_that_is_no_date_is_refused() -> None:
-    with pytest.raises(DSMalformedAnswerError, match=r"^dossier 12 "):
+def test_version_that_is_not_a_date_is_refused() -> None:
+    with pytest.raises(DSMalformedResponseError, match=r"^dossier 12 "):
         read_heads([line(dossier(12, dateDerniereModification="hier"))])
 
 
-def test_the_tables_that_are_flattened_are_some_of_all() -> None:
+def test_flattened_tables_are_tables_of_the_warehouse() -> None:
     assert set(map(id, FLATTENED)) <= set(map(id, TABLES))
     assert CHAMP_COLUMNS.name not in rows_of_lines()

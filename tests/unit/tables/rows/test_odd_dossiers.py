@@ -1,4 +1,4 @@
-"""Whatever a dossier holds, it and its neighbours become rows."""
+"""Odd dossiers: whatever one holds, it and its neighbours become rows."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ slow_is_fine = settings(deadline=None, suppress_health_check=[HealthCheck.too_sl
 
 @slow_is_fine
 @given(st.lists(odd_dossiers, min_size=1, max_size=3))
-def test_any_json_leaves_each_dossier_its_row(nodes: list[Any]) -> None:
+def test_dossier_with_any_json_is_a_row(nodes: list[Any]) -> None:
     # json.dumps writes NaN, which is no JSON
     lines = [
         json.dumps({**node, **dossier(number)}).replace("NaN", "1e999").replace("Infinity", "1e999").encode()
@@ -84,11 +84,11 @@ def test_any_date_round_trips(day: Any) -> None:
 @slow_is_fine
 @given(st.recursive(st.text(st.characters(exclude_categories=["Cs"])) | st.integers(), st.lists))
 def test_any_structured_value_round_trips(value: Any) -> None:
-    told = champ_row(champ("PaysChamp", pays={"name": value}))["json_value"]
-    assert json.loads(told) == {"pays": {"name": json.loads(json.dumps(value).replace("\\u0000", "\\ufffd"))}}
+    stored = champ_row(champ("PaysChamp", pays={"name": value}))["json_value"]
+    assert json.loads(stored) == {"pays": {"name": json.loads(json.dumps(value).replace("\\u0000", "\\ufffd"))}}
 
 
-def test_what_is_odd_is_left_out_and_the_rest_kept() -> None:
+def test_odd_values_are_left_out_and_the_rest_is_kept() -> None:
     node = dossier(
         5,
         state=["accepte"],
@@ -114,7 +114,7 @@ def test_what_is_odd_is_left_out_and_the_rest_kept() -> None:
     ]
 
 
-def test_one_odd_date_leaves_its_neighbours() -> None:
+def test_odd_date_leaves_its_neighbours() -> None:
     champs = [champ("DateChamp", text, date=text) for text in ("2026-09-25", "22026-09-25", "0000-01-01", "2026-09-26")]
     rows = rows_of(dossier(champs=champs))["champs"]
     assert [str(row["date_value"]) for row in rows] == ["2026-09-25", "None", "None", "2026-09-26"]
@@ -125,7 +125,7 @@ REFUSED = ["\0", "\ud800", "\udfff"]
 
 
 @pytest.mark.parametrize("character", REFUSED)
-def test_what_databases_refuse_is_replaced(character: str) -> None:
+def test_characters_that_databases_refuse_are_replaced(character: str) -> None:
     node = dossier(
         motivation=f"a{character}b",
         champs=[champ("TextChamp", value=f"a{character}b"), champ("PaysChamp", pays={"name": f"a{character}b"})],
@@ -138,13 +138,13 @@ def test_what_databases_refuse_is_replaced(character: str) -> None:
     assert {row["filename"] for row in tables["fichiers"]} == {None, "a\ufffdb"}
 
 
-def test_a_text_that_only_looks_like_an_escape_stays() -> None:
+def test_text_that_only_looks_like_an_escape_stays() -> None:
     text = r"C:\u0000\udossier"
     row = rows_of(dossier(champs=[champ("PaysChamp", text, pays={"name": text})]))["champs"][0]
     assert (row["string_value"], json.loads(row["json_value"])) == (text, {"pays": {"name": text}})
 
 
-def test_bytes_that_are_no_text_are_replaced() -> None:
+def test_bytes_that_are_not_text_are_replaced() -> None:
     sent = line(dossier(motivation="a?b", champs=[champ("PaysChamp", pays={"name": "c?d"})])).replace(b"?", b"\xff")
     tables = rows_of_lines(sent)
     assert tables["dossiers"][0]["motivation"] == "a\ufffdb"

@@ -1,4 +1,4 @@
-"""Names after labels: readable, and such as SQL and dlt take as they are."""
+"""Identifiers made of labels: readable, and taken by SQL and dlt as they are."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from ds_provider.tables.wide.identifiers import FIXED, RESERVED, free_name, slug, suffixed
 
-LONGEST = 50
+MAX_LENGTH = 50
 
 LABELS = {
     "Objet de la demande": "objet_de_la_demande",
@@ -35,39 +35,39 @@ LABELS = {
 
 
 @pytest.mark.parametrize(("label", "name"), LABELS.items())
-def test_a_name_is_the_label_in_plain_letters(label, name):
-    assert slug(label, "champ", LONGEST) == name
+def test_name_is_the_label_in_plain_letters(label, name):
+    assert slug(label, "champ", MAX_LENGTH) == name
 
 
 @given(st.text())
-def test_a_name_needs_no_quotes_whatever_the_label(label):
-    name = slug(label, "champ", LONGEST)
+def test_name_needs_no_quotes_whatever_the_label(label):
+    name = slug(label, "champ", MAX_LENGTH)
     assert re.fullmatch(r"[a-z][a-z0-9]*(_[a-z0-9]+)*", name)
-    assert len(name) <= LONGEST
+    assert len(name) <= MAX_LENGTH
     assert name not in RESERVED | FIXED
 
 
 @given(st.text() | st.from_regex(r"[A-Za-z0-9_ ]{0,70}"), st.integers(2, 10**6))
-def test_dlt_leaves_a_name_as_it_is(label, number):
+def test_dlt_keeps_a_name_as_given(label, number):
     naming = pytest.importorskip("dlt.common.normalizers.naming.snake_case").NamingConvention(63)
-    for name in (slug(label, "champ", LONGEST), suffixed(slug(label, "champ", LONGEST), str(number), LONGEST)):
+    for name in (slug(label, "champ", MAX_LENGTH), suffixed(slug(label, "champ", MAX_LENGTH), str(number), MAX_LENGTH)):
         assert naming.normalize_identifier(name) == name
 
 
-def test_the_words_of_sql_are_those_of_duckdb_at_least():
+def test_reserved_words_include_those_of_duckdb():
     duckdb = pytest.importorskip("duckdb")
     words = "SELECT keyword_name FROM duckdb_keywords() WHERE keyword_category <> 'unreserved'"
     assert {word for (word,) in duckdb.sql(words).fetchall()} <= RESERVED
 
 
-@given(st.lists(st.sampled_from(["a", "a_2", "b" * LONGEST, "b" * (LONGEST - 2)]), max_size=30))
-def test_a_name_that_is_taken_gets_a_number(names):
+@given(st.lists(st.sampled_from(["a", "a_2", "b" * MAX_LENGTH, "b" * (MAX_LENGTH - 2)]), max_size=30))
+def test_name_that_is_taken_gets_a_number(names):
     given_names: list[str] = []
     for name in names:
-        given_names.append(free_name(name, set(given_names), LONGEST))
+        given_names.append(free_name(name, set(given_names), MAX_LENGTH))
     assert len(set(given_names)) == len(names)
-    assert all(len(name) <= LONGEST for name in given_names)
+    assert all(len(name) <= MAX_LENGTH for name in given_names)
 
 
-def test_numbers_count_from_two():
-    assert [free_name("a", taken, LONGEST) for taken in (set(), {"a"}, {"a", "a_2"})] == ["a", "a_2", "a_3"]
+def test_suffixes_count_from_two():
+    assert [free_name("a", taken, MAX_LENGTH) for taken in (set(), {"a"}, {"a", "a_2"})] == ["a", "a_2", "a_3"]

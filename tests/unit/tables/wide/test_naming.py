@@ -4,25 +4,24 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS
 from ds_provider.tables.wide.grouping import Champ
-from ds_provider.tables.wide.naming import MAX_COLUMN, MAX_RELATION, Registry
-from tests.support.forms import READ_AT, batch, champ, demarche, descriptor, revision, row
+from ds_provider.tables.wide.naming import MAX_COLUMN, MAX_RELATION, ColumnRegistry
+from tests.support.forms import READ_AT, champ, demarche, descriptor, revision
 
 
-def names(registry: Registry, *champs: Champ) -> list[str]:
-    registry.learn_champs(champs)
+def names(registry: ColumnRegistry, *champs: Champ) -> list[str]:
+    registry.register(champs)
     return [registry.column(champ).column_name for champ in champs]
 
 
-def test_a_champ_is_named_after_its_label():
-    registry = Registry()
-    rows = registry.learn_champs([champ("C1", "Objet de la demande"), champ("C2", "Né le", "date")])
+def test_champ_is_named_after_its_label():
+    registry = ColumnRegistry()
+    rows = registry.register([champ("C1", "Objet de la demande"), champ("C2", "Né le", "date")])
     assert rows.schema == CHAMP_COLUMNS.schema
     assert rows.drop_columns("_erased").to_pylist()[1] == {
         "relation": "demarche_123",
@@ -36,37 +35,41 @@ def test_a_champ_is_named_after_its_label():
     }
 
 
-def test_what_is_known_is_no_news():
-    registry = Registry()
-    registry.learn_champs([champ("C1", "Objet")])
-    assert registry.learn_champs([champ("C1", "Objet"), champ("C1", "Autre")]).num_rows == 0
+def test_known_champ_adds_no_row():
+    registry = ColumnRegistry()
+    registry.register([champ("C1", "Objet")])
+    assert registry.register([champ("C1", "Objet"), champ("C1", "Autre")]).num_rows == 0
 
 
-def test_a_name_stays_when_the_label_changes():
-    registry = Registry()
+def test_name_stays_when_the_label_changes():
+    registry = ColumnRegistry()
     assert names(registry, champ("C1", "Objet")) == ["objet"]
     assert names(registry, champ("C1", "Titre"), champ("C2", "Titre")) == ["objet", "titre"]
 
 
 def test_two_champs_of_one_label_have_two_columns():
-    assert names(Registry(), champ("C1", "Nom"), champ("C2", "nom"), champ("C3", "Nom ")) == ["nom", "nom_2", "nom_3"]
+    assert names(ColumnRegistry(), champ("C1", "Nom"), champ("C2", "nom"), champ("C3", "Nom ")) == [
+        "nom",
+        "nom_2",
+        "nom_3",
+    ]
 
 
-def test_a_number_in_a_label_is_no_number_of_ours():
+def test_number_in_a_label_does_not_clash_with_a_suffix():
     labels = ("A", "A 2", "A")
-    assert names(Registry(), *(champ(f"C{i}", label) for i, label in enumerate(labels))) == ["a", "a_2", "a_3"]
+    assert names(ColumnRegistry(), *(champ(f"C{i}", label) for i, label in enumerate(labels))) == ["a", "a_2", "a_3"]
 
 
 def test_values_of_a_new_kind_get_a_column_beside_the_old():
-    registry = Registry()
+    registry = ColumnRegistry()
     kinds = ("text", "integer", "text", "decimal", "integer")
     found = [names(registry, champ("C1", label, kind))[0] for label, kind in zip("NOPQR", kinds, strict=True)]
     assert found == ["n", "n_integer", "n", "n_decimal", "n_integer"]
 
 
-def test_each_demarche_part_and_block_has_its_relation():
-    registry = Registry()
-    registry.learn_champs(
+def test_each_demarche_part_and_block_has_its_table():
+    registry = ColumnRegistry()
+    registry.register(
         [
             champ("C1", "A"),
             champ("C1", "A", part=ANNOTATIONS),
@@ -84,21 +87,21 @@ def test_each_demarche_part_and_block_has_its_relation():
     }
 
 
-def test_a_block_keeps_its_relation_when_its_label_changes():
-    registry = Registry()
+def test_block_keeps_its_table_when_its_label_changes():
+    registry = ColumnRegistry()
     before = champ("C1", "A", block="R1")._replace(repetition_label="Parcelles")
     after = champ("C2", "B", block="R1")._replace(repetition_label="Terrains")
-    registry.learn_champs([before, after])
+    registry.register([before, after])
     assert registry.blocks(123, "champs") == {"R1": "demarche_123_parcelles"}
 
 
-def test_a_block_never_shares_a_relation():
-    registry = Registry()
+def test_blocks_never_share_a_table():
+    registry = ColumnRegistry()
     labels = ("Annotations", "Parcelles", "Parcelles", "", "", "Annotations x")
     for i, label in enumerate(labels):
-        registry.learn_champs([champ("C", "A", block=f"R{i}")._replace(repetition_label=label)])
-    registry.learn_champs([champ("C", "A", block="RA", part=ANNOTATIONS)._replace(repetition_label="x")])
-    registry.learn_champs([champ("C", "A", part=ANNOTATIONS)])
+        registry.register([champ("C", "A", block=f"R{i}")._replace(repetition_label=label)])
+    registry.register([champ("C", "A", block="RA", part=ANNOTATIONS)._replace(repetition_label="x")])
+    registry.register([champ("C", "A", part=ANNOTATIONS)])
     assert list(registry.relations) == [
         "demarche_123_annotations_2",
         "demarche_123_parcelles",
@@ -111,11 +114,11 @@ def test_a_block_never_shares_a_relation():
     ]
 
 
-def test_relations_of_large_numbers_and_long_labels_are_short_enough():
-    registry = Registry()
+def test_table_names_of_large_numbers_and_long_labels_are_short_enough():
+    registry = ColumnRegistry()
     for i in range(12):
         long = champ("C", "A", block=f"R{i}", of=2**31 - 1, part=ANNOTATIONS)._replace(repetition_label="x" * 90)
-        registry.learn_champs([long])
+        registry.register([long])
     assert len(registry.relations) == 12
     assert max(map(len, registry.relations)) <= MAX_RELATION
 
@@ -135,27 +138,27 @@ forms = st.lists(st.lists(champs, max_size=6), max_size=6)
 
 
 @dataclass
-class Held:
+class Kept:
     """A warehouse that keeps the rows that it is given, in an order of its own."""
 
     rows: list[dict[str, object]]
 
-    def registry(self) -> Registry:
-        return Registry(sorted(self.rows, key=lambda row: str(row["column_name"])[::-1]))
+    def registry(self) -> ColumnRegistry:
+        return ColumnRegistry(sorted(self.rows, key=lambda row: str(row["column_name"])[::-1]))
 
 
 @given(forms)
-def test_names_are_for_good_over_any_sequence_of_forms(forms):
-    held, given_names = Held([]), {}
+def test_column_names_never_change_over_any_sequence_of_forms(forms):
+    kept, given_names = Kept([]), {}
     for form in forms:
-        registry = held.registry()
-        held.rows += registry.learn_champs(form).to_pylist()
-        for seen in form:
-            column = registry.column(seen)
-            what = (*seen[:3], seen.champ_descriptor_id, seen.kind)
-            assert given_names.setdefault(what, (column.relation, column.column_name)) == column[:2]
-    assert len(set(given_names.values())) == len(given_names) == len(held.rows), "each has a column of its own"
-    registry = held.registry()
+        registry = kept.registry()
+        kept.rows += registry.register(form).to_pylist()
+        for shown in form:
+            column = registry.column(shown)
+            key = (*shown[:3], shown.champ_descriptor_id, shown.kind)
+            assert given_names.setdefault(key, (column.relation, column.column_name)) == column[:2]
+    assert len(set(given_names.values())) == len(given_names) == len(kept.rows), "each has a column of its own"
+    registry = kept.registry()
     for (number, part, block, *_), (relation, name) in given_names.items():
         assert len(relation) <= MAX_RELATION
         assert len(name) <= MAX_COLUMN
@@ -164,7 +167,7 @@ def test_names_are_for_good_over_any_sequence_of_forms(forms):
         assert owners == {(number, part, block)}
 
 
-def test_the_form_that_is_filled_in_now_is_known_before_any_dossier_shows_it():
+def test_published_form_has_columns_before_any_dossier_shows_them():
     described = describe(
         demarche(
             revision("V1", [descriptor("C1", "Ancien")], published="2026-01-01"),
@@ -184,29 +187,9 @@ def test_the_form_that_is_filled_in_now_is_known_before_any_dossier_shows_it():
         ),
         READ_AT,
     )
-    rows = Registry().learn_form(described).to_pylist()
+    rows = ColumnRegistry().register_form(described).to_pylist()
     assert [(row["relation"], row["column_name"], row["kind"]) for row in rows] == [
         ("demarche_123", "montant", "integer"),
         ("demarche_123_lots", "prix", "decimal"),
         ("demarche_123_annotations", "suivi", "text"),
-    ]
-
-
-@pytest.mark.parametrize("part", ["champs", "annotations"])
-def test_the_champs_of_dossiers_are_learned_in_the_order_of_the_form(part):
-    rows = [
-        row(1, "C2", label="B"),
-        row(1, "R1", "RepetitionChamp", "Lots"),
-        row(1, "C3", "DateChamp", "Le", repetition_descriptor_id="R1", row_id="r", row_index=0),
-        row(1, "H1", "HeaderSectionChamp", "Titre"),
-        row(1, "C1", "OfTheFutureChamp", "A"),
-        row(2, "C2", label="Autre"),
-        row(3, None),
-    ]
-    found = Registry().learn(*batch(**{part: rows})).to_pylist()
-    suffix = "" if part == "champs" else "_annotations"
-    assert [(row["relation"], row["column_name"], row["kind"]) for row in found] == [
-        (f"demarche_123{suffix}", "b", "text"),
-        (f"demarche_123{suffix}", "a", "text"),
-        (f"demarche_123{suffix}_lots", "le", "date"),
     ]

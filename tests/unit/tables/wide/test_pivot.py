@@ -1,4 +1,4 @@
-"""The wide relations hold what the long tables hold: a dossier or a block's row per row, a champ per column."""
+"""Wide tables hold the values of the long tables: a dossier or a block's row per row, a champ per column."""
 
 from __future__ import annotations
 
@@ -11,19 +11,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.tables.kinds import KINDS, kind_of
-from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_ROWS, CHAMPS, ERASED, Table
-from ds_provider.tables.wide.naming import Registry
-from ds_provider.tables.wide.pivot import relations, widen
+from ds_provider.tables.rows.kinds import KINDS, kind_of
+from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS, CHAMP_ROWS, CHAMPS, ERASED, Table
+from ds_provider.tables.wide.naming import ColumnRegistry
+from ds_provider.tables.wide.pivot import wide_tables, widen
 from tests.support.forms import DEMARCHE, batch, champ, row
 
 Wide = dict[str, list[dict[str, Any]]]
 
 
-def wide(registry: Registry, *tables: Any) -> Wide:
-    """The rows of each relation, without the nulls."""
-    registry.learn(*tables)
-    found = widen(*tables, registry)
+def wide(registry: ColumnRegistry, *tables: Any) -> Wide:
+    """Return the rows of each wide table, without the nulls."""
+    (names, _), *found = widen(*tables, registry)
+    assert names is CHAMP_COLUMNS
     assert len({table.name for table, _ in found}) == len(found)
     for table, rows in found:
         assert rows.schema == table.schema
@@ -35,12 +35,12 @@ def present(row: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in row.items() if value is not None and value is not False}
 
 
-def spec(registry: Registry, name: str) -> Table:
-    (found,) = (table for table in relations(registry) if table.name == name)
+def spec(registry: ColumnRegistry, name: str) -> Table:
+    (found,) = (table for table in wide_tables(registry) if table.name == name)
     return found
 
 
-def test_a_dossier_is_a_row_and_a_champ_a_column():
+def test_dossier_is_a_row_and_a_champ_a_column():
     tables = batch(
         [
             row(1, "C1", label="Nom", text_value="Ada"),
@@ -49,9 +49,29 @@ def test_a_dossier_is_a_row_and_a_champ_a_column():
             row(2, "C1", label="Nom", text_value=""),
         ]
     )
-    assert wide(Registry(), *tables)["demarche_123"] == [
+    assert wide(ColumnRegistry(), *tables)["demarche_123"] == [
         {"dossier_number": 1, "nom": "Ada", "age": 36},
         {"dossier_number": 2, "nom": "", "age": 41},
+    ]
+
+
+@pytest.mark.parametrize("part", ["champs", "annotations"])
+def test_champs_of_dossiers_get_their_columns_in_the_order_of_the_form(part):
+    rows = [
+        row(1, "C2", label="B"),
+        row(1, "R1", "RepetitionChamp", "Lots"),
+        row(1, "C3", "DateChamp", "Le", repetition_descriptor_id="R1", row_id="r", row_index=0),
+        row(1, "H1", "HeaderSectionChamp", "Titre"),
+        row(1, "C1", "OfTheFutureChamp", "A"),
+        row(2, "C2", label="Autre"),
+        row(3, None),
+    ]
+    (_, found), *_ = widen(*batch(**{part: rows}), ColumnRegistry())
+    suffix = "" if part == "champs" else "_annotations"
+    assert [(row["relation"], row["column_name"], row["kind"]) for row in found.to_pylist()] == [
+        (f"demarche_123{suffix}", "b", "text"),
+        (f"demarche_123{suffix}", "a", "text"),
+        (f"demarche_123{suffix}_lots", "le", "date"),
     ]
 
 
@@ -68,43 +88,54 @@ VALUES = {
 
 @pytest.mark.parametrize("type", sorted(KINDS))
 def test_each_type_has_the_column_of_its_kind(type):
-    registry, kind = Registry(), KINDS[type]
+    registry, kind = ColumnRegistry(), KINDS[type]
     found = wide(registry, *batch([row(1, "C1", type, "A", string_value="other", **{f"{kind}_value": VALUES[kind]})]))
     assert found["demarche_123"] == [{"dossier_number": 1, "a": VALUES[kind]}]
     table = spec(registry, "demarche_123")
     assert table.columns["a"] == CHAMP_ROWS.columns[f"{kind}_value"]
-    assert table.json == ({"a"} if kind == "json" else set())
+    assert table.json == (("a",) if kind == "json" else ())
 
 
-def test_a_type_of_the_future_gives_its_text():
+def test_type_of_the_future_gives_its_text():
     tables = batch([row(1, "C1", "OfTheFutureChamp", "A", string_value="12 €"), row(2, "C1", "OfTheFutureChamp", "A")])
-    assert wide(Registry(), *tables)["demarche_123"] == [{"dossier_number": 1, "a": "12 €"}, {"dossier_number": 2}]
+    assert wide(ColumnRegistry(), *tables)["demarche_123"] == [
+        {"dossier_number": 1, "a": "12 €"},
+        {"dossier_number": 2},
+    ]
 
 
-def test_what_only_lays_out_the_form_has_no_column():
+def test_champs_that_only_lay_out_the_form_have_no_column():
     tables = batch(
         [row(1, "C1", "HeaderSectionChamp", integer_value=1), row(1, "C2", "ExplicationChamp"), row(1, "C3")]
     )
-    registry = Registry()
+    registry = ColumnRegistry()
     wide(registry, *tables)
     assert list(spec(registry, "demarche_123").columns) == ["dossier_number", "c3"]
 
 
-def test_a_dossier_without_champs_is_a_row():
+def test_dossier_without_champs_is_a_row():
     tables = batch([row(1, "C1", text_value="x"), row(2, None)])
-    assert wide(Registry(), *tables)["demarche_123"] == [{"dossier_number": 1, "c1": "x"}, {"dossier_number": 2}]
+    assert wide(ColumnRegistry(), *tables)["demarche_123"] == [{"dossier_number": 1, "c1": "x"}, {"dossier_number": 2}]
 
 
-def test_a_part_that_was_not_read_is_left_alone():
-    registry = Registry()
-    registry.learn_champs([champ("A1", "Suivi", part=ANNOTATIONS), champ("B1", "B", block="R1")])
+def test_part_that_was_not_asked_for_has_no_wide_rows():
+    registry = ColumnRegistry()
+    registry.register([champ("A1", "Suivi", part=ANNOTATIONS), champ("B1", "B", block="R1")])
     assert set(wide(registry, *batch(annotations=[row(1, "A1", text_value="x")]))) == {"demarche_123_annotations"}
     assert set(wide(registry, *batch([row(1, "C1")]))) == {"demarche_123", "demarche_123_r1"}
 
 
-def test_annotations_have_a_relation_of_their_own():
+def test_demarche_without_rows_in_a_batch_has_no_wide_rows():
+    registry = ColumnRegistry()
+    registry.register([champ("C1", "A", of=8)])
+    dossiers, tables = batch([row(1, "C1", text_value="x"), row(2, "C1")], of={1: 7, 2: 8})
+    only_first = {name: table.slice(0, 1) for name, table in tables.items()}
+    assert wide(registry, dossiers, only_first) == {"demarche_7": [{"dossier_number": 1, "c1": "x"}]}
+
+
+def test_annotations_have_a_table_of_their_own():
     tables = batch([row(1, "C1", label="A", text_value="x")], [row(1, "C1", label="A", text_value="y")])
-    assert wide(Registry(), *tables) == {
+    assert wide(ColumnRegistry(), *tables) == {
         "demarche_123": [{"dossier_number": 1, "a": "x"}],
         "demarche_123_annotations": [{"dossier_number": 1, "a": "y"}],
     }
@@ -115,7 +146,7 @@ def in_block(dossier: int, index: int, id: str, type: str = "TextChamp", **value
     return row(dossier, id, type, **place, **values)
 
 
-def test_a_row_of_a_block_is_a_row():
+def test_row_of_a_block_is_a_row_of_its_table():
     tables = batch(
         [
             row(1, "R1", "RepetitionChamp", "Lots", integer_value=2),
@@ -127,7 +158,7 @@ def test_a_row_of_a_block_is_a_row():
             in_block(2, 0, "C1", text_value="c"),
         ]
     )
-    registry = Registry()
+    registry = ColumnRegistry()
     assert wide(registry, *tables)["demarche_123_lots"] == [
         {"dossier_number": 1, "row_id": "row 1.0", "row_index": 0, "c1": "a", "c2": 1.5},
         {"dossier_number": 1, "row_id": "row 1.1", "row_index": 1, "c1": "b", "c2": 2.5},
@@ -136,15 +167,15 @@ def test_a_row_of_a_block_is_a_row():
     assert (spec(registry, "demarche_123_lots").unique, spec(registry, "demarche_123").unique) == (False, True)
 
 
-def test_a_row_that_shows_only_its_title_is_a_row():
-    registry = Registry()
-    registry.learn_champs([champ("C1", "A", block="R1")])
+def test_block_row_without_values_is_a_row():
+    registry = ColumnRegistry()
+    registry.register([champ("C1", "A", block="R1")])
     found = wide(registry, *batch([in_block(1, 0, "H1", "HeaderSectionChamp")]))
     assert found["demarche_123_r1"] == [{"dossier_number": 1, "row_id": "row 1.0", "row_index": 0}]
 
 
-def test_a_dossier_with_no_row_in_a_block_has_those_removed_that_it_had():
-    registry = Registry()
+def test_dossier_without_rows_in_a_block_has_a_hard_delete_there():
+    registry = ColumnRegistry()
     wide(registry, *batch([in_block(1, 0, "C1"), in_block(2, 0, "C1")]))
     found = wide(registry, *batch([in_block(1, 0, "C1"), row(2, "C9"), row(3, None)]))
     assert found["demarche_123_bloc"] == [
@@ -154,19 +185,19 @@ def test_a_dossier_with_no_row_in_a_block_has_those_removed_that_it_had():
     ]
 
 
-def test_each_demarche_has_its_own_relations():
+def test_each_demarche_has_its_own_tables():
     tables = batch(
         [row(1, "C1", text_value="x"), row(2, "C1", label="Autre", text_value="y"), row(3, "C1", text_value="z")],
         of={1: 7, 2: 8, 3: 7},
     )
-    assert wide(Registry(), *tables) == {
+    assert wide(ColumnRegistry(), *tables) == {
         "demarche_7": [{"dossier_number": 1, "c1": "x"}, {"dossier_number": 3, "c1": "z"}],
         "demarche_8": [{"dossier_number": 2, "autre": "y"}],
     }
 
 
-def test_a_champ_that_changes_its_kind_keeps_both_columns():
-    registry = Registry()
+def test_champ_that_changes_its_kind_keeps_both_columns():
+    registry = ColumnRegistry()
     wide(registry, *batch([row(1, "C1", label="Montant", text_value="12")]))
     tables = batch(
         [
@@ -182,24 +213,23 @@ def test_a_champ_that_changes_its_kind_keeps_both_columns():
     ]
 
 
-def test_a_champ_that_is_gone_leaves_its_column():
-    registry = Registry()
+def test_removed_champ_leaves_its_column():
+    registry = ColumnRegistry()
     wide(registry, *batch([row(1, "C1"), row(1, "C2")]))
-    registry.learn(*(tables := batch([row(1, "C2"), row(1, "C3")])))
-    ((table, rows),) = widen(*tables, registry)
+    _, (table, rows) = widen(*batch([row(1, "C2"), row(1, "C3")]), registry)
     assert list(table.columns) == rows.column_names[:-1] == ["dossier_number", "c1", "c2", "c3"]
 
 
-def test_a_form_without_values_gives_no_relation():
-    registry = Registry()
+def test_form_without_values_has_no_wide_table():
+    registry = ColumnRegistry()
     assert wide(registry, *batch([row(1, "H1", "HeaderSectionChamp"), row(2, None)])) == {}
-    assert relations(registry) == []
+    assert wide_tables(registry) == []
 
 
-def test_whatever_a_dossier_may_have_rows_in_is_told():
-    registry = Registry()
-    registry.learn_champs([champ("C1", "A"), champ("C2", "B", block="Lots", part=ANNOTATIONS), champ("C3", "C", of=7)])
-    assert [(table.name, table.key, table.unique) for table in relations(registry)] == [
+def test_wide_tables_are_all_that_a_dossier_may_have_rows_in():
+    registry = ColumnRegistry()
+    registry.register([champ("C1", "A"), champ("C2", "B", block="Lots", part=ANNOTATIONS), champ("C3", "C", of=7)])
+    assert [(table.name, table.key, table.unique) for table in wide_tables(registry)] == [
         ("demarche_123", ("dossier_number",), True),
         ("demarche_123_annotations", ("dossier_number",), True),
         ("demarche_123_annotations_lots", ("dossier_number",), False),
@@ -208,17 +238,17 @@ def test_whatever_a_dossier_may_have_rows_in_is_told():
     ]
 
 
-def test_a_registry_that_was_kept_gives_the_same_relations():
-    registry = Registry()
-    rows = registry.learn_champs([champ("C1", "A", "json"), champ("C2", "B", block="Lots")])
-    assert relations(Registry(rows.to_pylist())) == relations(registry)
+def test_restored_registry_has_the_same_tables():
+    registry = ColumnRegistry()
+    rows = registry.register([champ("C1", "A", "json"), champ("C2", "B", block="Lots")])
+    assert wide_tables(ColumnRegistry(rows.to_pylist())) == wide_tables(registry)
 
 
-def test_tables_in_pieces_are_read_as_one():
+def test_chunked_tables_are_pivoted_as_whole_ones():
     dossiers, tables = batch([row(1, "C1", text_value="x"), row(2, "C1", text_value="y"), in_block(2, 0, "C2")])
     pieces = {name: pa.concat_tables([table.slice(0, 1), table.slice(1)]) for name, table in tables.items()}
-    whole = wide(Registry(), dossiers, tables)
-    assert wide(Registry(), pa.concat_tables([dossiers.slice(0, 1), dossiers.slice(1)]), pieces) == whole
+    whole = wide(ColumnRegistry(), dossiers, tables)
+    assert wide(ColumnRegistry(), pa.concat_tables([dossiers.slice(0, 1), dossiers.slice(1)]), pieces) == whole
 
 
 TYPES = ["TextChamp", "DropDownListChamp", "IntegerNumberChamp", "DateChamp", "OfTheFutureChamp", "HeaderSectionChamp"]
@@ -249,8 +279,8 @@ def value_of(type: str) -> st.SearchStrategy[dict[str, Any]]:
     return st.fixed_dictionaries({f"{KINDS[type]}_value": st.none() | values[KINDS[type]]})
 
 
-def one_by_one(rows: list[dict[str, Any]], registry: Registry) -> tuple[Wide, Wide]:
-    """The same as the relations, done as a person would: dossiers, and rows of blocks."""
+def one_by_one(rows: list[dict[str, Any]], registry: ColumnRegistry) -> tuple[Wide, Wide]:
+    """Return the rows of the wide tables, made in a plain loop: those of dossiers, and those of blocks."""
     main: Wide = defaultdict(list)
     found: dict[tuple[Any, ...], dict[str, Any]] = {}
     for long in rows:
@@ -262,9 +292,9 @@ def one_by_one(rows: list[dict[str, Any]], registry: Registry) -> tuple[Wide, Wi
         wide = found.setdefault((number, block, long.get("row_index")), {"dossier_number": number, **place})
         if long["type"] != "HeaderSectionChamp":
             kind = kind_of(long["type"])
-            seen = champ(long["champ_descriptor_id"], "", kind)._replace(repetition_descriptor_id=block)
+            shown = champ(long["champ_descriptor_id"], "", kind)._replace(repetition_descriptor_id=block)
             source = f"{kind}_value" if long["type"] in KINDS else "string_value"
-            wide[registry.column(seen).column_name] = long[source]
+            wide[registry.column(shown).column_name] = long[source]
     names = registry.blocks(DEMARCHE, CHAMPS)
     in_blocks: Wide = defaultdict(list)
     for (_, block, _), wide in found.items():
@@ -276,8 +306,8 @@ def one_by_one(rows: list[dict[str, Any]], registry: Registry) -> tuple[Wide, Wi
 
 
 @given(dossiers())
-def test_columns_hold_what_a_loop_over_rows_finds(rows):
-    registry, tables = Registry(), batch(rows)
+def test_wide_columns_equal_a_loop_over_rows(rows):
+    registry, tables = ColumnRegistry(), batch(rows)
     found = wide(registry, *tables)
     main, in_blocks = one_by_one(rows, registry)
     if not registry.demarches:

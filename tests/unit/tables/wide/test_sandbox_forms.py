@@ -1,4 +1,4 @@
-"""The form of the sandbox's démarche, over HTTP and to its end: tables, drift, columns."""
+"""Forms of the sandbox's démarche, read over HTTP: tables, drift, columns."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from ds_provider.api.query import lookups
 from ds_provider.api.transport.client import DSClient
 from ds_provider.sandbox import Sandbox
 from ds_provider.tables.descriptors import describe
-from ds_provider.tables.drift import drift
-from ds_provider.tables.wide.naming import Registry
-from ds_provider.tables.wide.pivot import relations
+from ds_provider.tables.drift import detect_drift
+from ds_provider.tables.wide.naming import ColumnRegistry
+from ds_provider.tables.wide.pivot import wide_tables
 from tests.support.forms import READ_AT
 
 NOW = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Europe/Paris"))
@@ -27,7 +27,7 @@ def described() -> Iterator[dict[str, Any]]:
         Sandbox(seed=3, groupes=3, dossiers=5, now=NOW, rate_limit=0) as sandbox,
         DSClient(sandbox.url, sandbox.token, user_agent="tests") as client,
     ):
-        yield describe(client.result(lookups.revisions(sandbox.demarche)), READ_AT)
+        yield describe(client.result(lookups.get_revisions(sandbox.demarche)), READ_AT)
 
 
 def test_all_revisions_and_groups_are_described(described):
@@ -39,22 +39,22 @@ def test_all_revisions_and_groups_are_described(described):
     )
 
 
-def test_champs_that_come_and_go_are_drift(described):
-    found = drift(described["champ_descriptors"], described["revisions"])
+def test_added_and_removed_champs_are_drift(described):
+    found = detect_drift(described["champ_descriptors"], described["revisions"])
     changes = {(change.change, change.label) for one in found for change in one.changes}
     assert {("removed", "Nombre d'emplois"), ("added", "Acte"), ("added", "Versements")} <= changes
 
 
 def test_the_form_that_is_filled_in_has_its_columns(described):
-    registry = Registry()
-    rows = registry.learn_form(described).to_pylist()
+    registry = ColumnRegistry()
+    rows = registry.register_form(described).to_pylist()
     kinds = {row["column_name"]: row["kind"] for row in rows}
     assert kinds["montant_demande_centimes"] == "integer"
     assert kinds["emprise_du_projet"] == "json"
     assert kinds["j_atteste_sur_l_honneur"] == "boolean"
     assert "nombre_d_emplois" not in kinds
     main = f"demarche_{rows[0]['demarche_number']}"
-    assert [table.name for table in relations(registry)] == [
+    assert [table.name for table in wide_tables(registry)] == [
         main,
         f"{main}_annotations",
         f"{main}_annotations_versements",

@@ -1,4 +1,4 @@
-"""A connection's fields become a database, and no field that is secret is told."""
+"""Destinations of connections, none of which shows a secret."""
 
 from __future__ import annotations
 
@@ -14,9 +14,12 @@ from hypothesis import strategies as st
 
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.warehouse.database import destinations
-from ds_provider.warehouse.database.destinations import Fields, destination_of, require_drivers
+from ds_provider.warehouse.database.destinations import ConnectionFields, destination_of, require_drivers
 
-POSTGRES = Fields("postgres", host="db.example.org", port=5433, login="ds", password="s3cret/+ é", schema="données")
+POSTGRES = ConnectionFields(
+    "postgres", host="db.example.org", port=5433, login="ds", password="s3cret/+ é", schema="données"
+)
+MYSQL = ConnectionFields("mysql", host="h", login="l", password="s3cret/+ é")
 TEXTS = st.text(st.characters(exclude_categories=["Cs", "Cc"]), min_size=1).filter(str.strip)
 
 
@@ -28,19 +31,19 @@ def test_postgres_is_a_url() -> None:
     assert destination.name == "Postgres db.example.org:5433/données"
 
 
-def test_postgres_may_be_behind_a_socket() -> None:
+def test_postgres_host_may_be_a_socket_folder() -> None:
     destination = destination_of(replace(POSTGRES, host="/var/run/postgresql", port=None))
     parts = urlsplit(destination.credentials)
     assert (parts.hostname, parts.port) == ("localhost", 5432)
     assert parse_qs(parts.query) == {"host": ["/var/run/postgresql"]}
 
 
-def test_postgres_may_have_an_ipv6_address() -> None:
+def test_postgres_host_may_be_an_ipv6_address() -> None:
     assert urlsplit(destination_of(replace(POSTGRES, host="2001:db8::1")).credentials).hostname == "2001:db8::1"
 
 
 @given(TEXTS, st.text(st.characters(exclude_categories=["Cs", "Cc"])), TEXTS)
-def test_any_login_password_and_database_come_through_a_url(login: str, password: str, database: str) -> None:
+def test_postgres_url_keeps_any_login_password_and_database(login: str, password: str, database: str) -> None:
     fields = replace(POSTGRES, login=login, password=password, schema=database)
     parts = urlsplit(destination_of(fields).credentials)
     assert (unquote(parts.username or ""), unquote(parts.password or "")) == (login, password)
@@ -55,18 +58,18 @@ def test_postgres_needs_a_login_and_a_database(missing: str) -> None:
 
 @pytest.mark.parametrize("field", ["host", "schema"])
 def test_duckdb_is_a_file(field: str) -> None:
-    destination = destination_of(Fields("duckdb", **{field: "/data/w.duckdb"}))
+    destination = destination_of(ConnectionFields("duckdb", **{field: "/data/w.duckdb"}))
     assert (destination.kind, destination.credentials) == ("duckdb", "/data/w.duckdb")
 
 
 @pytest.mark.parametrize("path", ["", "w.duckdb", ":memory:", "/", "md:mine"])
-def test_duckdb_is_nothing_else(path: str) -> None:
+def test_duckdb_refuses_anything_but_an_absolute_path(path: str) -> None:
     with pytest.raises(DSConfigurationError, match="whole path"):
-        destination_of(Fields("duckdb", host=path))
+        destination_of(ConnectionFields("duckdb", host=path))
 
 
-def test_mysql_is_reached_through_sqlalchemy() -> None:
-    destination = destination_of(Fields("mysql", host="h", login="l", password="p@ss", schema="d"))
+def test_mysql_is_a_sqlalchemy_destination() -> None:
+    destination = destination_of(ConnectionFields("mysql", host="h", login="l", password="p@ss", schema="d"))
     assert (destination.kind, destination.credentials) == ("sqlalchemy", "mysql+pymysql://l:p%40ss@h:3306/d")
     assert set(destination.secrets) == {"p@ss", "p%40ss"}
 
@@ -76,40 +79,42 @@ KEY = {"type": "service_account", "project_id": "projet", "private_key": "-----B
 
 @pytest.mark.parametrize("prefix", ["", "extra__google_cloud_platform__"])
 @pytest.mark.parametrize("key", [KEY, json.dumps(KEY)])
-def test_bigquery_has_its_key_in_the_extra(prefix: str, key: Any) -> None:
+def test_bigquery_takes_its_key_from_the_extra(prefix: str, key: Any) -> None:
     extra = {f"{prefix}keyfile_dict": key, f"{prefix}location": "europe-west9"}
-    destination = destination_of(Fields("google_cloud_platform", extra=extra))
+    destination = destination_of(ConnectionFields("google_cloud_platform", extra=extra))
     assert destination.kind == "bigquery"
     assert destination.credentials == KEY
     assert destination.options == {"project_id": "projet", "location": "europe-west9"}
     assert destination.secrets == ("-----BEGIN",)
 
 
-def test_bigquery_may_have_its_key_in_a_file(tmp_path: Path) -> None:
+def test_bigquery_takes_its_key_from_a_file(tmp_path: Path) -> None:
     (tmp_path / "key.json").write_text(json.dumps(KEY))
-    fields = Fields("google_cloud_platform", extra={"key_path": str(tmp_path / "key.json")})
+    fields = ConnectionFields("google_cloud_platform", extra={"key_path": str(tmp_path / "key.json")})
     assert destination_of(fields).credentials == KEY
 
 
-def test_bigquery_may_have_no_key() -> None:
-    assert destination_of(Fields("google_cloud_platform", extra={"project": "p"})).credentials is None
+def test_bigquery_needs_no_key() -> None:
+    assert destination_of(ConnectionFields("google_cloud_platform", extra={"project": "p"})).credentials is None
 
 
 @pytest.mark.parametrize("extra", [{"keyfile_dict": "{"}, {"keyfile_dict": "[1]"}, {"key_path": "/nowhere"}])
-def test_a_key_that_is_none_is_a_clear_error(extra: dict[str, Any]) -> None:
+def test_bigquery_refuses_an_unreadable_key(extra: dict[str, Any]) -> None:
     with pytest.raises(DSConfigurationError, match="keyfile_dict"):
-        destination_of(Fields("google_cloud_platform", extra=extra))
+        destination_of(ConnectionFields("google_cloud_platform", extra=extra))
 
 
-SNOWFLAKE = Fields("snowflake", login="l", password="pw", extra={"account": "a", "database": "d", "warehouse": "w"})
+SNOWFLAKE = ConnectionFields(
+    "snowflake", login="l", password="pw", extra={"account": "a", "database": "d", "warehouse": "w"}
+)
 
 
-def test_snowflake_has_its_account_in_the_extra() -> None:
+def test_snowflake_takes_its_account_from_the_extra() -> None:
     credentials = destination_of(SNOWFLAKE).credentials
     assert credentials == {"host": "a", "database": "d", "username": "l", "password": "pw", "warehouse": "w"}
 
 
-def test_snowflake_may_have_a_key_that_the_password_opens() -> None:
+def test_snowflake_password_is_the_passphrase_of_its_key() -> None:
     destination = destination_of(replace(SNOWFLAKE, extra={**SNOWFLAKE.extra, "private_key_content": "k3y"}))
     assert destination.credentials["private_key"] == "k3y"
     assert destination.credentials["private_key_passphrase"] == "pw"
@@ -124,7 +129,7 @@ def test_snowflake_needs_an_account_and_a_database() -> None:
 
 def test_clickhouse_has_two_ports() -> None:
     extra = {"http_port": "8123", "secure": "false"}
-    fields = Fields("clickhouse", host="h", port=9000, login="l", password="p", schema="d", extra=extra)
+    fields = ConnectionFields("clickhouse", host="h", port=9000, login="l", password="p", schema="d", extra=extra)
     assert destination_of(fields).credentials == {
         "host": "h",
         "port": 9000,
@@ -137,21 +142,21 @@ def test_clickhouse_has_two_ports() -> None:
 
 
 @pytest.mark.parametrize("kind", ["aws", "S3", "google_cloud_storage_file", "", "ds", "sqlite", "wasb"])
-def test_what_holds_no_tables_is_refused_in_one_line(kind: str) -> None:
+def test_connection_types_without_tables_are_refused_in_one_line(kind: str) -> None:
     with pytest.raises(DSConfigurationError, match=r"connection type .*(Postgres|postgres)") as failure:
-        destination_of(Fields(kind))
+        destination_of(ConnectionFields(kind))
     assert "\n" not in str(failure.value)
 
 
-@pytest.mark.parametrize("fields", [POSTGRES, SNOWFLAKE, Fields("mysql", host="h", login="l", password="s3cret/+ é")])
-def test_no_secret_is_in_what_is_told(fields: Fields) -> None:
+@pytest.mark.parametrize("fields", [POSTGRES, SNOWFLAKE, MYSQL])
+def test_destination_shows_no_secret(fields: ConnectionFields) -> None:
     destination = destination_of(fields)
-    for told in (repr(fields), repr(destination), destination.name):
-        assert not [secret for secret in (*destination.secrets, fields.password) if secret in told]
+    for text in (repr(fields), repr(destination), destination.name):
+        assert not [secret for secret in (*destination.secrets, fields.password) if secret in text]
 
 
 @pytest.mark.parametrize(
-    ("kind", "absent", "told"),
+    ("kind", "absent", "message"),
     [
         ("duckdb", "dlt", r"\[warehouse\]"),
         ("postgres", "pyarrow", r"\[warehouse\]"),
@@ -160,16 +165,16 @@ def test_no_secret_is_in_what_is_told(fields: Fields) -> None:
         ("sqlalchemy", "pymysql", "pymysql"),
     ],
 )
-def test_a_driver_that_is_missing_is_named_with_what_brings_it(monkeypatch, kind, absent, told) -> None:
+def test_missing_driver_is_named_with_its_package(monkeypatch, kind, absent, message) -> None:
     monkeypatch.setattr(destinations, "_is_installed", lambda module: module != absent)
-    with pytest.raises(DSConfigurationError, match=told):
+    with pytest.raises(DSConfigurationError, match=message):
         require_drivers(kind)
 
 
 @pytest.mark.parametrize("kind", ["duckdb", "postgres"])
-def test_the_drivers_of_what_is_tested_are_installed(kind: str) -> None:
+def test_drivers_of_tested_databases_are_installed(kind: str) -> None:
     require_drivers(kind)
 
 
-def test_a_package_whose_parent_is_missing_is_missing() -> None:
+def test_module_of_a_missing_package_is_missing() -> None:
     assert not destinations._is_installed("no_such_package.at.all")

@@ -1,4 +1,4 @@
-"""A failure is told in one line, without what must not be told."""
+"""Reasons of database errors show neither secrets nor values."""
 
 from __future__ import annotations
 
@@ -26,36 +26,36 @@ def wrapped(inner: Exception, text: str) -> Exception:
         return outer
 
 
-def test_the_root_is_told() -> None:
+def test_reason_is_that_of_the_root_error() -> None:
     assert redacted_reason(wrapped(KeyError("x"), "a long story")) == "KeyError: 'x'"
 
 
-def test_only_the_first_line_is_told() -> None:
+def test_reason_is_the_first_line_only() -> None:
     assert redacted_reason(ValueError("\n  could not\nDETAIL: Jean Valjean")) == "ValueError: could not"
 
 
-def test_an_error_without_a_text_is_its_name() -> None:
+def test_reason_of_an_error_without_text_is_its_class() -> None:
     assert redacted_reason(TimeoutError()) == "TimeoutError"
 
 
-def test_a_value_that_was_refused_is_not_told() -> None:
+def test_reason_hides_the_refused_value() -> None:
     assert redacted_reason(InvalidTextError('invalid: "Jean "V" 24601" at 3')) == ("InvalidTextError: invalid: … at 3")
 
 
-def test_names_are_told_where_no_value_is() -> None:
+def test_reason_keeps_quoted_names_without_values() -> None:
     assert redacted_reason(LookupError('relation "ds.x" does not exist')).endswith('relation "ds.x" does not exist')
 
 
 @given(st.text("abc/@", min_size=4), st.text("xyz :"), st.text("xyz :\n"))
-def test_no_secret_is_told(secret: str, before: str, after: str) -> None:
+def test_reason_hides_secrets(secret: str, before: str, after: str) -> None:
     assert secret not in redacted_reason(KeyError(f"{before}{secret}{after}"), [secret])
 
 
-def test_no_part_of_an_address_before_its_host_is_told() -> None:
+def test_reason_hides_the_user_info_of_a_url() -> None:
     assert "hunter2" not in redacted_reason(ValueError("connect postgresql://jean:hunter2@h/db failed"))
 
 
-def test_a_circle_of_errors_has_an_end() -> None:
+def test_reason_ends_on_a_circle_of_errors() -> None:
     one, other = ValueError("one"), ValueError("other")
     one.__context__, other.__context__ = other, one
     assert redacted_reason(one).startswith("ValueError: ")

@@ -1,4 +1,4 @@
-"""The warehouse in a DuckDB file, and what it leaves on the machine: nothing."""
+"""Warehouse in a DuckDB file, which leaves nothing else on the machine."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ class TestDuckDB(StoreCases):
     pass
 
 
-def test_a_file_in_no_folder_is_a_clear_error(tmp_path: Path) -> None:
+def test_store_names_the_file_that_cannot_be_created(tmp_path: Path) -> None:
     warehouse = Warehouse(duckdb_file(tmp_path / "nowhere" / "data.duckdb"), "ds", tmp_path / "work")
     with pytest.raises(DSWarehouseError, match=r"data\.duckdb"):
         warehouse.write([batch(DOSSIERS, {"number": 1})])
 
 
-def test_what_a_killed_run_left_is_removed_and_what_a_live_one_has_stays(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_run_removes_scratch_folders_of_killed_runs_only(warehouse: Warehouse, tmp_path: Path) -> None:
     left = tmp_path / "work" / "run-left" / "ds_provider"
     left.mkdir(parents=True)
     (left / "rows.parquet").write_text("secret")
@@ -45,12 +45,12 @@ def test_what_a_killed_run_left_is_removed_and_what_a_live_one_has_stays(warehou
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_a_working_folder_is_for_its_user_alone(tmp_path: Path) -> None:
+def test_scratch_folder_is_private_to_its_user(tmp_path: Path) -> None:
     with scratch_folder(tmp_path / "work") as folder:
         assert folder.stat().st_mode & 0o077 == 0
 
 
-def test_a_scratch_folder_does_not_outlive_its_use(warehouse: Warehouse) -> None:
+def test_scratch_folder_is_removed_after_use(warehouse: Warehouse) -> None:
     with warehouse.scratch() as folder:
         (folder / "rows").write_text("secret")
         warehouse.write([batch(DOSSIERS, {"number": 1})])
@@ -74,7 +74,7 @@ for _ in range(5):
     warehouse.table_names()
 """
 )
-_DIES_IN_THE_MIDST = (
+_DIES_DURING_A_WRITE = (
     _LOADS
     + """
 def rows():
@@ -83,7 +83,7 @@ def rows():
 warehouse.write(rows())
 """
 )
-_TELLS_WHAT_IT_TOUCHED = (
+_SENDS_NOTHING = (
     _LOADS
     + """
 import socket
@@ -109,7 +109,7 @@ def start(script: str, folder: Path, **settings: str) -> subprocess.Popen[str]:
     )
 
 
-def test_processes_take_turns(warehouse: Warehouse, tmp_path: Path) -> None:
+def test_processes_take_turns_at_the_file(warehouse: Warehouse, tmp_path: Path) -> None:
     processes = [start(_COUNTS_UP, tmp_path) for _ in range(2)]
     for process in processes:
         out, _ = process.communicate(timeout=120)
@@ -117,8 +117,8 @@ def test_processes_take_turns(warehouse: Warehouse, tmp_path: Path) -> None:
     assert rows_of(warehouse, DOSSIERS, "number") == [(number,) for number in range(1, 11)]
 
 
-def test_a_process_that_dies_leaves_no_lock_and_no_row(warehouse: Warehouse, tmp_path: Path) -> None:
-    process = start(_DIES_IN_THE_MIDST, tmp_path)
+def test_killed_process_leaves_no_lock_and_no_row(warehouse: Warehouse, tmp_path: Path) -> None:
+    process = start(_DIES_DURING_A_WRITE, tmp_path)
     out, _ = process.communicate(timeout=120)
     assert process.returncode == 9, out
     assert len(list((tmp_path / "work").iterdir())) == 1
@@ -127,7 +127,7 @@ def test_a_process_that_dies_leaves_no_lock_and_no_row(warehouse: Warehouse, tmp
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_a_run_reads_sends_and_leaves_nothing_else(tmp_path: Path) -> None:
+def test_run_ignores_dlt_configuration_and_leaves_no_file(tmp_path: Path) -> None:
     """Whatever dlt's own configuration says, wherever dlt looks for it."""
     home, settings = tmp_path / "home", tmp_path / "cwd" / ".dlt"
     home.mkdir()
@@ -139,7 +139,7 @@ def test_a_run_reads_sends_and_leaves_nothing_else(tmp_path: Path) -> None:
         (settings / name).write_text(misleading)
     before = sorted(settings.iterdir())
     process = start(
-        _TELLS_WHAT_IT_TOUCHED,
+        _SENDS_NOTHING,
         tmp_path,
         HOME=str(home),
         DLT_DATA_DIR=str(home / "data"),
@@ -162,7 +162,7 @@ def test_a_run_reads_sends_and_leaves_nothing_else(tmp_path: Path) -> None:
     assert list((tmp_path / "work").iterdir()) == []
 
 
-def test_the_callers_own_dlt_is_as_it_was(warehouse: Warehouse) -> None:
+def test_write_restores_the_dlt_context_of_its_caller(warehouse: Warehouse) -> None:
     from dlt.common.configuration.container import Container
     from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
 

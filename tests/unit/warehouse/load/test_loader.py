@@ -1,4 +1,4 @@
-"""Whatever is loaded in whatever order and however often, the tables are what the service showed last."""
+"""Loads in any order and any number: the tables hold what the service showed last."""
 
 from __future__ import annotations
 
@@ -12,17 +12,18 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ds_provider.tables.rows.flatten import hard_delete_rows
+from ds_provider.tables.instants import to_microseconds
+from ds_provider.tables.rows.building import hard_delete_dossiers
 from ds_provider.tables.schemas import CHAMP_ROWS
-from ds_provider.warehouse.extracts import LandedExtracts, microseconds
+from ds_provider.warehouse.extracts import LandedExtracts
 from ds_provider.warehouse.load.loader import load
-from ds_provider.warehouse.load.report import Policy, Report
+from ds_provider.warehouse.load.report import LoadReport, Policy
 from ds_provider.warehouse.tombstones import VANISHED, Tombstone
 from tests.support.forms import demarche, descriptor, revision
 from tests.support.quick_warehouse import Killed, QuickWarehouse
 from tests.support.warehouse_life import DEMARCHE, START, World, again, together
 
-NUMBERS, GROUPES = (1, 2, 3, 4), (10, 20)
+NUMBERS, GROUPS = (1, 2, 3, 4), (10, 20)
 TABLES_OF_DOSSIERS = ("champs", "messages", "demarche_12", "demarche_12_annotations")
 
 EVENTS = st.tuples(
@@ -33,23 +34,25 @@ EVENTS = st.tuples(
         ]
     ),
     st.sampled_from(NUMBERS),
-    st.sampled_from(GROUPES),
+    st.sampled_from(GROUPS),
 )
 DAYS = st.lists(st.lists(EVENTS, min_size=1, max_size=8), min_size=2, max_size=6)
 
 
-def load_into(warehouse: QuickWarehouse, readings: LandedExtracts, policy: Policy | None = None, **more: Any) -> Report:
-    return load(cast("Any", warehouse), readings, policy or Policy(), **more)
+def load_into(
+    warehouse: QuickWarehouse, extracts: LandedExtracts, policy: Policy | None = None, **more: Any
+) -> LoadReport:
+    return load(cast("Any", warehouse), extracts, policy or Policy(), **more)
 
 
 def live(days: list[list[tuple[str, int, int]]], world: World) -> list[LandedExtracts]:
-    """Let days go by, each read at its end."""
+    """Play days, and read the world at the end of each."""
     read, since = [], None
     for events in days:
         began = world.now
         for event in events:
             world.play(*event)
-        read += [world.read(groupe, since) for groupe in GROUPES]
+        read += [world.read(group, since) for group in GROUPS]
         since = began
     return read
 
@@ -67,12 +70,12 @@ def tables(warehouse: QuickWarehouse) -> dict[str, Any]:
 
 
 def check(warehouse: QuickWarehouse, world: World) -> None:
-    """The tables against the world, which was read whole."""
+    """Compare the tables with the world, which was read whole."""
     shown = {one.number: one for one in world.dossiers.values() if one.is_shown}
-    held = {number: (groupe, date) for number, groupe, date, stage in tables(warehouse)["dossiers"] if not stage}
+    held = {number: (group, date) for number, group, date, stage in tables(warehouse)["dossiers"] if not stage}
     assert held.keys() == shown.keys()
     for number, one in shown.items():
-        assert held[number] == (one.groupe, START.fromtimestamp(START.timestamp() + one.modified, timezone.utc))
+        assert held[number] == (one.group, START.fromtimestamp(START.timestamp() + one.modified, timezone.utc))
     values = dict(warehouse.rows("champs", "dossier_number", "text_value"))
     assert {n: values[n] for n in shown} == {n: f"{one.secret}-{one.silent}" for n, one in shown.items()}
     messages = [number for number, _ in tables(warehouse)["messages"]]
@@ -93,30 +96,32 @@ def assert_gone(warehouse: QuickWarehouse, numbers: set[int]) -> None:
 
 
 def reconciled(world: World, held: QuickWarehouse) -> list[Tombstone]:
-    """What a reconciliation flags: held, and in none of the service's lists."""
+    """Return what a reconciliation flags: the held dossiers that are in none of the service's lists."""
     known = {row[0] for row in held.rows("dossiers", "number")}
     return lost(world, *(one.number for one in world.dossiers.values() if one.expired and one.number in known))
 
 
 def lost(world: World, *numbers: int) -> list[Tombstone]:
-    now = microseconds(datetime.fromtimestamp(START.timestamp() + world.tick(), timezone.utc))
+    now = to_microseconds(datetime.fromtimestamp(START.timestamp() + world.tick(), timezone.utc))
     of = [world.dossiers[number] for number in numbers]
-    return [Tombstone(one.number, one.groupe, None, None, None, VANISHED, now) for one in of if one.hidden is None]
+    return [Tombstone(one.number, one.group, None, None, None, VANISHED, now) for one in of if one.hidden is None]
 
 
 @settings(max_examples=60, deadline=None)
 @given(days=DAYS, data=st.data())
-def test_any_order_any_number_of_times(days: list[list[tuple[str, int, int]]], data: st.DataObject) -> None:
+def test_load_result_is_independent_of_order_and_repetition(
+    days: list[list[tuple[str, int, int]]], data: st.DataObject
+) -> None:
     world = World()
     read = live(days, world)
-    whole = together(*(world.read(groupe) for groupe in GROUPES))
+    whole = together(*(world.read(group) for group in GROUPS))
 
     in_order, shuffled = QuickWarehouse(), QuickWarehouse()
-    for readings in (*read, whole):
-        load_into(in_order, readings)
+    for extracts in (*read, whole):
+        load_into(in_order, extracts)
     twice = data.draw(st.lists(st.sampled_from(read), max_size=4))
-    for readings in data.draw(st.permutations([*read, *twice, whole])):
-        load_into(shuffled, again(readings))
+    for extracts in data.draw(st.permutations([*read, *twice, whole])):
+        load_into(shuffled, again(extracts))
     at_once = QuickWarehouse()
     load_into(at_once, together(*read, whole))
 
@@ -129,17 +134,17 @@ def test_any_order_any_number_of_times(days: list[list[tuple[str, int, int]]], d
 
 @settings(max_examples=60, deadline=None)
 @given(days=DAYS, merges=st.integers(0, 14))
-def test_a_load_that_is_killed_can_be_run_again(days: list[list[tuple[str, int, int]]], merges: int) -> None:
+def test_killed_load_can_be_run_again(days: list[list[tuple[str, int, int]]], merges: int) -> None:
     world, warehouse = World(), QuickWarehouse()
     *before, last = live(days, world)
-    for readings in before:
-        load_into(warehouse, readings)
+    for extracts in before:
+        load_into(warehouse, extracts)
     warehouse.merges_left = merges
     with suppress(Killed):
         load_into(warehouse, last)
     warehouse.merges_left = None
     load_into(warehouse, last)
-    whole = together(*(world.read(groupe) for groupe in GROUPES))
+    whole = together(*(world.read(group) for group in GROUPS))
     load_into(warehouse, whole)
     load_into(warehouse, LandedExtracts(), vanished=reconciled(world, warehouse))
     check(warehouse, world)
@@ -147,21 +152,21 @@ def test_a_load_that_is_killed_can_be_run_again(days: list[list[tuple[str, int, 
 
 @settings(max_examples=30, deadline=None)
 @given(days=DAYS)
-def test_daily_windows_alone_leave_only_what_no_window_shows(days: list[list[tuple[str, int, int]]]) -> None:
+def test_daily_windows_hold_all_but_expired_dossiers(days: list[list[tuple[str, int, int]]]) -> None:
     world, warehouse = World(), QuickWarehouse()
-    for readings in live([[("silent" if e == "expire" else e, n, g) for e, n, g in day] for day in days], world):
-        load_into(warehouse, readings)
-    shown = {one.number: one.groupe for one in world.dossiers.values() if one.is_shown}
-    held = {number: groupe for number, groupe, _, stage in tables(warehouse)["dossiers"] if not stage}
+    for extracts in live([[("silent" if e == "expire" else e, n, g) for e, n, g in day] for day in days], world):
+        load_into(warehouse, extracts)
+    shown = {one.number: one.group for one in world.dossiers.values() if one.is_shown}
+    held = {number: group for number, group, _, stage in tables(warehouse)["dossiers"] if not stage}
     assert held == shown
     assert_gone(warehouse, set(world.purged))
 
 
 @pytest.mark.parametrize(("seen", "erased"), [(1, True), (2, False), (3, False)])
-def test_what_vanished_is_erased_if_it_was_before_the_time_allowed(seen: int, erased: bool) -> None:
-    stone = Tombstone(1, 10, None, None, None, VANISHED, microseconds(START + timedelta(days=seen)))
-    assert Policy(vanished_before=START + timedelta(days=2)).erases(stone) is erased
-    assert not Policy().erases(stone)
+def test_policy_erases_dossiers_that_vanished_before_the_limit(seen: int, erased: bool) -> None:
+    tombstone = Tombstone(1, 10, None, None, None, VANISHED, to_microseconds(START + timedelta(days=seen)))
+    assert Policy(vanished_before=START + timedelta(days=2)).erases(tombstone) is erased
+    assert not Policy().erases(tombstone)
 
 
 def hidden_and_purged() -> tuple[World, LandedExtracts, LandedExtracts, LandedExtracts]:
@@ -175,7 +180,7 @@ def hidden_and_purged() -> tuple[World, LandedExtracts, LandedExtracts, LandedEx
 
 
 @pytest.mark.parametrize(("on_pending", "kept"), [("flag", {1}), ("erase", set())])
-def test_what_is_pending_is_flagged_or_erased(on_pending: Any, kept: set[int]) -> None:
+def test_pending_deletion_is_flagged_or_erased(on_pending: Any, kept: set[int]) -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     policy = Policy(on_pending=on_pending)
@@ -193,26 +198,26 @@ def test_what_is_pending_is_flagged_or_erased(on_pending: Any, kept: set[int]) -
     assert warehouse.rows("deleted_dossiers", "number") == []
 
 
-def test_what_is_deleted_can_be_kept_and_flagged() -> None:
+def test_deleted_dossier_can_be_kept_and_flagged() -> None:
     _, shown, hidden, gone = hidden_and_purged()
     warehouse = QuickWarehouse()
-    for readings in (shown, hidden, gone, shown):
-        load_into(warehouse, readings, Policy(on_deleted="flag"))
+    for extracts in (shown, hidden, gone, shown):
+        load_into(warehouse, extracts, Policy(on_deleted="flag"))
     assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "deleted")]
     assert len(warehouse.rows("champs", "dossier_number")) == 1
 
 
-def test_who_erases_later_erases_what_was_flagged_before() -> None:
+def test_later_erase_policy_erases_flagged_dossiers() -> None:
     _, shown, hidden, gone = hidden_and_purged()
     warehouse = QuickWarehouse()
-    for readings in (shown, hidden, gone):
-        load_into(warehouse, readings, Policy(on_deleted="flag"))
+    for extracts in (shown, hidden, gone):
+        load_into(warehouse, extracts, Policy(on_deleted="flag"))
     assert load_into(warehouse, LandedExtracts()).erased == 1
     assert_gone(warehouse, {1})
     assert warehouse.rows("deleted_dossiers", "number", "stage") == [(1, "deleted")]
 
 
-def test_what_vanished_long_ago_is_erased_and_comes_back_if_it_is_shown() -> None:
+def test_vanished_dossier_is_erased_and_restored() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     load_into(warehouse, world.read(10))
@@ -227,7 +232,7 @@ def test_what_vanished_long_ago_is_erased_and_comes_back_if_it_is_shown() -> Non
     check(warehouse, world)
 
 
-def test_a_part_that_was_not_read_stays_as_it_was() -> None:
+def test_unread_part_keeps_its_rows() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     world.play("message", 1, 10)
@@ -239,31 +244,31 @@ def test_a_part_that_was_not_read_stays_as_it_was() -> None:
     assert len(warehouse.rows("messages", "id")) == 1
 
 
-def test_what_was_loaded_is_noted_last() -> None:
+def test_loads_are_recorded_last() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
-    readings = world.read(10)
+    extracts = world.read(10)
     warehouse.merges_left = 5
     with pytest.raises(Killed):
-        load_into(warehouse, readings)
+        load_into(warehouse, extracts)
     assert warehouse.rows("loads", "manifest") == []
     warehouse.merges_left = None
-    load_into(warehouse, readings)
-    load_into(warehouse, readings)
-    assert [row[0] for row in warehouse.rows("loads", "manifest")] == sorted(one.url for one in readings)
+    load_into(warehouse, extracts)
+    load_into(warehouse, extracts)
+    assert [row[0] for row in warehouse.rows("loads", "manifest")] == sorted(one.url for one in extracts)
 
 
-def test_the_same_files_again_mend_what_was_lost() -> None:
+def test_repeated_load_repairs_lost_rows() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
-    readings = world.read(10)
-    load_into(warehouse, readings)
-    warehouse.write([(CHAMP_ROWS, hard_delete_rows(CHAMP_ROWS, [1]))])
-    load_into(warehouse, readings)
+    extracts = world.read(10)
+    load_into(warehouse, extracts)
+    warehouse.write([(CHAMP_ROWS, hard_delete_dossiers(CHAMP_ROWS, [1]))])
+    load_into(warehouse, extracts)
     assert warehouse.rows("champs", "dossier_number", "text_value") == [(1, "secret-1-0")]
 
 
-def test_an_older_version_changes_nothing() -> None:
+def test_older_version_changes_nothing() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     before = world.read(10)
@@ -274,7 +279,7 @@ def test_an_older_version_changes_nothing() -> None:
     assert warehouse.rows("dossiers", "number", "groupe_instructeur_number") == [(1, 20)]
 
 
-def test_a_dossier_that_was_shown_since_it_was_looked_for_has_not_vanished() -> None:
+def test_dossier_loaded_after_a_scan_has_not_vanished() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     world.play("expire", 1, 10)
@@ -288,28 +293,28 @@ def test_a_dossier_that_was_shown_since_it_was_looked_for_has_not_vanished() -> 
 
 @pytest.mark.parametrize("at_once", [True, False])
 @pytest.mark.parametrize("newest_first", [True, False])
-def test_of_a_group_the_latest_reading_knows_best(at_once: bool, newest_first: bool) -> None:
+def test_group_row_comes_from_the_latest_extraction(at_once: bool, newest_first: bool) -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     world.play("deposit", 2, 10)
     before = with_label(world.read_numbers(10, [1]), "before")
     after = with_label(world.read_numbers(10, [2]), "after")
-    readings = [after, before] if newest_first else [before, after]
-    for each in [together(*readings)] if at_once else readings:
+    extracts = [after, before] if newest_first else [before, after]
+    for each in [together(*extracts)] if at_once else extracts:
         load_into(warehouse, each)
     assert warehouse.rows("groupes_instructeurs", "number", "label") == [(10, "after")]
 
 
-def with_label(readings: LandedExtracts, label: str) -> LandedExtracts:
-    """The same, the group with another label."""
-    (landed,) = readings.dossiers
+def with_label(extracts: LandedExtracts, label: str) -> LandedExtracts:
+    """Return the extracts with another label of the group."""
+    (landed,) = extracts.dossiers
     default = json.dumps("défaut").encode()
-    rows = tuple(row.replace(default, json.dumps(label).encode()) for row in rows_in(readings))
+    rows = tuple(row.replace(default, json.dumps(label).encode()) for row in rows_in(extracts))
     object.__setattr__(landed, "rows", rows)
-    return readings
+    return extracts
 
 
-def test_what_is_known_of_a_form_is_not_lost_to_a_dossier_that_only_names_it() -> None:
+def test_form_survives_a_dossier_that_only_names_its_revision() -> None:
     world, warehouse = World(), QuickWarehouse()
     form = demarche(revision("r1", [descriptor("c1", "Nom")]), number=DEMARCHE)
     load_into(warehouse, LandedExtracts(), demarches=[form])
@@ -320,21 +325,21 @@ def test_what_is_known_of_a_form_is_not_lost_to_a_dossier_that_only_names_it() -
     assert warehouse.rows("champ_descriptors", "id", "label") == [("c1", "Nom")]
 
 
-def test_a_forms_changes_are_told_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
+def test_drift_is_reported_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
     caplog.set_level("INFO")
     warehouse = QuickWarehouse()
     first = revision("r1", [descriptor("c1", "Nom")])
     second = revision("r2", [descriptor("c1", "Nom d'usage"), descriptor("c2", "Âge", "IntegerNumber")])
     form = demarche(first, second, number=DEMARCHE)
-    told, told_again = (load_into(warehouse, LandedExtracts(), demarches=[form]).drift for _ in range(2))
-    assert [change.change for change in told[0].changes] == ["renamed", "added"]
-    assert told_again == []
+    drift, drift_again = (load_into(warehouse, LandedExtracts(), demarches=[form]).drift for _ in range(2))
+    assert [change.change for change in drift[0].changes] == ["renamed", "added"]
+    assert drift_again == []
     assert [record.getMessage() for record in caplog.records if "revision r2" in record.getMessage()] == [
         "démarche 12, revision r2: champs 1 renamed, 1 added"
     ]
 
 
-def test_a_reading_by_numbers_is_noted_as_a_part_of_its_group() -> None:
+def test_extraction_by_numbers_is_recorded_as_incomplete() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     load_into(warehouse, together(world.read_numbers(10, [1]), world.read(10)))
@@ -349,21 +354,21 @@ def test_a_reading_by_numbers_is_noted_as_a_part_of_its_group() -> None:
 
 @settings(max_examples=30, deadline=None)
 @given(days=DAYS, merges=st.integers(0, 14), purged=st.sets(st.sampled_from(NUMBERS)))
-def test_a_load_that_is_killed_leaves_nothing_of_dossiers_that_go_before_the_next(
+def test_killed_load_leaves_no_orphans_after_the_next_one(
     days: list[list[tuple[str, int, int]]], merges: int, purged: set[int]
 ) -> None:
     world, warehouse = World(), QuickWarehouse()
     *before, last = live(days, world)
-    for readings in before:
-        load_into(warehouse, readings)
+    for extracts in before:
+        load_into(warehouse, extracts)
     warehouse.merges_left = merges
     with suppress(Killed):
         load_into(warehouse, last)
     warehouse.merges_left = None
-    # of a test démarche nothing is told: its dossiers are in no list
+    # the dossiers of a test démarche are in no list of deletions
     for number in purged:
         world.dossiers.pop(number, None)
-    load_into(warehouse, together(*(world.read(groupe) for groupe in GROUPES)))
+    load_into(warehouse, together(*(world.read(group) for group in GROUPS)))
     shown = {row[0] for row in warehouse.rows("dossiers", "number")}
     for table in TABLES_OF_DOSSIERS:
         assert {row[0] for row in warehouse.rows(table, "dossier_number")} <= shown, table
@@ -372,7 +377,7 @@ def test_a_load_that_is_killed_leaves_nothing_of_dossiers_that_go_before_the_nex
 
 
 @pytest.mark.parametrize("order", [1, -1])
-def test_of_a_dossier_that_stands_twice_in_one_reading_the_later_version_is_loaded_once(order: int) -> None:
+def test_dossier_twice_in_an_extract_is_loaded_once_in_its_later_version(order: int) -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     before = world.read_numbers(10, [1])
@@ -385,7 +390,7 @@ def test_of_a_dossier_that_stands_twice_in_one_reading_the_later_version_is_load
     assert len(warehouse.rows("champs", "dossier_number")) == 1
 
 
-def test_a_dossier_that_is_hidden_is_flagged_from_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_hidden_dossier_is_flagged_when_it_is_written(monkeypatch: pytest.MonkeyPatch) -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     shown = world.read(10)
@@ -401,7 +406,7 @@ def test_a_dossier_that_is_hidden_is_flagged_from_the_first(monkeypatch: pytest.
     assert flags == [(1, "pending", "user_request")]
 
 
-def test_what_is_hidden_no_more_says_so_before_it_is_read_again() -> None:
+def test_restored_dossier_loses_its_flag_before_it_is_read_again() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     load_into(warehouse, world.read(10))
@@ -413,14 +418,14 @@ def test_what_is_hidden_no_more_says_so_before_it_is_read_again() -> None:
     assert flags == [(1, None, None, None)]
 
 
-def rows_in(readings: LandedExtracts) -> tuple[bytes, ...]:
-    (landed,) = readings.dossiers
+def rows_in(extracts: LandedExtracts) -> tuple[bytes, ...]:
+    (landed,) = extracts.dossiers
     return cast("Any", landed).rows  # type: ignore[no-any-return]
 
 
 @pytest.mark.parametrize("merges", [1, 3, 5])
 @pytest.mark.parametrize("is_first", [True, False])
-def test_what_a_killed_load_left_of_a_dossier_that_is_nowhere_any_more_goes(is_first: bool, merges: int) -> None:
+def test_next_load_removes_orphans_of_a_killed_load(is_first: bool, merges: int) -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 2, 10)
     if not is_first:
@@ -438,7 +443,7 @@ def test_what_a_killed_load_left_of_a_dossier_that_is_nowhere_any_more_goes(is_f
     check(warehouse, world)
 
 
-def test_a_file_from_between_two_snapshots_that_list_a_dossier_shows_it_no_more() -> None:
+def test_extract_between_two_snapshots_does_not_restore_a_dossier() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
     load_into(warehouse, world.read(10))

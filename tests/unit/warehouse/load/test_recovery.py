@@ -1,4 +1,4 @@
-"""What is in the dataset before a load: tables of others, views, and what a load that was killed has left."""
+"""Recovery in a dataset with tables of others, views, and the orphans of a killed load."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ class Database:
         with monkeypatch.context() as patch, suppress(Killed):
             patch.setattr(self.warehouse, "write", counted)
             yield
-            pytest.fail("the load came to its end")
+            pytest.fail("the load was not killed")
 
 
 @pytest.fixture
@@ -62,39 +62,39 @@ def deposited(*numbers: int) -> tuple[World, LandedExtracts]:
     return world, world.read(10)
 
 
-def test_a_dataset_with_tables_of_others_is_refused_and_left_as_it_is(database: Database) -> None:
+def test_dataset_with_tables_of_others_is_refused_and_unchanged(database: Database) -> None:
     database.run("CREATE TABLE messages (body TEXT)", "INSERT INTO messages VALUES ('theirs')")
     with pytest.raises(DSWarehouseError, match="tables of its own under the names messages: give dataset the name"):
         load(database.warehouse, deposited(1)[1], Policy())
     assert database.run("SELECT * FROM messages") == [("theirs",)]
 
 
-def test_what_is_named_like_ours_and_is_not_stays(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_tables_of_others_with_similar_names_stay(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     database.run("CREATE TABLE demarche_suivi (dossier_number BIGINT)", "INSERT INTO demarche_suivi VALUES (1)")
-    _, readings = deposited(1)
+    _, extracts = deposited(1)
     with database.killed_after(1, monkeypatch):
-        load(database.warehouse, readings, Policy())
-    load(database.warehouse, readings, Policy())
+        load(database.warehouse, extracts, Policy())
+    load(database.warehouse, extracts, Policy())
     database.run(
         "CREATE TABLE demarche_13 (note TEXT)",
         "INSERT INTO demarche_13 VALUES ('theirs')",
         "CREATE VIEW demarche_14 AS SELECT * FROM demarche_12",
     )
     with database.killed_after(1, monkeypatch):
-        load(database.warehouse, readings, Policy())
-    load(database.warehouse, readings, Policy())
+        load(database.warehouse, extracts, Policy())
+    load(database.warehouse, extracts, Policy())
     assert database.run("SELECT * FROM demarche_suivi") == [(1,)]
     assert database.run("SELECT * FROM demarche_13") == [("theirs",)]
     assert len(database.run("SELECT * FROM demarche_14")) == 1
 
 
 @pytest.mark.parametrize("is_first", [True, False])
-def test_the_next_load_clears_up_after_a_killed_one(
+def test_database_is_cleaned_by_the_load_after_a_killed_one(
     database: Database, is_first: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    world, readings = deposited(1)
+    world, extracts = deposited(1)
     if not is_first:
-        load(database.warehouse, readings, Policy())
+        load(database.warehouse, extracts, Policy())
     world.play("deposit", 2, 10)
     with database.killed_after(1, monkeypatch):
         load(database.warehouse, world.read(10), Policy())

@@ -1,4 +1,4 @@
-"""Pages read side by side: every row that was there throughout, each number once, hardly a request more."""
+"""The parallel reader yields each row once, with few requests more than pages."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ NOW = datetime(2026, 11, 1, tzinfo=timezone.utc)
 
 
 def numbers(drive: Drive) -> list[int]:
-    return [row.head.number for page in drive.given for row in page.rows]
+    return [row.head.number for page in drive.results for row in page.rows]
 
 
 def at_random(seed: int):
@@ -32,7 +32,7 @@ def at_random(seed: int):
 
 @st.composite
 def worlds(draw):
-    """Clumps of very different density, ties within a microsecond and within a second among them."""
+    """Draw clumps of very different density, with ties within a microsecond and within a second."""
     rows: list[Stored] = []
     date = START
     for _ in range(draw(st.integers(1, 5))):
@@ -46,7 +46,7 @@ def worlds(draw):
 
 @settings(deadline=None, max_examples=60)
 @given(worlds(), st.integers(1, 8), st.integers(0, 1_000), st.sampled_from(["created", "updated"]), st.data())
-def test_every_row_of_a_window_comes_once_whatever_the_skew(world, readers, seed, column, data):
+def test_parallel_reader_yields_each_row_of_a_window_once(world, readers, seed, column, data):
     dates = sorted(row.date for row in world)
     bound = st.one_of(st.none(), st.sampled_from(dates))
     start, end = data.draw(bound), data.draw(bound)
@@ -61,12 +61,11 @@ def test_every_row_of_a_window_comes_once_whatever_the_skew(world, readers, seed
     assert drive.error is None
     assert sorted(numbers(drive)) == inside
     assert sum(asked["first"] for asked in group.full_requests) <= len(inside) + 300, "hardly a row is asked for twice"
-    assert sum(page.requests for page in drive.given) == len(drive.requests)
 
 
 @settings(deadline=None, max_examples=60)
 @given(worlds(), st.integers(1, 8), st.integers(0, 10_000), st.sampled_from(["created", "updated"]))
-def test_rows_that_change_move_and_hide_meanwhile_hide_no_other(world, readers, seed, column):
+def test_rows_that_change_during_the_read_hide_no_other(world, readers, seed, column):
     random = Random(seed)
     gone: set[int] = set()
 
@@ -91,7 +90,7 @@ def test_rows_that_change_move_and_hide_meanwhile_hide_no_other(world, readers, 
     assert {row.number for row in world} - gone <= set(read_numbers)
 
 
-def test_a_row_that_comes_again_changed_is_given_once_and_its_new_date_told():
+def test_row_that_comes_again_is_yielded_once_with_its_new_date():
     def change(group: Group, count: int) -> None:
         if count == 2:
             group.move(1, NOW)
@@ -99,18 +98,18 @@ def test_a_row_that_comes_again_changed_is_given_once_and_its_new_date_told():
     window = Window("updated", start=pendulum.instance(START))
     drive = Drive(read(select_dossiers(7, window=window), concurrency=4), Group(spread(900, START, 3_600), change))
     assert sorted(numbers(drive)) == list(range(1, 901))
-    assert [page.newer for page in drive.given if page.newer] == [NOW]
+    assert [page.earliest_change for page in drive.results if page.earliest_change] == [NOW]
 
 
 @pytest.mark.parametrize(("count", "seconds"), [(4_000, 20_000), (4_000, 7), (950, 3_600), (10_000, 400)])
-def test_an_even_group_costs_a_few_requests_more_than_its_pages(count, seconds):
+def test_evenly_spread_group_costs_few_requests_more_than_its_pages(count, seconds):
     drive = Drive(read(select_dossiers(7), concurrency=8), Group(spread(count, START, seconds)), at_random(1))
     assert len(numbers(drive)) == count
     assert len(drive.requests) <= 1.15 * -(-count // 100) + 2
 
 
 @pytest.mark.parametrize("readers", [2, 8])
-def test_a_burst_in_a_quiet_group_costs_few_requests(readers):
+def test_burst_in_a_quiet_group_costs_few_requests(readers):
     quiet = spread(200, START, 200_000)
     burst = [Stored(1_000 + n, START + timedelta(days=200, seconds=n)) for n in range(3_800)]
     drive = Drive(read(select_dossiers(7), concurrency=readers), Group(quiet + burst), at_random(2))
@@ -119,7 +118,7 @@ def test_a_burst_in_a_quiet_group_costs_few_requests(readers):
 
 
 @pytest.mark.parametrize("column", ["created", "updated"])
-def test_thousands_in_one_second_cost_at_most_a_sweep(column):
+def test_thousands_of_rows_in_one_second_cost_one_scan_at_most(column):
     ties = [Stored(n + 1, START + timedelta(microseconds=n)) for n in range(4_000)]
     window = Window(column, start=pendulum.instance(START))
     group = Group(ties)
@@ -130,14 +129,14 @@ def test_thousands_in_one_second_cost_at_most_a_sweep(column):
 
 
 @pytest.mark.parametrize("count", [0, 1, 99, 100, 101, 200])
-def test_a_small_window_is_read_page_after_page(count):
+def test_small_window_is_read_page_after_page(count):
     window = Window("created", end=pendulum.instance(START + timedelta(days=count + 1)))
     drive = Drive(read(select_dossiers(7, window=window), concurrency=8), Group(spread(count, START, 86_400)))
     assert len(numbers(drive)) == count
     assert len(drive.requests) == max(1, -(-count // 100))
 
 
-def test_what_an_earlier_try_landed_is_not_read_again():
+def test_rows_that_an_earlier_try_landed_are_not_read_again():
     world = spread(1_000, START, 3_600)
     landed = {row.number: row.date for row in world[100:700]}
     group = Group(world)
@@ -146,39 +145,39 @@ def test_what_an_earlier_try_landed_is_not_read_again():
     assert sum(asked["first"] for asked in group.full_requests) <= 500
 
 
-def test_a_landed_row_that_has_changed_since_is_told_and_not_read_again():
+def test_landed_row_that_changed_is_reported_and_not_read_again():
     group = Group(spread(400, START, 3_600))
     landed = {number: row.date for number, row in group.rows.items() if number <= 300}
     group.move(20, NOW)
     window = Window("updated", start=pendulum.instance(START))
     drive = Drive(read(select_dossiers(7, window=window), concurrency=4, landed=landed), group, at_random(6))
     assert sorted(numbers(drive)) == list(range(301, 401))
-    assert [page.newer for page in drive.given if page.newer] == [NOW]
+    assert [page.earliest_change for page in drive.results if page.earliest_change] == [NOW]
 
 
-def test_a_service_that_shows_nothing_ahead_is_read_page_after_page():
+def test_service_that_refuses_probes_is_read_page_after_page():
     group = Group(spread(900, START, 3_600))
 
-    def unsurveyed(request):
-        if "surveyDossiers" in request.query:
+    def without_probes(request):
+        if "probeDossiers" in request.query:
             return group(request).__class__(502, {}, b"<html>")
         return group(request)
 
-    drive = Drive(read(select_dossiers(7), concurrency=4), unsurveyed)
+    drive = Drive(read(select_dossiers(7), concurrency=4), without_probes)
     assert drive.error is None
     assert sorted(numbers(drive)) == list(range(1, 901))
 
 
-def test_a_row_that_is_listed_and_never_given_is_an_error():
+def test_row_that_is_listed_and_never_read_raises():
     group = Group(spread(900, START, 3_600))
 
     def withholding(request):
-        if "surveyDossiers" in request.query:
+        if "probeDossiers" in request.query:
             return group(request)
         kept = group.rows.pop(500)
-        answer = group(request)
+        response = group(request)
         group.rows[500] = kept
-        return answer
+        return response
 
     drive = Drive(read(select_dossiers(7), concurrency=4), withholding)
     assert isinstance(drive.error, DSIncompletePageError)

@@ -1,4 +1,4 @@
-"""A service that is asked about several groups in one request, and reads that request as a server does."""
+"""Service that is asked for several groups in one request, and reads that request as a server does."""
 
 from __future__ import annotations
 
@@ -11,22 +11,22 @@ from typing import Any
 import pendulum
 from graphql import FieldNode, IntValueNode, OperationDefinitionNode, VariableNode, parse
 
-from ds_provider.api.polling.idle_groups import idle_groupes
+from ds_provider.api.polling.idle_groups import find_idle_groups
 from ds_provider.api.query.parameters import select_dossiers
 from ds_provider.api.query.selection import Selection
-from ds_provider.api.query.windows import Column, Window
+from ds_provider.api.query.windows import DateColumn, Window
 from ds_provider.api.transport.messages import Exchange, Request, Response
 from tests.support.connection_model import Connection, Stored
-from tests.support.flows import Drive, reply
+from tests.support.flows import Drive, response
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
 
-Answer = Callable[[Request], Exchange]
+Respond = Callable[[Request], Exchange]
 
 
 @dataclass(frozen=True)
 class Part:
-    """What a request asks of one group, as if it was asked alone."""
+    """Part of a request that asks for one group, as if it was asked for alone."""
 
     alias: str
     request: Request
@@ -36,12 +36,12 @@ class Part:
         return int(self.request.variables["number"])
 
 
-def is_combined(request: Request) -> bool:
+def is_batched(request: Request) -> bool:
     return "getFirstDossiers" in request.query
 
 
 def parts_of(request: Request) -> Iterator[Part]:
-    """Each root field with its arguments and those of its connection."""
+    """Yield each root field with its arguments and those of its connection."""
     given = json.loads(request.body)["variables"]
     definitions = parse(request.query).definitions
     operation = next(one for one in definitions if isinstance(one, OperationDefinitionNode))
@@ -67,11 +67,11 @@ def arguments_of(field: FieldNode, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def answer_combined(request: Request, alone: Answer) -> Exchange:
-    """One answer made of those that each group would give alone.
+def respond_batched(request: Request, alone: Respond) -> Exchange:
+    """Return one response made of those that each group would give alone.
 
-    As with the service, a group that fails leaves no data, and only the first one is named. What is no answer to
-    GraphQL stands for the whole.
+    As with the service, a group that fails leaves no data, and only the first one is named. A response that is
+    not GraphQL's stands for the whole.
     """
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
@@ -82,13 +82,13 @@ def answer_combined(request: Request, alone: Answer) -> Exchange:
             return exchange
         errors += [error | {"path": [part.alias, *error.get("path", [])[1:]]} for error in body.get("errors", [])]
         if body["data"] is None:
-            return reply({"data": None, "errors": errors})
+            return response({"data": None, "errors": errors})
         data[part.alias] = body["data"]["groupeInstructeur"]
-    return reply({"data": data, "errors": errors} if errors else {"data": data})
+    return response({"data": data, "errors": errors} if errors else {"data": data})
 
 
 def body_of(exchange: Exchange) -> Any:
-    """A GraphQL answer's content; none where it is no such answer."""
+    """Return the content of a GraphQL response, or None if it is none."""
     if not isinstance(exchange, Response) or exchange.status != 200:
         return None
     try:
@@ -98,14 +98,14 @@ def body_of(exchange: Exchange) -> Any:
 
 
 class Groupes:
-    """Answers for several groups at once, or for one of them."""
+    """Responds for several groups at once, or for one of them."""
 
     def __init__(self, holds: dict[int, list[Stored]] | None = None, fails: dict[int, Exchange] | None = None) -> None:
         self.holds = holds or {}
         self.fails = fails or {}
 
     def __call__(self, request: Request) -> Exchange:
-        return answer_combined(request, self.alone) if is_combined(request) else self.alone(request)
+        return respond_batched(request, self.alone) if is_batched(request) else self.alone(request)
 
     def alone(self, request: Request) -> Exchange:
         groupe = request.variables["number"]
@@ -121,20 +121,20 @@ def rows(*seconds: float) -> list[Stored]:
 
 
 def selection(
-    groupe: int, start: float = 0, end: float | None = 10, column: Column = "updated", **asked: Any
+    groupe: int, start: float = 0, end: float | None = 10, column: DateColumn = "updated", **asked: Any
 ) -> Selection:
     return select_dossiers(groupe, window=Window(column, at(start), None if end is None else at(end)), **asked)
 
 
 def refused(code: str, message: str = "hidden") -> Exchange:
-    return reply({"data": None, "errors": [{"message": message, "extensions": {"code": code}}]})
+    return response({"data": None, "errors": [{"message": message, "extensions": {"code": code}}]})
 
 
-def ask(selections: list[Selection], service: Answer) -> Drive:
-    return Drive(idle_groupes(selections), service)
+def ask(selections: list[Selection], service: Respond) -> Drive:
+    return Drive(find_idle_groups(selections), service)
 
 
 def found(drive: Drive) -> set[int]:
     assert drive.error is None, repr(drive.error)
-    (idle,) = drive.given
+    (idle,) = drive.results
     return set(idle)

@@ -1,4 +1,4 @@
-"""What a trigger tells its task, and how the task reads it. Nothing is taken on trust."""
+"""Events from a trigger to its task. The task does not trust them."""
 
 from __future__ import annotations
 
@@ -14,21 +14,21 @@ Payload = dict[str, Any]
 
 
 def found(finding: Finding) -> Payload:
-    """The wait is over."""
+    """Return the payload of a wait that is over."""
     return {"status": FOUND, "finding": finding.to_json()}
 
 
 def failed(error: DSError) -> Payload:
-    """The wait has ended without a finding: the error as its task is to raise it."""
+    """Return the payload of a wait that ended without a finding: the error for its task to raise."""
     facts = {name: value for name in FACTS if (value := getattr(error, name)) is not None}
     return {"status": FAILED, "error": {"kind": type(error).__name__, "message": error.message, "facts": facts}}
 
 
 def read(event: Any) -> Finding:
-    """The finding that an event holds.
+    """Return the finding that an event holds.
 
-    :raises DSError: the one with which the wait ended.
-    :raises DSConfigurationError: if it is no event of this provider's triggers.
+    :raises DSError: the error with which the wait ended.
+    :raises DSConfigurationError: if the event is not of this provider's triggers.
     """
     match event:
         case {"status": "found", "finding": finding}:
@@ -44,7 +44,4 @@ def _error(kind: str, message: str, facts: dict[str, Any]) -> DSError:
     named = getattr(exceptions, kind, None)
     if not (isinstance(named, type) and issubclass(named, DSError)):
         named = DSError
-    error = named(message)
-    for name in FACTS:
-        setattr(error, name, facts.get(name))
-    return error
+    return named(message, **{name: facts.get(name) for name in FACTS})

@@ -1,4 +1,4 @@
-"""All that a running sandbox consists of."""
+"""The parts of a running sandbox."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from ds_provider.sandbox.http.limits import RateLimit
 from ds_provider.sandbox.world.clock import Clock
 from ds_provider.sandbox.world.world import World
 
-REMEMBERED = 10_000
+MAX_REQUESTS_KEPT = 10_000
 
 
 @dataclass(frozen=True)
-class Served:
+class ServedRequest:
     """A GraphQL request that was answered.
 
-    :ivar operation: the name of the operation; None if it has none or was not read
-    :ivar status: the HTTP status; that of the whole answer, where a fault cut it
-    :ivar faults: the names of the faults that struck it
+    :ivar operation: name of the operation; None if it has none or could not be parsed
+    :ivar status: HTTP status; where a fault cut the answer, that of the whole answer
+    :ivar faults: names of the faults that hit the request
     """
 
     operation: str | None
@@ -34,7 +34,12 @@ class Served:
 
 @dataclass
 class State:
-    """:ivar requests: the last requests, the oldest first"""
+    """The world, its clock and endpoint, and the requests served so far.
+
+    :ivar requests: the last requests, oldest first
+    :ivar served: number of all requests
+    :ivar refused: number of requests that were answered with HTTP 400 or above
+    """
 
     world: World
     clock: Clock
@@ -42,20 +47,21 @@ class State:
     api: Api
     faults: Faults
     rate_limit: RateLimit
-    requests: deque[Served] = field(default_factory=lambda: deque(maxlen=REMEMBERED))
+    requests: deque[ServedRequest] = field(default_factory=lambda: deque(maxlen=MAX_REQUESTS_KEPT))
     served: int = 0
     refused: int = 0
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def note(self, request: Served) -> None:
+    @classmethod
+    def create(cls, seed: int, groupes: int, dossiers: int, clock: Clock, rate_limit: int) -> State:
+        """Create a sandbox with a new world."""
+        world = World(seed, groupes, dossiers, clock.now_micros)
+        tokens = Tokens(seed, world.origin)
+        return cls(world, clock, tokens, Api(world, clock), Faults(seed), RateLimit(rate_limit))
+
+    def record(self, request: ServedRequest) -> None:
+        """Keep a request and count it."""
         with self._lock:
             self.requests.append(request)
             self.served += 1
             self.refused += request.status >= 400
-
-    @classmethod
-    def found(cls, seed: int, groupes: int, dossiers: int, clock: Clock, rate_limit: int) -> State:
-        """Let a new world begin."""
-        world = World(seed, groupes, dossiers, clock.now_micros)
-        tokens = Tokens(seed, world.origin)
-        return cls(world, clock, tokens, Api(world, clock), Faults(seed), RateLimit(rate_limit))

@@ -35,16 +35,16 @@ def sandbox(served, monkeypatch):
 
 
 def changes(sandbox) -> list[tuple[int, int]]:
-    """When each group last changed, the latest first, with its number."""
-    seen = [
+    """Return when each group last changed and its number, the latest first."""
+    found = [
         (max(dossier.updated_at for dossier in groupe.dossiers.values() if dossier.visible), groupe.number)
         for groupe in sandbox.world.demarche.groupes
     ]
-    return sorted(seen, reverse=True)
+    return sorted(found, reverse=True)
 
 
 def hourly(sandbox, destination: str, *more: int) -> DSExtractDossiersOperator:
-    """All groups, from where the fourth last of them changed to now."""
+    """Return a task over all groups, from the fourth last change of a group to now."""
     since = datetime.fromtimestamp(changes(sandbox)[3][0] // 1_000_000 + 1, timezone.utc)
     return DSExtractDossiersOperator(
         task_id="t",
@@ -67,7 +67,7 @@ def asked(sandbox) -> Counter[str]:
     return Counter(request.operation for request in sandbox.requests)
 
 
-def test_at_most_eight_requests(sandbox, destination):
+def test_hourly_run_takes_at_most_eight_requests(sandbox, destination):
     summaries = hourly(sandbox, destination).execute({"ti": Ti()})
     assert with_rows(summaries) == changed(sandbox)
     assert all(len(list(iter_rows(summary["manifest"]))) == summary["rows"] for summary in summaries)
@@ -76,7 +76,7 @@ def test_at_most_eight_requests(sandbox, destination):
     assert asked(sandbox)["getFirstDossiers"] == 1
 
 
-def test_groups_out_of_reach_fail_alone_and_the_others_stay_cheap(sandbox, destination):
+def test_unauthorized_groups_fail_alone_and_the_others_stay_cheap(sandbox, destination):
     foreign = sandbox.world.other.groupes[0].number
     ti = Ti()
     with pytest.raises(DSGroupesRefusedError) as caught:
@@ -93,14 +93,14 @@ def test_groups_out_of_reach_fail_alone_and_the_others_stay_cheap(sandbox, desti
 @pytest.mark.parametrize(
     "fault", ["timeout_partial", "timeout_null_root", "null_node", "server_error", "bad_gateway", "cut_body", "dropped"]
 )
-def test_a_service_that_fails_at_first_changes_nothing_but_the_number_of_requests(fault, sandbox, destination):
+def test_transient_fault_changes_only_the_number_of_requests(fault, sandbox, destination):
     sandbox.faults.set({fault: {"times": 2}})
     summaries = hourly(sandbox, destination).execute({"ti": Ti()})
     assert with_rows(summaries) == changed(sandbox)
     assert len(sandbox.requests) <= 20
 
 
-def test_a_poisoned_dossier_is_no_absence_of_rows(sandbox, destination):
+def test_group_with_a_poison_dossier_is_not_idle(sandbox, destination):
     first = next(iter(changed(sandbox)))
     groupe = next(one for one in sandbox.world.demarche.groupes if one.number == first)
     sandbox.faults.set({"poison": {"numbers": sorted(groupe.dossiers)}})

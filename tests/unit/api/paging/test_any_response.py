@@ -1,4 +1,4 @@
-"""Whatever comes back, it is whole data or an error of this provider: no silence, no stranger."""
+"""Any response is whole data or an error of the provider."""
 
 from __future__ import annotations
 
@@ -14,11 +14,11 @@ from ds_provider.api.paging.reader import read
 from ds_provider.api.query import lookups
 from ds_provider.api.query.parameters import select_dossiers
 from ds_provider.api.query.selection import Includes
+from ds_provider.api.transport.flows import Send
 from ds_provider.api.transport.messages import Response
-from ds_provider.api.transport.responses import Body, read_answer
-from ds_provider.api.transport.retry import Send
-from ds_provider.exceptions import DSError, DSMalformedAnswerError, DSServerError
-from tests.support.flows import Drive, reply
+from ds_provider.api.transport.responses import Body, read_response
+from ds_provider.exceptions import DSError, DSMalformedResponseError, DSServerError
+from tests.support.flows import Drive, response
 
 decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 
@@ -39,7 +39,7 @@ errors = st.fixed_dictionaries(
         ),
     },
 )
-answers = st.fixed_dictionaries(
+graphql_bodies = st.fixed_dictionaries(
     {},
     optional={
         "data": st.one_of(json_values, st.dictionaries(st.text(max_size=5), json_values, max_size=3)),
@@ -49,8 +49,8 @@ answers = st.fixed_dictionaries(
 )
 bodies = st.one_of(
     st.binary(max_size=200),
-    st.one_of(json_values, answers).map(lambda value: json.dumps(value).encode()),
-    answers.map(lambda value: json.dumps(value).encode()[:-3]),
+    st.one_of(json_values, graphql_bodies).map(lambda value: json.dumps(value).encode()),
+    graphql_bodies.map(lambda value: json.dumps(value).encode()[:-3]),
 )
 headers = st.dictionaries(
     st.sampled_from(["content-type", "date", "ratelimit-reset", "location"]), st.text(max_size=20), max_size=4
@@ -59,16 +59,16 @@ headers = st.dictionaries(
 NESTED = b"[" * 100_000
 TOO_DEEP = {
     "data": b'{"data":{"a":' + NESTED,
-    "beside data": b'{"data":{},"x":' + NESTED,
+    "after data": b'{"data":{},"x":' + NESTED,
     "errors": b'{"errors":[{"extensions":{"a":' + NESTED,
     "only": NESTED,
 }
 
 
 @given(statuses, headers, bodies)
-def test_an_answer_is_whole_or_an_error_of_this_provider(status, headers, body):
+def test_any_response_is_whole_or_an_error_of_the_provider(status, headers, body):
     try:
-        data = read_answer(Response(status, headers, body), decoder)
+        data = read_response(Response(status, headers, body), decoder)
     except DSError:
         return
     sent = json.loads(body)
@@ -80,18 +80,18 @@ def test_an_answer_is_whole_or_an_error_of_this_provider(status, headers, body):
 
 
 @pytest.mark.parametrize("body", TOO_DEEP.values(), ids=TOO_DEEP)
-@pytest.mark.parametrize(("status", "expected"), [(200, DSMalformedAnswerError), (500, DSServerError)])
-def test_an_answer_nested_without_end_is_no_answer(status, expected, body):
+@pytest.mark.parametrize(("status", "expected"), [(200, DSMalformedResponseError), (500, DSServerError)])
+def test_response_that_is_nested_too_deep_raises(status, expected, body):
     with pytest.raises(expected):
-        read_answer(Response(status, {}, body), decoder)
+        read_response(Response(status, {}, body), decoder)
 
 
 LOOKUPS = {
     "ping": lookups.ping,
-    "groupes": lambda: lookups.groupes(1),
-    "dossier": lambda: lookups.dossier(1, Includes()),
-    "descriptor": lambda: lookups.demarche_descriptor(1),
-    "revisions": lambda: lookups.revisions(1),
+    "groupes": lambda: lookups.get_groupes(1),
+    "dossier": lambda: lookups.get_dossier(1, Includes()),
+    "descriptor": lambda: lookups.get_demarche_descriptor(1),
+    "revisions": lambda: lookups.get_revisions(1),
     "page": lambda: read(select_dossiers(7, page_size=2)),
 }
 roots = st.sampled_from(["demarche", "dossier", "demarcheDescriptor", "groupeInstructeur"])
@@ -115,19 +115,19 @@ shapes = st.dictionaries(roots, json_values | fields, max_size=2)
 
 
 class EndlessError(Exception):
-    """The flow goes on asking: enough of it."""
+    """Raised if a flow sends requests without end."""
 
 
 @pytest.mark.parametrize("make", LOOKUPS.values(), ids=LOOKUPS)
 @given(data=shapes)
-def test_a_question_ends_in_something_given_or_in_an_error_of_this_provider(make, data):
+def test_any_data_ends_in_a_result_or_an_error_of_the_provider(make, data):
     asked: list[Send] = []
 
-    def answer(request):
+    def respond(request):
         asked.append(request)
         if len(asked) > 50:
             raise EndlessError
-        return reply({"data": data})
+        return response({"data": data})
 
-    drive = Drive(make(), answer)
-    assert isinstance(drive.error, DSError) or (drive.error is None and drive.given), repr(drive.error)
+    drive = Drive(make(), respond)
+    assert isinstance(drive.error, DSError) or (drive.error is None and drive.results), repr(drive.error)

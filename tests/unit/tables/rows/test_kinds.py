@@ -1,4 +1,4 @@
-"""Each type that the API has is known: its champs' kind, and what a form's descriptor makes of it."""
+"""Kinds: each type of champ and each descriptor that the API has is known."""
 
 from __future__ import annotations
 
@@ -7,10 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from ds_provider.tables.kinds import KINDS, REPETITION, WITHOUT_VALUE, champ_type, has_value, kind_of
+from ds_provider.tables.rows.champs import VALUES
+from ds_provider.tables.rows.kinds import KINDS, REPETITION, WITHOUT_VALUE, champ_type, has_value, kind_of
 from ds_provider.tables.schemas import CHAMP_ROWS
 
-SCHEMA = (Path(__file__).parents[3] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(
+SCHEMA = (Path(__file__).parents[4] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(
     encoding="utf-8"
 )
 CHAMPS = set(re.findall(r"^type (\w+) implements Champ ", SCHEMA, re.MULTILINE))
@@ -21,11 +22,20 @@ def test_every_type_of_champ_has_its_kind_or_no_value():
     assert set(KINDS) | WITHOUT_VALUE | {REPETITION} == CHAMPS
 
 
-def test_a_kind_has_its_column_among_the_champs():
+def test_kind_has_its_column_among_the_champs():
     assert {f"{kind}_value" for kind in KINDS.values()} <= set(CHAMP_ROWS.columns)
 
 
-def test_a_type_of_the_future_is_text():
+@pytest.mark.parametrize(
+    ("typename", "kind"),
+    [("IntegerNumberChamp", "integer"), ("DossierLinkChamp", "integer"), ("TitreIdentiteChamp", "boolean")],
+)
+def test_type_with_two_typed_columns_has_the_kind_of_the_first(typename, kind):
+    assert len(VALUES[typename]) == 2
+    assert kind_of(typename) == kind
+
+
+def test_type_of_the_future_is_text():
     assert kind_of("QuotientFamilialChamp") == "text"
     assert has_value("QuotientFamilialChamp")
 
@@ -47,5 +57,5 @@ def test_every_descriptor_gives_champs_of_a_type_that_the_api_has(descriptor):
         ("OfTheFutureChampDescriptor", "TextChamp"),
     ],
 )
-def test_a_descriptor_tells_the_type_of_its_champs(descriptor, type):
+def test_descriptor_gives_the_type_of_its_champs(descriptor, type):
     assert champ_type(descriptor) == type

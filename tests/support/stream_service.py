@@ -1,4 +1,4 @@
-"""A service that shows the newest rows of many lists in one request, and reads that request as a server does."""
+"""Service that shows the newest rows of many streams in one request, and reads that request as a server does."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from graphql import OperationDefinitionNode, parse
 
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Stream
 from ds_provider.api.transport.messages import Exchange, Request
-from tests.support.combined_answers import arguments_of, body_of, fields_of
+from tests.support.batched_groups import arguments_of, body_of, fields_of
 from tests.support.connection_model import FIELDS, Stored
-from tests.support.flows import reply
+from tests.support.flows import response
 from tests.support.group import _Keyset
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
@@ -33,7 +33,7 @@ def row(number: int, seconds: float) -> Stored:
 
 @dataclass
 class Part:
-    """What a request asks of one list."""
+    """Part of a request that asks for one stream."""
 
     alias: str
     connection: str
@@ -59,11 +59,11 @@ def parts_of(request: Request) -> Iterator[Part]:
 
 
 @dataclass
-class Lists:
-    """Rows by group and list, and what goes wrong.
+class StreamService:
+    """Shows rows by group and stream, or fails as chosen.
 
-    :ivar fails: the answer of a group, as if it was asked alone.
-    :ivar failure: asked first, for the request as a whole.
+    :ivar fails: the response for a group, as if it was asked for alone.
+    :ivar failure: called first, for the request as a whole.
     """
 
     rows: dict[tuple[int, str], list[Stored]] = field(default_factory=dict)
@@ -87,9 +87,9 @@ class Lists:
                 return exchange
             errors += [error | {"path": [part.alias, *error.get("path", [])[1:]]} for error in body.get("errors", [])]
             if body["data"] is None:
-                return reply({"data": None, "errors": errors})
+                return response({"data": None, "errors": errors})
             data[part.alias] = body["data"]["groupeInstructeur"]
-        return reply({"data": data, "errors": errors} if errors else {"data": data})
+        return response({"data": data, "errors": errors} if errors else {"data": data})
 
     def _page(self, part: Part) -> Exchange:
         shown = self.rows.get((part.groupe, part.connection), [])

@@ -1,0 +1,7 @@
+"""Constants that several parts of the package share."""
+
+from __future__ import annotations
+
+DISTRIBUTION = "airflow-provider-demarches-simplifiees"
+PUBLIC_HOST = "demarche.numerique.gouv.fr"
+DEFAULT_DATASET = "demarches_simplifiees"

@@ -1,0 +1,101 @@
+"""Parameters that several operators have."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import BaseOperator
+
+from ds_provider.api.query.parameters import includes_of, is_absent
+from ds_provider.api.query.selection import Includes
+from ds_provider.constants import DEFAULT_DATASET
+from ds_provider.exceptions import DSConfigurationError
+from ds_provider.hooks.warehouse import DSWarehouseHook
+
+if TYPE_CHECKING:
+    from ds_provider.warehouse.database.store import Warehouse
+
+
+class IncludesMixin(BaseOperator):
+    """Adds the ``include_…`` parameters, each of which may be a template, with the API's own defaults.
+
+    A class of its own kind of :class:`BaseOperator`: Airflow then finds these parameters in ``partial`` and ``expand``,
+    and takes them from ``default_args``.
+    """
+
+    template_fields: Sequence[str] = tuple(f"include_{name}" for name in vars(Includes()))
+
+    def __init__(
+        self,
+        *,
+        include_champs: bool | str = True,
+        include_annotations: bool | str = True,
+        include_traitements: bool | str = True,
+        include_instructeurs: bool | str = True,
+        include_avis: bool | str = False,
+        include_messages: bool | str = False,
+        include_geometry: bool | str = False,
+        include_labels: bool | str = False,
+        include_corrections: bool | str = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.include_champs = include_champs
+        self.include_annotations = include_annotations
+        self.include_traitements = include_traitements
+        self.include_instructeurs = include_instructeurs
+        self.include_avis = include_avis
+        self.include_messages = include_messages
+        self.include_geometry = include_geometry
+        self.include_labels = include_labels
+        self.include_corrections = include_corrections
+
+    @property
+    def _includes(self) -> dict[str, object]:
+        """Values of the ``include_…`` parameters, by part."""
+        return includes_of({name: getattr(self, name) for name in IncludesMixin.template_fields})
+
+
+class WarehouseMixin(BaseOperator):
+    """Adds the parameters ``warehouse_conn_id`` and ``dataset``, which may be templates.
+
+    A class of its own kind of :class:`BaseOperator`, for the same reason as :class:`IncludesMixin`.
+    """
+
+    ui_color = "#cacafb"
+    ui_fgcolor = "#000091"
+    template_fields: Sequence[str] = ("warehouse_conn_id", "dataset")
+
+    def __init__(self, *, warehouse_conn_id: str | None = None, dataset: str = DEFAULT_DATASET, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.warehouse_conn_id = warehouse_conn_id
+        self.dataset = dataset
+
+    @cached_property
+    def warehouse(self) -> Warehouse:
+        """Warehouse that the parameters name.
+
+        The modules of the optional extra ``[warehouse]`` are imported after it was asked for: the hook says if the
+        extra is not installed.
+        """
+        return DSWarehouseHook(self._conn_id, self.dataset).warehouse()
+
+    @property
+    def _conn_id(self) -> str | None:
+        return None if is_absent(self.warehouse_conn_id) else self.warehouse_conn_id
+
+
+def check_duration(
+    value: object, parameter: str, at_least: timedelta = timedelta(microseconds=1), requirement: str = "above zero"
+) -> timedelta:
+    """Return a parameter that is a duration.
+
+    :param requirement: ``at_least`` in words.
+    :raises DSConfigurationError: if it is none, or too short.
+    """
+    if not isinstance(value, timedelta) or value < at_least:
+        raise DSConfigurationError(f"{parameter} must be a timedelta {requirement}: got {value!r}")
+    return value

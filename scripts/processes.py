@@ -1,0 +1,104 @@
+"""Processes that end with the script that started them, the sandbox among them."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+CHECKOUT = Path(__file__).resolve().parents[1]
+
+
+@contextmanager
+def running(
+    command: list[str], log: Path, env: Mapping[str, str] | None = None, pipe: int | None = None
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process, and terminate it and its children at the end of the block.
+
+    :param pipe: ``subprocess.PIPE`` to write to it and to read its output; by default this goes to the log
+    """
+    with (
+        log.open("ab") as output,
+        subprocess.Popen(
+            command, stdin=pipe, stdout=pipe or output, stderr=output, cwd=CHECKOUT, env=env, start_new_session=True
+        ) as process,
+    ):
+        try:
+            yield process
+        finally:
+            _terminate(process)
+
+
+def _terminate(process: subprocess.Popen[bytes]) -> None:
+    for sign in (signal.SIGTERM, signal.SIGKILL):
+        try:
+            os.killpg(process.pid, sign)
+            process.wait(20)
+        except ProcessLookupError:
+            return
+        except subprocess.TimeoutExpired:
+            continue
+
+
+def end_of(log: Path) -> str:
+    return "\n".join(log.read_text(errors="replace").splitlines()[-15:])
+
+
+def read_line(process: subprocess.Popen[bytes], log: Path) -> bytes:
+    """Return the next line of a process's output.
+
+    :raises SystemExit: with the end of its log, if the process ended instead
+    """
+    line = process.stdout.readline() if process.stdout else b""
+    if not line:
+        raise SystemExit(f"{process.args!r} ended; the end of {log}:\n{end_of(log)}")
+    return line
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A sandbox in a process of its own."""
+
+    url: str
+    token: str
+    demarche: int
+    groupes: list[int]
+
+    @property
+    def control(self) -> str:
+        """The base of its own controls."""
+        return self.url.removesuffix("/api/v2/graphql") + "/sandbox"
+
+    def move_clock(self, now: datetime) -> None:
+        call(f"{self.control}/clock", {"now": now.isoformat()})
+
+    def truth(self) -> dict[str, Any]:
+        """Return the dossiers of each list at this moment."""
+        truth: dict[str, Any] = call(f"{self.control}/truth")
+        return truth
+
+
+@contextmanager
+def sandbox(log: Path, **options: object) -> Iterator[Sandbox]:
+    """Run a sandbox with these options of its command line."""
+    given = [f"--{name.replace('_', '-')}={value}" for name, value in options.items()]
+    command = [sys.executable, "-m", "ds_provider.sandbox", "--port=0", *given]
+    # through a pipe: the line holds the token, which must be on no disk
+    with running(command, log, pipe=subprocess.PIPE) as process:
+        yield Sandbox(**json.loads(read_line(process, log)))
+
+
+def call(url: str, content: Any = None) -> Any:
+    """Send a GET, or a POST if there is content."""
+    body = None if content is None else json.dumps(content).encode()
+    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
+        return json.load(answer)
