@@ -19,20 +19,22 @@ _EXAMPLE = "file:///data/ds or s3://my_conn@bucket/ds"
 def open_destination(destination: object) -> ObjectStoragePath:
     """Return the landing zone at a URL, proved writable by writing to it.
 
-    :raises DSConfigurationError: if it is no URL that Airflow's object storage knows.
-    :raises DSDestinationError: if nothing can be written there.
+    :raises DSConfigurationError: if it is no URL that Airflow's object storage knows, or its connection is missing.
+    :raises DSDestinationError: if nothing can be written there, or the storage is out of reach.
     """
     from airflow.sdk import ObjectStoragePath
+    from airflow.sdk.exceptions import AirflowNotFoundException
 
     if not isinstance(destination, str) or not re.match(r"[a-z][a-z0-9+.-]*://|/", destination):
         raise DSConfigurationError(f"destination must be a URL such as {_EXAMPLE}: got {destination!r}")
     if destination.startswith("file://") and not re.match(r"file:///+[^/]", destination):
         raise DSConfigurationError(f"destination needs a whole path, as in file:///data/ds: got {destination!r}")
-    try:
-        zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
-        zone.fs  # noqa: B018 - the file system is found, and its connection asked for, on first use
-    except Exception as error:  # noqa: BLE001 - every storage has errors of its own
-        raise DSConfigurationError(f"destination {destination!r} cannot be used: {error}") from None
+    with storage_errors(f"destination {destination!r} cannot be opened"):
+        try:
+            zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
+            zone.fs  # noqa: B018 - the file system is found, and its connection asked for, on first use
+        except (ValueError, ImportError, AirflowNotFoundException) as error:
+            raise DSConfigurationError(f"destination {destination!r} cannot be used: {error}") from None
     _prove_writable(zone)
     return zone
 
@@ -55,7 +57,7 @@ def storage_errors(failure: str) -> Iterator[None]:
     """
     try:
         yield
-    except DSDestinationError:
+    except (DSConfigurationError, DSDestinationError):
         raise
     except Exception as error:  # noqa: BLE001 - every storage has errors of its own
         raise DSDestinationError(f"{failure}: {type(error).__name__}: {error}") from None

@@ -92,12 +92,21 @@ class ExtractOperator(BaseOperator):
             self.landed = extractor.landed
             try:
                 yield extractor
-            finally:
-                # without a task instance it is executed outside of Airflow
-                if ti := context.get("ti"):
-                    ti.xcom_push(key="landed", value=self.landed)
+            except BaseException:
+                # the error is what a person needs, and says if the task is worth another try: nothing may replace it
+                try:
+                    self._push_landed(context)
+                except Exception as error:  # noqa: BLE001 - Airflow's API has errors of its own
+                    self.log.warning("the summaries of what was landed are in no XCom: %s", error)
+                raise
+            self._push_landed(context)
             # last: a later try resumes from them
             checkpoints.clear()
+
+    def _push_landed(self, context: Context) -> None:
+        # without a task instance it is executed outside of Airflow
+        if ti := context.get("ti"):
+            ti.xcom_push(key="landed", value=list(self.landed))
 
     def _emit_changes(self, context: Context, asset_of: Callable[[int, str], Asset]) -> None:
         """Emit an event for the asset of each group in which something landed.

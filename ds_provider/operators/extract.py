@@ -189,7 +189,7 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
         column = cast("run_windows.RunDateColumn", self.window)
         lookback = check_duration(self.lookback, "lookback", timedelta(0), "of zero or more")
         if window := run_windows.window_of_run(column, context, lookback):
-            run_windows.check_window_is_over(window)
+            run_windows.ensure_window_is_over(window)
         elif watermark := run_windows.watermark_of(context, self.outlets, selection, column):
             watermarks[selection.groupe_instructeur_number] = watermark
             window = run_windows.window_since_watermark(column, context, watermark, lookback)

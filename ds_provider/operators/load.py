@@ -138,7 +138,7 @@ class DSLoadOperator(WarehouseMixin):
         given: Any = self.demarche_number
         numbers = [parse_number(one, "demarche_number") for one in (given if isinstance(given, list) else [given])]
         hook = DSHook(self.ds_conn_id)
-        return [hook.get_revisions(number) for number in numbers]
+        return [hook.get_revisions(number) for number in dict.fromkeys(numbers)]
 
 
 def policy_of(on_pending: Any, on_deleted: Any, *, vanished_before: datetime | None = None) -> Policy:

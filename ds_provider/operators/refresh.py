@@ -80,6 +80,9 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
 
         due = due_dossiers(warehouse, numbers, max_age, datetime.now(timezone.utc))
         self.log.info("%d dossiers of %d groups are to be read again", sum(map(len, due.values())), len(due))
+        if not due:
+            self._push_landed(context)
+            return []
         selections = [replace(select_numbers(*each), includes=includes) for each in due.items()]
         with self._open_extractor(context) as extractor:
             return extractor.extract(selections, several=several)

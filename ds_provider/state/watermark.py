@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import time
 from collections.abc import Sequence
 from contextlib import suppress
 from datetime import datetime, timedelta
@@ -20,6 +21,7 @@ from ds_provider.state.outlets import only_asset
 RunDateColumn = Literal["created", "updated"]
 
 PARIS = "Europe/Paris"
+MAX_CLOCK_SKEW_SECONDS = 60.0
 
 _PARTITION = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d)?)?)?")
 # the period of a partition's key, by how many parts the key has
@@ -75,12 +77,17 @@ def window_of_run(date_column: RunDateColumn, context: Context, lookback: timede
     return Window(date_column, *bounds, lookback) if bounds else None
 
 
-def check_window_is_over(window: Window) -> None:
-    """Raise if the run's own window is not over yet: rows that are still to come into it would be lost.
+def ensure_window_is_over(window: Window) -> None:
+    """Wait for the end of the run's own window, or raise if it is far: rows that come into it later would be lost.
 
-    :raises DSConfigurationError: if its end lies in the future.
+    A run is due at the end of its window, by the scheduler's clock. The worker's may be a little behind.
+
+    :raises DSConfigurationError: if its end lies more than a minute in the future.
     """
-    if window.end and window.end > pendulum.now("UTC"):
+    ahead = (window.end - pendulum.now("UTC")).total_seconds() if window.end else 0.0
+    if 0 < ahead <= MAX_CLOCK_SKEW_SECONDS:
+        time.sleep(ahead)
+    elif ahead > 0:
         raise DSConfigurationError(
             f"the run's window {window} is not over: give a CronPartitionTimetable run_offset=-1, so that a run is for "
             "the period before it, or give the task explicit bounds"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from airflow.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
@@ -56,3 +57,18 @@ def test_storage_that_refuses_writes_is_an_error_at_once(error, tmp_path, monkey
     monkeypatch.setattr(LocalFileSystem, "open", refuse)
     with pytest.raises(DSDestinationError, match=str(error)):
         open_destination(f"file://{tmp_path}/ds")
+
+
+@pytest.mark.parametrize("error", [ConnectionError("unreachable"), RuntimeError("no credentials now")], ids=repr)
+def test_storage_out_of_reach_is_no_fault_of_the_parameter(error, tmp_path, monkeypatch):
+    def refuse(*args, **kwargs):
+        raise error
+
+    monkeypatch.setattr(ObjectStoragePath, "fs", property(refuse))
+    with pytest.raises(DSDestinationError, match=str(error)):
+        open_destination(f"file://{tmp_path}/ds")
+
+
+def test_connection_of_the_destination_that_is_missing_is_named(monkeypatch):
+    with pytest.raises(DSConfigurationError, match="no_such_connection"):
+        open_destination("s3://no_such_connection@bucket/ds")

@@ -202,7 +202,7 @@ def test_operator_opens_the_named_warehouse(given, conn_id, hooks):
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"), [(None, []), ("", []), (12, [12]), ("12", [12]), ([12, "13"], [12, 13])], ids=repr
+    ("given", "asked"), [(None, []), ("", []), (12, [12]), ("12", [12]), ([12, "13", 12], [12, 13])], ids=repr
 )
 def test_forms_are_read_for_the_given_demarches(given, asked, hooks, monkeypatch):
     read = []

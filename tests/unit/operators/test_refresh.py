@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from pathlib import Path
 from types import SimpleNamespace
 
 import pyarrow as pa
@@ -108,6 +109,7 @@ def test_empty_warehouse_leads_to_no_request(groupe, service, warehouse, destina
     assert operator(destination, groupe).execute({"ti": ti}) == []
     assert ti.pushed == {"landed": []}
     assert service.requests == []
+    assert not Path(destination.removeprefix("file://")).exists(), "nothing is due: no storage is needed"
 
 
 def test_dossiers_that_are_not_found_are_counted(service, warehouse, destination):

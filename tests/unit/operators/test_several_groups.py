@@ -149,3 +149,22 @@ def test_deletions_of_a_group_fail_alone(three, destination):
     with pytest.raises(DSGroupesFailedError) as caught:
         made.execute({"ti": Ti()})
     assert list(caught.value.failures) == [1]
+
+
+class DeadTi(Ti):
+    """A task instance whose API server does not answer."""
+
+    def xcom_push(self, key, value):
+        raise RuntimeError("API server: 503")
+
+
+def test_error_of_a_task_is_shown_though_no_summary_can_be_pushed(three, destination, caplog):
+    three.fails(2, lambda request: unauthorized())
+    with pytest.raises(DSGroupesRefusedError, match="1 of 3"), caplog.at_level("WARNING"):
+        operator(destination, [1, 2, 3]).execute({"ti": DeadTi()})
+    assert landed(destination, 3) == [30, 31]
+
+
+def test_task_without_its_summaries_in_xcom_is_not_green(three, destination):
+    with pytest.raises(RuntimeError, match="503"):
+        operator(destination, [1, 3]).execute({"ti": DeadTi()})

@@ -11,8 +11,9 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, CronPartitionTimetable
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
+from ds_provider.api.query.windows import Window
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.state.watermark import window_of_run
+from ds_provider.state.watermark import ensure_window_is_over, window_of_run
 
 NONE = timedelta(0)
 NOON = pendulum.datetime(2026, 11, 1, 12, tz="UTC")
@@ -187,3 +188,29 @@ def test_interval_timetable_needs_no_partition():
     }
     window = window_of_run("updated", context, NONE)
     assert (window.end - window.start).total_seconds() == 25 * 3600
+
+
+class TestEndOfARunsWindow:
+    """A run is due when its window ends, by another machine's clock."""
+
+    @pytest.fixture
+    def slept(self, monkeypatch) -> list[float]:
+        slept: list[float] = []
+        monkeypatch.setattr("ds_provider.state.watermark.time.sleep", slept.append)
+        return slept
+
+    def test_is_passed_without_a_wait(self, slept):
+        ensure_window_is_over(Window("updated", NOON, NOON.add(days=1)))
+        ensure_window_is_over(Window("updated", NOON))
+        assert slept == []
+
+    def test_is_awaited_where_a_workers_clock_is_behind(self, slept):
+        end = pendulum.now("UTC").add(seconds=40)
+        ensure_window_is_over(Window("updated", end.subtract(days=1), end))
+        assert [30 < seconds <= 40 for seconds in slept] == [True]
+
+    def test_is_an_error_where_it_is_far(self, slept):
+        end = pendulum.now("UTC").add(hours=1)
+        with pytest.raises(DSConfigurationError, match="is not over"):
+            ensure_window_is_over(Window("updated", end.subtract(days=1), end))
+        assert slept == []
