@@ -56,7 +56,8 @@ def find_bounds(selection: Selection) -> SubFlow[tuple[Position, UpperBound]]:
     bound = UpperBound(min(window.end, now), window.end)
     if selection.after if selection.is_descending else window.end.microsecond == 0:
         return begin, bound
-    request = selection.after_window(window).page_request(1, light=True)
+    # a failure is of the window that is read, not of what follows it
+    request = replace(selection.after_window(window).page_request(1, light=True), context=selection.context())
     page = yield from send_with_retry(
         lambda: request, lambda exchange: read_connection(exchange, selection.stream.connection)
     )

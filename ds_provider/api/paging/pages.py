@@ -18,9 +18,9 @@ class Page:
     """Whole page, after the filter.
 
     :param rows: the rows that belong to the selection and were not in an earlier page.
-    :param last_date: the date, on the selection's date column, of the last row that raw.
+    :param last_date: the date, on the selection's date column, of the last row that came.
     :param quarantined: the dossiers of the selection that cannot be read.
-    :param earliest_change: the earliest date of a row that raw again, changed since it was in an earlier page.
+    :param earliest_change: the earliest date of a row that came again, changed since it was in an earlier page.
     :param not_found: the dossiers asked for by number that the service does not show: hidden, deleted, or never there.
     :param unauthorized: the dossiers asked for by number on which the token has no right.
     """

@@ -27,7 +27,7 @@ MIN_ROWS_WORTH_PROBING = 2 * MAX_PAGE_SIZE
 def read(
     selection: Selection, *, concurrency: int = 1, landed: Mapping[int, datetime] | None = None
 ) -> ConcurrentFlow[Page]:
-    """Yield each page of a selection, at least one, with each dossier once.
+    """Yield the pages of a selection, with each dossier once.
 
     Where several requests are in flight, pages come in any order.
 

@@ -209,6 +209,7 @@ class AsyncDSClient(_Client[httpx.AsyncClient]):
                     _log_pause(step)
                     await asyncio.sleep(step.seconds)
                 elif isinstance(step, Spawn):
+                    # cancelled when the flow ends; nothing happens to one that has ended by then
                     spawned.callback(asyncio.create_task(self._drive_spawned(step, ended)).cancel)
                 elif isinstance(step, Join):
                     sent_back = await ended.get()

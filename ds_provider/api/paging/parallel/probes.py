@@ -47,7 +47,8 @@ def probe_request(selection: Selection, positions: Sequence[Position]) -> Reques
         variables |= {f"after{index}": position.cursor, f"since{index}": position.since or selection.since}
     variables.pop(f"{selection.date_column}Since", None)
     given = {name: value for name, value in variables.items() if value is not None}
-    return Request(operation(selection.date_column, len(positions)), given, selection.context())
+    context = selection.context(positions[0].cursor)
+    return Request(operation(selection.date_column, len(positions)), given, context)
 
 
 def read_probe_results(exchange: Exchange, count: int) -> list[ProbeResult]:

@@ -189,6 +189,15 @@ def test_lasting_fault_raises_an_error_with_its_context(fault):
     assert numbers(drive) == list(range(1, 11)), "only the page before the fault was yielded"
 
 
+@pytest.mark.parametrize(("order", "end"), [("ASC", START + timedelta(microseconds=5)), ("DESC", START)])
+def test_error_of_the_search_for_a_windows_end_names_that_window(order, end):
+    window = Window("updated", pendulum.instance(START.replace(hour=1)), pendulum.instance(end))
+    failing = Failing(world_of(5), dict.fromkeys(range(1, 100), FAULTS["internal error"]))
+    drive = Drive(read(select_dossiers(7, window=window, order=order)), failing)
+    assert isinstance(drive.error, DSServerError)
+    assert drive.error.window == str(window)
+
+
 def test_internal_error_keeps_the_reference_for_support():
     every = dict.fromkeys(range(1, 100), FAULTS["internal error"])
     drive = Drive(read(select_dossiers(7)), Failing(world_of(5), every))

@@ -13,9 +13,9 @@ from hypothesis import strategies as st
 from ds_provider.api.paging.reader import read
 from ds_provider.api.query.parameters import select_dossiers
 from ds_provider.api.query.windows import Window
-from ds_provider.exceptions import DSIncompletePageError
+from ds_provider.exceptions import DSAccessError, DSIncompletePageError
 from tests.support.connection_model import Stored
-from tests.support.flows import Drive
+from tests.support.flows import Drive, response
 from tests.support.group import Group, spread
 
 START = datetime(2024, 3, 1, 8, tzinfo=timezone.utc)
@@ -166,6 +166,19 @@ def test_service_that_refuses_probes_is_read_page_after_page():
     drive = Drive(read(select_dossiers(7), concurrency=4), without_probes)
     assert drive.error is None
     assert sorted(numbers(drive)) == list(range(1, 901))
+
+
+def test_lasting_failure_of_the_probes_names_the_cursor():
+    group = Group(spread(900, START, 3_600))
+
+    def refusing(request):
+        if "probeDossiers" in request.query:
+            return response({"errors": [{"message": "no", "extensions": {"code": "unauthorized"}}]}, status=403)
+        return group(request)
+
+    drive = Drive(read(select_dossiers(7), concurrency=4), refusing)
+    assert isinstance(drive.error, DSAccessError)
+    assert drive.error.cursor == group.rows[100].cursor
 
 
 def test_row_that_is_listed_and_never_read_raises():
