@@ -107,6 +107,7 @@ def ds_warehouse_daily():
         task_id="fresh",
         groupe_instructeur_number=groupes.output,
         max_age=timedelta(days=3),
+        retries=0,
         **WAREHOUSE,
     )
 

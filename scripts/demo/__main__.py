@@ -32,7 +32,8 @@ PAST = timedelta(days=90)
 HEADING = "day          loaded  dossiers  pending  deleted  vanished  drift  seconds"
 
 LEGEND = """
-Between two reconciliations, drift is expired dossiers: for two weeks no list of the service holds them."""
+Between two reconciliations, drift is expired dossiers: for two weeks no list of the service holds them.
+The table dossiers also holds those that are pending or vanished, deleted_dossiers a tombstone of each kind."""
 
 NEXT_STEPS = """
 The tables are in {database}
@@ -72,7 +73,7 @@ def main() -> None:
         wrong = drift(truth, warehouse)
     places = {"python": sys.executable, "database": DATABASE, "landing": LANDING, "logs": HOME / "logs"}
     print(NEXT_STEPS.format(**places, dataset=DEFAULT_DATASET, daily=DAILY, backfill=BACKFILL))
-    print(f"drift: {len(wrong)} of {len(true_listings(truth))} dossiers")
+    print(f"drift: {len(wrong)} of {len(true_listings(truth))} dossiers, deleted ones included")
     if wrong:
         raise SystemExit("\n".join(f"{number}: {what}" for number, what in wrong.items()))
 

@@ -36,10 +36,10 @@ ANSWERS = {
             round(median(epoch(date_traitement - date_depot)) / 86400, 1) as median_days
         from {dataset}.dossiers where date_traitement is not null group by all order by "month"
     """,
-    "Drop-out: deleted by month, and how many of these before their instruction": """
+    "Drop-out: deleted for good, by month of the request, and how many of these before their instruction": """
         select strftime(date_supression at time zone 'Europe/Paris', '%Y-%m') as "month", count(*) as deleted,
             count(*) filter (state = 'en_construction') as before_instruction
-        from {dataset}.deleted_dossiers where stage <> 'vanished' group by all order by "month"
+        from {dataset}.deleted_dossiers where stage = 'deleted' group by all order by "month"
     """,
     "A champ, in the wide table: how the chosen sectors fare": """
         select coalesce(filiere, '(none)') as filiere, count(*) as dossiers,

@@ -59,7 +59,7 @@ def find_idle_groups(selections: Iterable[Selection]) -> Flow[set[int]]:
     yield from queue.send_all()
     # one group alone is not asked about
     if len(bounded) > 1:
-        log.info("%d of %d groups hold nothing in the window", len(queue.idle), len(bounded))
+        log.info("%d of %d groups have no rows in the window", len(queue.idle), len(bounded))
     yield queue.idle
 
 

@@ -63,6 +63,11 @@ _KINDS: dict[str | None, type[DSError]] = {
     "graphql_parse_failed": DSRequestError,
 }
 
+_REMEDIES: dict[str | None, str] = {
+    "not_found": ": check the number, and that it is not deleted or hidden on the service",
+    "unauthorized": ": check the number, and that the token is of an administrator of its démarche",
+}
+
 _IP = re.compile(r"\bAdd (\S+) to\b")
 
 
@@ -200,7 +205,7 @@ def _graphql_error(errors: Sequence[GraphQLError], *, has_data: bool) -> DSError
     if "exceeds max complexity" in error.message:
         kind = DSComplexityError
     return kind(
-        f"the API answered: {error.message.strip() or 'an error without a message'}",
+        f"the API answered: {error.message.strip() or 'an error without a message'}{_REMEDIES.get(error.code, '')}",
         code=error.code,
         exception_id=error.exception_id,
         http_status=200,

@@ -229,6 +229,11 @@ def test_maintenance_error_quotes_the_service():
     assert CLOSED in str(error_of(PASSING["maintenance"][0]))
 
 
+@pytest.mark.parametrize("name", ["unknown group", "no right on the démarche"])
+def test_error_of_a_number_says_to_check_it(name):
+    assert ": check the number, and that " in str(error_of(ACCESS[name][0]))
+
+
 def test_error_quotes_the_service():
     assert "GroupeInstructeurWithDossiers not found" in str(error_of(ACCESS["unknown group"][0]))
     assert TOO_COMPLEX in str(error_of(REQUEST["complexity"][0]))
