@@ -80,7 +80,7 @@ def window_of_run(date_column: RunDateColumn, context: Context, lookback: timede
 def ensure_window_is_over(window: Window) -> None:
     """Wait for the end of the run's own window, or raise if it is far: rows that come into it later would be lost.
 
-    A run is due at the end of its window, by the scheduler's clock. The worker's may be a little behind.
+    A run is due at the end of its window, by the scheduler's clock. The worker's may be a little slow.
 
     :raises DSConfigurationError: if its end lies more than a minute in the future.
     """
