@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -83,6 +82,6 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         if not due:
             self._push_landed(context)
             return []
-        selections = [replace(select_numbers(*each), includes=includes) for each in due.items()]
+        selections = [select_numbers(*each, includes) for each in due.items()]
         with self._open_extractor(context) as extractor:
             return extractor.extract(selections, several=several)

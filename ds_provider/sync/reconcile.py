@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -65,7 +64,7 @@ def reconcile(
     numbers: dict[int, list[int]] = {}
     for number in (*differences.to_read, *lost):
         numbers.setdefault((shown.get(number) or held[number]).group, []).append(number)
-    by_number = [replace(select_numbers(*each), includes=includes) for each in numbers.items()]
+    by_number = [select_numbers(*each, includes) for each in numbers.items()]
     dossiers, other_failure = _extract(extractor, by_number)
     extracts.dossiers = open_extracts(manifests_in(dossiers)).dossiers
 

@@ -29,6 +29,7 @@ class Part:
     """Part of a request that asks for one group, as if it was asked for alone."""
 
     alias: str
+    connection: str
     request: Request
 
     @property
@@ -49,7 +50,7 @@ def parts_of(request: Request) -> Iterator[Part]:
         (connection,) = fields_of(field)
         assert field.alias is not None
         arguments = {**arguments_of(field, given), **arguments_of(connection, given)}
-        yield Part(field.alias.value, Request(request.query, arguments))
+        yield Part(field.alias.value, connection.name.value, Request(request.query, arguments))
 
 
 def fields_of(node: OperationDefinitionNode | FieldNode) -> list[FieldNode]:
@@ -67,16 +68,16 @@ def arguments_of(field: FieldNode, given: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def respond_batched(request: Request, alone: Respond) -> Exchange:
-    """Return one response made of those that each group would give alone.
+def respond_batched(request: Request, respond: Callable[[Part], Exchange]) -> Exchange:
+    """Return one response made of those that each part would get alone.
 
-    As with the service, a group that fails leaves no data, and only the first one is named. A response that is
+    As with the service, a part that fails leaves no data, and only the first one is named. A response that is
     not GraphQL's stands for the whole.
     """
     data: dict[str, Any] = {}
     errors: list[dict[str, Any]] = []
     for part in parts_of(request):
-        exchange = alone(part.request)
+        exchange = respond(part)
         body = body_of(exchange)
         if body is None:
             return exchange
@@ -105,7 +106,9 @@ class Groupes:
         self.fails = fails or {}
 
     def __call__(self, request: Request) -> Exchange:
-        return respond_batched(request, self.alone) if is_batched(request) else self.alone(request)
+        if is_batched(request):
+            return respond_batched(request, lambda part: self.alone(part.request))
+        return self.alone(request)
 
     def alone(self, request: Request) -> Exchange:
         groupe = request.variables["number"]

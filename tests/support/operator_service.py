@@ -61,7 +61,9 @@ class Service:
             return self.by_numbers(request)
         if "query getTypename" in request.query:
             return response({"data": {"__typename": "Query"}})
-        return respond_batched(request, self.alone) if is_batched(request) else self.alone(request)
+        if is_batched(request):
+            return respond_batched(request, lambda part: self.alone(part.request))
+        return self.alone(request)
 
     def alone(self, request: Request) -> Exchange:
         """Return the response of one group."""

@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from graphql import OperationDefinitionNode, parse
-
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Stream
 from ds_provider.api.transport.messages import Exchange, Request
-from tests.support.batched_groups import arguments_of, body_of, fields_of
+from tests.support.batched_groups import Part, respond_batched
 from tests.support.connection_model import FIELDS, Stored
-from tests.support.flows import response
 from tests.support.group import _Keyset
 
 START = datetime(2026, 11, 1, 8, tzinfo=timezone.utc)
@@ -29,33 +25,6 @@ def at(seconds: float) -> datetime:
 
 def row(number: int, seconds: float) -> Stored:
     return Stored(number, at(seconds))
-
-
-@dataclass
-class Part:
-    """Part of a request that asks for one stream."""
-
-    alias: str
-    connection: str
-    arguments: dict[str, Any]
-
-    @property
-    def groupe(self) -> int:
-        return int(self.arguments["number"])
-
-
-def parts_of(request: Request) -> Iterator[Part]:
-    given = json.loads(request.body)["variables"]
-    definitions = parse(request.query).definitions
-    operation = next(one for one in definitions if isinstance(one, OperationDefinitionNode))
-    for root in fields_of(operation):
-        (connection,) = fields_of(root)
-        assert root.alias is not None
-        yield Part(
-            root.alias.value,
-            connection.name.value,
-            {**arguments_of(root, given), **arguments_of(connection, given)},
-        )
 
 
 @dataclass
@@ -78,22 +47,11 @@ class StreamService:
         self.requests.append(request)
         if failure := self.failure(request):
             return failure
-        data: dict[str, Any] = {}
-        errors: list[dict[str, Any]] = []
-        for part in parts_of(request):
-            exchange = self.fails.get(part.groupe) or self._page(part)
-            body = body_of(exchange)
-            if body is None:
-                return exchange
-            errors += [error | {"path": [part.alias, *error.get("path", [])[1:]]} for error in body.get("errors", [])]
-            if body["data"] is None:
-                return response({"data": None, "errors": errors})
-            data[part.alias] = body["data"]["groupeInstructeur"]
-        return response({"data": data, "errors": errors} if errors else {"data": data})
+        return respond_batched(request, lambda part: self.fails.get(part.groupe) or self._page(part))
 
     def _page(self, part: Part) -> Exchange:
         shown = self.rows.get((part.groupe, part.connection), [])
-        return _Keyset(shown, part.connection)(Request("", part.arguments))
+        return _Keyset(shown, part.connection)(part.request)
 
 
 def node(number: int, date: datetime) -> dict[str, Any]:

@@ -153,19 +153,20 @@ def select_dossiers(
 
 
 def select_numbers(
-    groupe_instructeur_number: object, numbers: Iterable[int], includes: dict[str, object] | None = None
+    groupe_instructeur_number: object, numbers: Iterable[int], includes: Includes | None = None
 ) -> Selection:
     """Return the selection of dossiers by their numbers.
 
     :param groupe_instructeur_number: the group in which they were seen last.
     :param numbers: at least one dossier number.
+    :param includes: the parts of a dossier to read, as :func:`parse_includes` returns them; by default the API's own.
     :raises DSConfigurationError: naming the first parameter that cannot work.
     """
     # sorted, so that the same dossiers are the same selection
     chosen = tuple(sorted({parse_number(number, "numbers") for number in numbers}))
     if not chosen:
         raise DSConfigurationError("numbers is empty: give at least one dossier's")
-    return replace(select_dossiers(groupe_instructeur_number, includes=includes), numbers=chosen)
+    return replace(select_dossiers(groupe_instructeur_number), numbers=chosen, includes=includes or Includes())
 
 
 def select_deleted_dossiers(

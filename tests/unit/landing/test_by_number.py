@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 
 from ds_provider.api.paging.pages import Page
 from ds_provider.api.query.parameters import (
+    parse_includes,
     select_deleted_dossiers,
     select_dossiers,
     select_numbers,
@@ -98,7 +99,7 @@ includes = st.dictionaries(st.sampled_from(["champs", "messages"]), st.booleans(
 
 @given(numbers, numbers, includes, includes)
 def test_extracts_share_a_folder_only_if_they_are_of_the_same_dossiers(one, other, parts, other_parts):
-    first, second = select_numbers(7, one, parts), select_numbers(7, other, other_parts)
+    first, second = select_numbers(7, one, parse_includes(parts)), select_numbers(7, other, parse_includes(other_parts))
     same = first == second
     assert (one == other and first.includes == second.includes) is same
     assert (name_of(first) == name_of(second)) is same

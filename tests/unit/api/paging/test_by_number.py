@@ -254,7 +254,7 @@ def test_filters_of_the_selection_apply_to_the_rows():
 
 
 def test_includes_of_the_selection_are_asked_for():
-    selection = select_numbers(7, [1], {"messages": True, "champs": False})
+    selection = select_numbers(7, [1], Includes(messages=True, champs=False))
     (request,) = Drive(fetch_by_numbers(selection, selection.numbers), Dossiers()).requests
     assert request.variables == {"number0": 1, **Includes(messages=True, champs=False).variables()}
 

@@ -32,9 +32,9 @@ from ds_provider.sandbox.graphql.document import read_document
 from ds_provider.sandbox.graphql.execution import Compiler
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
 from tests.support.batched_groups import at as instant
-from tests.support.batched_groups import refused
+from tests.support.batched_groups import parts_of, refused
 from tests.support.flows import Drive, response
-from tests.support.stream_service import StreamService, parts_of, row
+from tests.support.stream_service import StreamService, row
 from tests.unit.api.polling.test_idle_groups import tokens_in
 from tests.unit.api.query.test_documents import SCHEMA_FILE
 
@@ -85,7 +85,7 @@ def test_each_query_has_only_its_own_filters():
     service = StreamService()
     window = Window("updated", start=instant(5))
     ask([query(1, 10, state="accepte", window=window), query(2, 20, PENDING_DELETED_DOSSIERS)], service)
-    first, second = (part.arguments for part in parts_of(service.requests[0]))
+    first, second = (part.request.variables for part in parts_of(service.requests[0]))
     assert first == {"number": 1, "last": 10, "state": "accepte", "updatedSince": "2026-11-01T08:00:05+00:00"}
     assert second == {"number": 2, "last": 20}
 
