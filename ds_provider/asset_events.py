@@ -11,7 +11,7 @@ time in the same moment, Airflow makes one of them fail.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -23,6 +23,9 @@ from ds_provider.state.watermark import Watermark
 if TYPE_CHECKING:
     from airflow.sdk import Asset, BaseOperator, Context
 
+# an event is a row in Airflow's database
+MAX_GROUPS_IN_EVENT = 1000
+
 
 @dataclass(frozen=True)
 class AssetChange:
@@ -32,12 +35,15 @@ class AssetChange:
     :param erased: how many dossiers were taken out.
     :param groupes: how many groups the rows are of.
     :param window: the bounds of what was extracted, ISO 8601, either of which may be None; None without a window.
+    :param coverage: of the table of dossiers, by group: from when and up to when it is loaded without a gap, ISO 8601
+        in UTC. No start means from its first dossier on; no end means not at all.
     """
 
     rows: int
     erased: int = 0
     groupes: int = 1
     window: tuple[str | None, str | None] | None = None
+    coverage: Mapping[int, tuple[str | None, str | None]] = field(default_factory=dict)
 
     @property
     def is_empty(self) -> bool:
@@ -47,12 +53,20 @@ class AssetChange:
     @property
     def extra(self) -> dict[str, Any]:
         """Content of the event."""
-        return {
+        content: dict[str, Any] = {
             "rows": self.rows,
             "erased": self.erased,
             "groupes_instructeurs": self.groupes,
             "window": list(self.window) if self.window else None,
         }
+        if not self.coverage:
+            return content
+        since, until = zip(*self.coverage.values(), strict=True)
+        content |= {"covered_since": None if None in until else max(filter(None, since), default=None)}
+        content |= {"covered_until": None if None in until else min(until)}
+        if len(self.coverage) <= MAX_GROUPS_IN_EVENT:
+            content["coverage"] = {str(number): list(bounds) for number, bounds in sorted(self.coverage.items())}
+        return content
 
 
 def change_of(summary: Mapping[str, Any]) -> AssetChange:

@@ -192,7 +192,7 @@ class DSBudgetError(DSTransientError):
 
 @dataclass(eq=False, repr=False)
 class DSStaleError(DSError):
-    """Some groups were not loaded for longer than is allowed.
+    """Some groups were not loaded for longer than is allowed, or their beginning never was.
 
     :param groupes: their numbers.
     """

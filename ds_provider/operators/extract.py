@@ -17,17 +17,18 @@ from ds_provider.api.query.windows import Window
 from ds_provider.assets import deleted_dossiers_asset, dossiers_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.operators._base import ExtractOperator
-from ds_provider.operators._parameters import IncludesMixin, check_duration
+from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration
 from ds_provider.retry_policy import fail_fast
 from ds_provider.state import watermark as run_windows
 from ds_provider.sync.extract import Summary
 
+INCREMENTAL = "incremental"
 LOOKBACK = timedelta(minutes=5)
 # the service's servers are few: what is gained beyond that is lost to others
 MAX_CONCURRENCY = 16
 
 
-class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
+class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     """Extract a group's dossiers into the landing zone and return a summary.
 
     The rows land as the API sent them, one a line, in ``*.jsonl.gz`` parts beside a ``manifest.json`` that is written
@@ -37,6 +38,10 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
     A past window on ``updated`` cannot be replayed: a dossier has one date of last change, and it moves on. A past
     window on ``created`` can.
 
+    ``window="incremental"`` reads of each group what the warehouse lacks: from where the group is loaded up to, or the
+    full group if its beginning is not loaded. The next run thus makes up for a night that failed, for an extraction
+    that was never loaded, for a new group and for a part of the dossiers that was not read before.
+
     If a list of groups is given and the window has a start, a request for many groups at once finds those that hold
     nothing in it. They are landed without being read.
 
@@ -45,9 +50,10 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
     :param groupe_instructeur_number: the group, or a list of groups, which are then extracted one after another. One
         that fails does not stop the others: the task fails at the end and names those that did. (templated)
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
-    :param window: ``"updated"`` or ``"created"``: the window of the run on that date, from its partition, else its
-        data interval, else the watermark in the task's one asset outlet. (templated)
-    :param lookback: how much earlier than the run's window reading begins, since the service dates a change before it
+    :param window: ``"incremental"``: what changed since each group was loaded. ``"updated"`` or ``"created"``: the
+        window of the run on that date, from its partition, else its data interval, else the watermark in the task's one
+        asset outlet. (templated)
+    :param lookback: how much earlier than such a window reading begins, since the service dates a change before it
         commits it. Explicit bounds are taken as they are.
     :param created_since: deposited at that instant or later, ISO 8601 with a time zone. (templated)
     :param created_until: deposited before that instant. (templated)
@@ -75,13 +81,18 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
         again. ``"fail"``: the task fails and names the numbers. ``"quarantine"``: it succeeds, with their count in the
         summary. (templated)
     :param ds_conn_id: the connection. (templated)
+    :param warehouse_conn_id: the warehouse that ``window="incremental"`` asks, as for
+        :class:`~ds_provider.operators.load.DSLoadOperator`; without one, a DuckDB file in Airflow's home. (templated)
+    :param dataset: the schema of the database that holds its tables. (templated)
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
+    :raises DSWarehouseError: if the warehouse cannot be read.
     :raises DSQuarantinedError: if dossiers of the one group could not be read; the summary is in the XCom ``landed``.
     :raises DSGroupesFailedError: if some groups of a list failed.
     """
 
     template_fields: Sequence[str] = (
         *ExtractOperator.template_fields,
+        *WarehouseMixin.template_fields,
         *IncludesMixin.template_fields,
         "window",
         "created_since",
@@ -141,7 +152,9 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
         window = self._explicit_window()
         selections = [self._select(number, window) for number in numbers]
         watermarks: dict[int, run_windows.Watermark] = {}
-        if not is_absent(self.window):
+        if self.window == INCREMENTAL:
+            selections = self._in_incremental_windows(selections)
+        elif not is_absent(self.window):
             selections = [self._in_run_window(selection, context, watermarks) for selection in selections]
         with self._open_extractor(context, concurrency) as extractor:
             summaries = extractor.extract(selections, several=several, watermarks=watermarks)
@@ -156,7 +169,7 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
             updated_until=self.updated_until,
         )
         if window and not is_absent(self.window):
-            raise DSConfigurationError(f"window={self.window!r} takes the run's own bounds: give it or explicit bounds")
+            raise DSConfigurationError(f"window={self.window!r} has bounds of its own: give it or explicit bounds")
         now = pendulum.now("UTC")
         if window and window.start and window.start >= now:
             raise DSConfigurationError(f"the window {window} has not begun: nothing can be in it yet")
@@ -177,6 +190,13 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
             includes=self._includes,
         )
 
+    def _in_incremental_windows(self, selections: Sequence[Selection]) -> list[Selection]:
+        lookback = check_duration(self.lookback, "lookback", timedelta(0), "of zero or more")
+        warehouse = self.warehouse
+        from ds_provider.sync.incremental import in_incremental_windows
+
+        return in_incremental_windows(selections, warehouse, lookback, self.log)
+
     def _in_run_window(
         self, selection: Selection, context: Context, watermarks: dict[int, run_windows.Watermark]
     ) -> Selection:
@@ -185,7 +205,7 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
         :param watermarks: the asset's watermark is added if the window begins there.
         """
         if self.window not in ("updated", "created"):
-            raise DSConfigurationError(f"window must be 'updated' or 'created': got {self.window!r}")
+            raise DSConfigurationError(f"window must be 'incremental', 'updated' or 'created': got {self.window!r}")
         column = cast("run_windows.RunDateColumn", self.window)
         lookback = check_duration(self.lookback, "lookback", timedelta(0), "of zero or more")
         if window := run_windows.window_of_run(column, context, lookback):
@@ -198,18 +218,20 @@ class DSExtractDossiersOperator(IncludesMixin, ExtractOperator):
         return replace(selection, window=window)
 
 
-class DSExtractDeletedDossiersOperator(ExtractOperator):
+class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
     """Extract a group's deletions into the landing zone: the definitive ones and the pending ones, a manifest each.
 
     The service dates a deletion back by 14 days or more, so ``deleted_since`` with the last run's date loses some:
-    extract all, which is the default and cheap, or leave 45 days of overlap. The pending deletions are a snapshot of
-    what may still be restored and are always read whole. They are read first: a dossier that is purged meanwhile shows
-    in both lists rather than in none.
+    extract all, which is the default and cheap, or leave 45 days of overlap, as ``window="incremental"`` does. The
+    pending deletions are a snapshot of what may still be restored and are always read whole. They are read first: a
+    dossier that is purged meanwhile shows in both lists rather than in none.
 
     The summaries are also a list in the XCom ``landed``, whether the task succeeds or not.
 
     :param groupe_instructeur_number: the group, or a list of groups, as for dossiers. (templated)
     :param destination: the landing zone. (templated)
+    :param window: ``"incremental"``: of the definitive deletions, those dated from 45 days before their group's were
+        loaded last, or all if their beginning is not loaded. (templated)
     :param deleted_since: only definitive deletions dated then or later, ISO 8601 with a time zone. (templated)
     :param order: ``ASC`` or ``DESC``, by date of deletion. (templated)
     :param page_size: rows a request, 100 at most. (templated)
@@ -218,23 +240,36 @@ class DSExtractDeletedDossiersOperator(ExtractOperator):
         again. ``"fail"``: the task fails and names the numbers. ``"quarantine"``: it succeeds, with their count in the
         summary. (templated)
     :param ds_conn_id: the connection. (templated)
+    :param warehouse_conn_id: the warehouse that ``window="incremental"`` asks, as for
+        :class:`~ds_provider.operators.load.DSLoadOperator`; without one, a DuckDB file in Airflow's home. (templated)
+    :param dataset: the schema of the database that holds its tables. (templated)
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
+    :raises DSWarehouseError: if the warehouse cannot be read.
     :raises DSQuarantinedError: if dossiers of the one group could not be read; the summary is in the XCom ``landed``.
     :raises DSGroupesFailedError: if some groups of a list failed.
     """
 
     streams: ClassVar[tuple[str, ...]] = (PENDING_DELETED_DOSSIERS.name, DELETED_DOSSIERS.name)
-    template_fields: Sequence[str] = (*ExtractOperator.template_fields, "deleted_since", "order", "page_size")
+    template_fields: Sequence[str] = (
+        *ExtractOperator.template_fields,
+        *WarehouseMixin.template_fields,
+        "window",
+        "deleted_since",
+        "order",
+        "page_size",
+    )
 
     def __init__(
         self,
         *,
+        window: str | None = None,
         deleted_since: Any = None,
         order: str = "ASC",
         page_size: int | str = 100,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        self.window = window
         self.deleted_since = deleted_since
         self.order = order
         self.page_size = page_size
@@ -244,16 +279,28 @@ class DSExtractDeletedDossiersOperator(ExtractOperator):
         """Extract the deletions, and return a group's summary, or a list of them if a list of groups was given."""
         numbers, several = self._parse_groups(self.groupe_instructeur_number)
         paging = {"order": self.order, "page_size": self.page_size}
-        selections = [
-            selection
-            for number in numbers
-            for selection in (
-                # first: a dossier that is purged meanwhile is then in both lists
-                parameters.select_pending_deleted_dossiers(number, **paging),
-                parameters.select_deleted_dossiers(number, deleted_since=self.deleted_since, **paging),
-            )
+        pending = [parameters.select_pending_deleted_dossiers(number, **paging) for number in numbers]
+        deleted = [
+            parameters.select_deleted_dossiers(number, deleted_since=self.deleted_since, **paging) for number in numbers
         ]
+        if not is_absent(self.window):
+            deleted = self._in_incremental_windows(deleted)
+        # the pending ones first: a dossier that is purged meanwhile is then in both lists
+        selections = [selection for pair in zip(pending, deleted, strict=True) for selection in pair]
         with self._open_extractor(context) as extractor:
             summaries = extractor.extract(selections, several=several)
         self._emit_changes(context, deleted_dossiers_asset)
         return summaries if several else summaries[0]
+
+    def _in_incremental_windows(self, selections: Sequence[Selection]) -> list[Selection]:
+        if self.window != INCREMENTAL:
+            raise DSConfigurationError(
+                f"window must be {INCREMENTAL!r}: got {self.window!r}; no run's own window holds its deletions, since "
+                "the service dates them back"
+            )
+        if not is_absent(self.deleted_since):
+            raise DSConfigurationError("window='incremental' has a start of its own: give it or deleted_since")
+        warehouse = self.warehouse
+        from ds_provider.sync.incremental import in_incremental_windows_of_deletions
+
+        return in_incremental_windows_of_deletions(selections, warehouse, self.log)

@@ -1,4 +1,4 @@
-"""Operator that checks how fresh the warehouse is."""
+"""Operator that checks how fresh and how complete the warehouse is."""
 
 from __future__ import annotations
 
@@ -8,27 +8,32 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from ds_provider.api.query.parameters import flatten_batches, is_absent, parse_groupes
+from ds_provider.api.query.parameters import flatten_batches, is_absent, parse_flag, parse_groupes
 from ds_provider.exceptions import DSStaleError
 from ds_provider.operators._parameters import WarehouseMixin, check_duration
 from ds_provider.retry_policy import fail_fast
 
 if TYPE_CHECKING:
-    from ds_provider.warehouse.freshness import Freshness
+    from ds_provider.warehouse.coverage import Coverage
 
 
 class DSFreshnessOperator(WarehouseMixin):
-    """Return how far each group is loaded, and fail if one is older than allowed.
+    """Return from when to when each group is loaded, and fail if one ends too early or lacks its beginning.
 
-    No other task shows that a group has dropped out of a fan-out, or that its tasks fail night after night.
+    No other task shows that a group has dropped out of a fan-out, that its tasks fail night after night, or that a day
+    between two others is missing.
 
-    Returns for each group ``groupe_instructeur_number``, ``loaded_upto`` (every change before it is loaded, from the
-    first loaded window on; null if only windows on the date of deposit were loaded), ``last_read_at`` (when the latest
-    of the loaded extractions began) and ``age_seconds`` (since then).
+    Returns for each group ``groupe_instructeur_number``, ``covered_since`` and ``covered_until`` (everything that
+    happened between them is loaded), ``full_history`` (true if nothing before ``covered_until`` is missing;
+    ``covered_since`` is null then), ``last_read_at`` (when the latest of the loaded extractions began) and
+    ``age_seconds`` (since ``covered_until``). A full extraction covers all before it; windows on the date of last
+    change cover their time from the first of them on, up to the first gap. Windows on the date of deposit cover no
+    time: if nothing else is loaded, both bounds are null and the age is that of the latest extraction.
 
-    :param max_age: how old the latest loaded extraction of a group may be.
+    :param max_age: how long ago ``covered_until`` of a group may be.
     :param groupe_instructeur_number: the groups that must be fresh, also if they were never loaded; without it, all
         that ever were. Batches of a fan-out are accepted. (templated)
+    :param require_full_history: false accepts a group whose beginning is not loaded. (templated)
     :param warehouse_conn_id: the connection to the warehouse; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema that holds the tables. (templated)
     :raises DSConfigurationError: naming the parameter that cannot work.
@@ -36,50 +41,78 @@ class DSFreshnessOperator(WarehouseMixin):
     :raises DSWarehouseError: if the database cannot be read.
     """
 
-    template_fields: Sequence[str] = ("groupe_instructeur_number", *WarehouseMixin.template_fields)
+    template_fields: Sequence[str] = (
+        "groupe_instructeur_number",
+        "require_full_history",
+        *WarehouseMixin.template_fields,
+    )
 
     def __init__(
-        self, *, max_age: timedelta, groupe_instructeur_number: int | str | Sequence[Any] | None = None, **kwargs: Any
+        self,
+        *,
+        max_age: timedelta,
+        groupe_instructeur_number: int | str | Sequence[Any] | None = None,
+        require_full_history: bool | str = True,
+        **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.max_age = max_age
         self.groupe_instructeur_number = groupe_instructeur_number
+        self.require_full_history = require_full_history
 
     @fail_fast
     def execute(self, context: Context) -> list[dict[str, Any]]:
-        """Return how far each group is loaded, or raise if one is not fresh enough."""
+        """Return from when to when each group is loaded, or raise if one is not fresh or not complete enough."""
         max_age = check_duration(self.max_age, "max_age")
+        requires_full_history = parse_flag(self.require_full_history, "require_full_history") is not False
         given = self.groupe_instructeur_number
         expected = None if is_absent(given) else parse_groupes(flatten_batches(given))[0]
         warehouse = self.warehouse
-        from ds_provider.warehouse.freshness import freshness
+        from ds_provider.warehouse.coverage import read_coverage
 
-        groups = {group.groupe_instructeur_number: group for group in freshness(warehouse)}
+        groups = read_coverage(warehouse)
         now = datetime.now(timezone.utc)
         for number, group in groups.items():
-            loaded_upto, age = group.loaded_upto or "an unknown date", now - group.last_read_at
-            self.log.info("group %d: loaded up to %s, last extracted %s ago", number, loaded_upto, age)
-        _check(groups, list(groups) if expected is None else expected, now - max_age)
+            self.log.info("group %d: loaded %s, last extracted %s ago", number, group, now - group.last_read_at)
+        checked = list(groups) if expected is None else expected
+        _check(groups, checked, now - max_age, requires_full_history)
         return [_as_dict(group, now) for group in groups.values()]
 
 
-def _check(groups: Mapping[int, Freshness], expected: Sequence[int], horizon: datetime) -> None:
+def _check(
+    groups: Mapping[int, Coverage], expected: Sequence[int], horizon: datetime, requires_full_history: bool
+) -> None:
+    """Raise an error that names the groups that are not fresh or not complete."""
+    found = {number: group for number in expected if (group := groups.get(number))}
     never = [number for number in expected if number not in groups]
-    stale = [number for number in expected if number in groups and groups[number].last_read_at < horizon]
-    if never or stale:
-        kinds = {"last extracted before that": stale, "never": never}
-        found = "; ".join(f"{kind}: {numbers}" for kind, numbers in kinds.items() if numbers)
+    stale = [number for number, group in found.items() if _end(group) < horizon]
+    partial = [number for number, group in found.items() if requires_full_history and not group.has_full_history]
+    problems = {
+        "never loaded": never,
+        f"not loaded up to {horizon:%Y-%m-%d %H:%M} UTC": stale,
+        "their beginning not loaded": partial,
+    }
+    if named := [f"{problem}: {numbers}" for problem, numbers in problems.items() if numbers]:
         raise DSStaleError(
-            f"groups not loaded since {horizon:%Y-%m-%d %H:%M} UTC ({found}): see the runs of their tasks, or whether "
-            "they are still among those that are extracted",
-            sorted([*never, *stale]),
+            f"groups are missing from the warehouse in part or in whole ({'; '.join(named)}): see the runs of their "
+            "tasks, and whether they are still among those that are extracted; window='incremental' reads what is "
+            "missing, and require_full_history=False accepts that a beginning is",
+            sorted({*never, *stale, *partial}),
         )
 
 
-def _as_dict(group: Freshness, now: datetime) -> dict[str, Any]:
+def _end(group: Coverage) -> datetime:
+    """Return up to when a group is loaded; by date of deposit only, when it was read last."""
+    return group.covered_until or group.last_read_at
+
+
+def _as_dict(group: Coverage, now: datetime) -> dict[str, Any]:
+    since, until = group.iso_bounds
     return {
         "groupe_instructeur_number": group.groupe_instructeur_number,
-        "loaded_upto": group.loaded_upto.isoformat() if group.loaded_upto else None,
+        "covered_since": since,
+        "covered_until": until,
+        "full_history": group.has_full_history,
         "last_read_at": group.last_read_at.isoformat(),
-        "age_seconds": round((now - group.last_read_at).total_seconds()),
+        "age_seconds": round((now - _end(group)).total_seconds()),
     }

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -29,6 +30,7 @@ from ds_provider.sync.manifests import manifests_in
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from ds_provider.warehouse.coverage import Coverage
     from ds_provider.warehouse.extracts import LandedExtracts
     from ds_provider.warehouse.load.report import LoadReport, Policy
 
@@ -92,8 +94,8 @@ class DSLoadOperator(WarehouseMixin):
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the extracts, and return counts."""
         warehouse = self.warehouse
+        from ds_provider.warehouse.coverage import read_coverage
         from ds_provider.warehouse.extracts import open_extracts
-        from ds_provider.warehouse.freshness import freshness
         from ds_provider.warehouse.load.loader import load
 
         policy = policy_of(self.on_pending, self.on_deleted)
@@ -101,13 +103,10 @@ class DSLoadOperator(WarehouseMixin):
         report = load(warehouse, extracts, policy, demarches=self._demarches())
         self.loaded = extracts, report
         self.log.info("loaded into %s: %s", warehouse, report.summary_line())
-        emit_changes(self, context, self._changes(extracts, report))
+        coverage = read_coverage(warehouse, extracts.groups)
+        emit_changes(self, context, self._changes(extracts, report, coverage))
         # last, since all that it says is loaded
-        loaded_upto = {
-            group.groupe_instructeur_number: group.loaded_upto
-            for group in freshness(warehouse)
-            if group.loaded_upto and group.groupe_instructeur_number in extracts.groups
-        }
+        loaded_upto = {number: group.covered_until for number, group in coverage.items() if group.covered_until}
         advance_loaded_watermarks(context, self._asset("dossiers"), loaded_upto)
         return report.as_dict()
 
@@ -121,13 +120,17 @@ class DSLoadOperator(WarehouseMixin):
             return self.get_openlineage_facets_on_start()
         return lineage.facets(lineage.loaded(self.warehouse, *self.loaded))
 
-    def _changes(self, extracts: LandedExtracts, report: LoadReport) -> Iterator[tuple[Asset, AssetChange]]:
+    def _changes(
+        self, extracts: LandedExtracts, report: LoadReport, coverage: Mapping[int, Coverage]
+    ) -> Iterator[tuple[Asset, AssetChange]]:
         """Yield what the load did to each table that has an asset."""
         window = span(extract.manifest.window for extract in extracts.dossiers)
+        bounds = {number: group.iso_bounds for number, group in coverage.items()}
         for name, rows in report.rows.items():
             if name in TABLES or name.startswith("demarche_"):
                 erased = 0 if name in _NOT_OF_DOSSIERS else report.erased
-                yield self._asset(name), AssetChange(rows, erased, len(extracts.groups), window)
+                change = AssetChange(rows, erased, len(extracts.groups), window)
+                yield self._asset(name), replace(change, coverage=bounds) if name == "dossiers" else change
 
     def _asset(self, name: str) -> Asset:
         return table_asset(name, warehouse_conn_id=self._conn_id, dataset=self.dataset)

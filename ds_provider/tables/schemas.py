@@ -335,6 +335,7 @@ LOADS = Table(
         "generation": TEXT,
         "groupe_instructeur_number": INTEGER,
         "stream": TEXT,
+        "parts": TEXT,  # of the dossiers, separated by commas; null for deletions
         "date_column": TEXT,
         "window_start": INSTANT,
         "window_end": INSTANT,

@@ -10,7 +10,7 @@ from itertools import chain, compress, islice
 
 import msgspec
 
-from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS
+from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Includes
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.landing.manifest import Manifest, read_manifest
 from ds_provider.landing.rows import BATCH, iter_lines, lines_of, read_quarantine
@@ -49,6 +49,14 @@ class LandedExtract:
     def is_complete(self) -> bool:
         """Return whether nothing but the window chose its rows."""
         return all(name.startswith("include_") or name == "order" for name in self.manifest.selection)
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """Return the names of the parts of a dossier that were read; none for deletions."""
+        if self.manifest.stream != DOSSIERS.name:
+            return ()
+        includes = vars(Includes()).items()
+        return tuple(name for name, default in includes if self.manifest.selection.get(f"include_{name}", default))
 
     def quarantined_numbers(self) -> frozenset[int]:
         """Return the dossiers that the service lists but could not give."""

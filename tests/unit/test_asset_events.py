@@ -13,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.asset_events import (
+    MAX_GROUPS_IN_EVENT,
     AssetChange,
     add_outlets,
     advance_loaded_watermarks,
@@ -63,6 +64,26 @@ def test_only_changed_assets_get_events():
     changes = (DOSSIERS, AssetChange(3, groupes=2, window=NIGHT)), (CHAMPS, AssetChange(0))
     extra = {"rows": 3, "erased": 0, "groupes_instructeurs": 2, "window": list(NIGHT)}
     assert emitted(Loading(task_id="t"), *changes) == {DOSSIERS.uri: extra}
+
+
+def test_event_says_from_when_and_up_to_when_each_group_is_loaded():
+    start, early, late = NIGHT[0], "2026-11-02T00:00:00+00:00", "2026-11-03T00:00:00+00:00"
+    extra = AssetChange(3, coverage={8: (start, late), 7: (None, early)}).extra
+    assert (extra["covered_since"], extra["covered_until"]) == (start, early), "what holds for all of them"
+    assert extra["coverage"] == {"7": [None, early], "8": [start, late]}
+    assert json.loads(json.dumps(extra)) == extra
+
+
+def test_event_has_no_bounds_if_a_group_is_not_covered():
+    extra = AssetChange(3, coverage={7: (None, NIGHT[1]), 8: (None, None)}).extra
+    assert (extra["covered_since"], extra["covered_until"]) == (None, None)
+
+
+def test_event_of_very_many_groups_has_only_the_bounds_of_all():
+    coverage = {number: (None, NIGHT[1]) for number in range(MAX_GROUPS_IN_EVENT + 1)}
+    extra = AssetChange(3, coverage=coverage).extra
+    assert "coverage" not in extra
+    assert extra["covered_until"] == NIGHT[1]
 
 
 def test_asset_gets_an_event_only_if_it_is_an_outlet():

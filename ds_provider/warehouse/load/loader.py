@@ -225,6 +225,7 @@ def _load_row(extract: LandedExtract) -> dict[str, Any]:
         "manifest": extract.url,
         "window_start": start and datetime.fromisoformat(start),
         "window_end": end and datetime.fromisoformat(end),
+        "parts": ",".join(extract.parts) or None,
         "complete": extract.is_complete,
         "loaded_at": datetime.now(timezone.utc),
     }

@@ -43,6 +43,8 @@ REQUIRED = {
 DURATIONS = {"lookback", "retention", "max_age", "erase_vanished_after"}
 WITH_INCLUDES = [DSExtractDossiersOperator, DSRefreshDossiersOperator, DSReconcileOperator]
 WITH_WAREHOUSE = [
+    DSExtractDossiersOperator,
+    DSExtractDeletedDossiersOperator,
     DSRefreshDossiersOperator,
     DSLoadOperator,
     DSReconcileOperator,

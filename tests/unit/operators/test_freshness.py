@@ -1,4 +1,4 @@
-"""Freshness of each group, and an error that names groups that are too old."""
+"""Freshness of each group, and an error that names groups that are too old or lack their beginning."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ DAY = timedelta(days=1)
 
 @pytest.fixture
 def loaded(hooks):
-    """Have a group's window of a day, and that a day old, be loaded."""
+    """Have a full group, read so many days ago, be loaded."""
 
     def note(groupe: int, *, days_ago: float = 0, **more) -> None:
         read = NOW - days_ago * DAY
@@ -27,9 +27,7 @@ def loaded(hooks):
             "generation": "g",
             "groupe_instructeur_number": groupe,
             "stream": "dossiers",
-            "date_column": "updated",
-            "window_start": read - 2 * DAY,
-            "window_end": read - DAY,
+            "date_column": None,
             "complete": True,
             "read_started_at": read,
             **more,
@@ -47,7 +45,7 @@ def figures(groupe=None, max_age=2 * DAY, **asked):
 def test_freshness_returns_figures_for_each_group(loaded):
     loaded(7)
     loaded(8, days_ago=1)
-    loaded(8, days_ago=1.5, date_column="created")
+    loaded(8, days_ago=0.5, date_column="created")
     returned = figures()
     newer, older = (figure.pop("age_seconds") for figure in returned)
     assert older - newer == DAY.total_seconds()
@@ -55,23 +53,56 @@ def test_freshness_returns_figures_for_each_group(loaded):
     assert returned == [
         {
             "groupe_instructeur_number": groupe,
-            "loaded_upto": (NOW - (days + 1) * DAY).isoformat(),
-            "last_read_at": (NOW - days * DAY).isoformat(),
+            "covered_since": None,
+            "covered_until": (NOW - until * DAY).isoformat(),
+            "full_history": True,
+            "last_read_at": (NOW - read * DAY).isoformat(),
         }
-        for groupe, days in ((7, 0), (8, 1))
+        for groupe, until, read in ((7, 0, 0), (8, 1, 0.5))
     ]
     json.dumps(returned)
 
 
-def test_loaded_upto_is_null_if_only_windows_of_deposit_were_loaded(loaded):
-    loaded(7, date_column="created")
-    assert figures()[0]["loaded_upto"] is None
+def test_bounds_are_null_if_only_windows_of_deposit_were_loaded(loaded):
+    loaded(7, days_ago=1, date_column="created")
+    (figure,) = figures(require_full_history=False)
+    assert (figure["covered_since"], figure["covered_until"], figure["full_history"]) == (None, None, False)
+    assert datetime.fromisoformat(figure["last_read_at"]) == NOW - DAY
+    assert figure["age_seconds"] >= DAY.total_seconds()
+
+
+@pytest.mark.parametrize(
+    "row",
+    [
+        {"date_column": "created"},
+        {"date_column": "created", "window_end": NOW},
+        {"date_column": "updated", "window_start": NOW - 30 * DAY},
+    ],
+    ids=["created", "created until", "updated since"],
+)
+def test_group_whose_beginning_is_not_loaded_fails(row, loaded):
+    loaded(7, **row)
+    loaded(8)
+    with pytest.raises(DSStaleError, match=r"\(their beginning not loaded: \[7\]\).*window='incremental'") as caught:
+        figures()
+    assert caught.value.groupes == [7]
+    for accepts in (False, "false"):
+        assert len(figures(require_full_history=accepts)) == 2
+
+
+def test_group_that_is_covered_up_to_a_gap_alone_fails_by_its_age(loaded):
+    loaded(7, days_ago=9)
+    loaded(7, days_ago=0, date_column="updated", window_start=NOW - DAY)
+    with pytest.raises(DSStaleError, match=r"not loaded up to .*: \[7\]"):
+        figures()
+    loaded(7, days_ago=0.1, date_column="updated", window_start=NOW - 9 * DAY)
+    assert len(figures()) == 1
 
 
 def test_error_names_groups_that_are_too_old_or_were_never_loaded(loaded):
     loaded(7, days_ago=3)
     loaded(8)
-    with pytest.raises(DSStaleError, match=r"last extracted before that: \[7\]; never: \[9\]") as caught:
+    with pytest.raises(DSStaleError, match=r"never loaded: \[9\]; not loaded up to .* UTC: \[7\]") as caught:
         figures([7, 8, 9])
     assert caught.value.groupes == [7, 9]
     assert "\n" not in str(caught.value)
@@ -106,7 +137,7 @@ def test_extracts_of_deletions_and_of_some_rows_do_not_count(loaded):
     loaded(7, stream="deleted_dossiers")
     loaded(8, complete=False)
     assert figures() == []
-    with pytest.raises(DSStaleError, match=r"never: \[7, 8\]"):
+    with pytest.raises(DSStaleError, match=r"never loaded: \[7, 8\]"):
         figures([7, 8])
 
 
@@ -115,7 +146,7 @@ def test_figures_are_logged_before_the_error(loaded, capfd, caplog):
     with pytest.raises(DSStaleError):
         figures()
     said = "".join(capfd.readouterr()) + caplog.text
-    assert "group 7: loaded up to" in said
+    assert "group 7: loaded from its first dossier to" in said
 
 
 @pytest.mark.parametrize("max_age", [None, 2, "2 days", timedelta(0), -DAY], ids=repr)

@@ -8,6 +8,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.hooks.warehouse import DSWarehouseHook
@@ -240,6 +241,18 @@ def test_loaded_watermark_is_saved_last(world, hooks, destination):
     made.execute({"asset_state_store": Stores()})
     reached = min(START + timedelta(hours=1), read_manifest(summary["manifest"]).read_started_at)
     assert list(store.values()) == [reached.isoformat()]
+
+
+def test_event_of_the_dossiers_says_from_when_to_when_their_groups_are_loaded(world, hooks, destination):
+    summary = landed(destination)
+    made = DSLoadOperator(task_id="l", manifests=summary)
+    events = OutletEventAccessors()
+    made.execute({"outlet_events": events})
+    extras = {asset.name: events[asset].extra for asset in made.outlets}
+    (dossiers,) = (extra for extra in extras.values() if "coverage" in extra)
+    started = read_manifest(summary["manifest"]).read_started_at
+    assert dossiers["coverage"] == {"7": [None, started.isoformat()]}
+    assert len(extras) > 1
 
 
 def test_load_into_a_real_database(world, destination, tmp_path: Path, monkeypatch):

@@ -1,0 +1,93 @@
+"""Incremental windows: of each group, what the warehouse lacks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from typing import TYPE_CHECKING
+
+import pendulum
+
+from ds_provider.api.query.selection import DELETED_DOSSIERS
+from ds_provider.api.query.windows import Window
+from ds_provider.exceptions import DSConfigurationError
+from ds_provider.warehouse.coverage import DELETION_OVERLAP, read_coverage
+
+if TYPE_CHECKING:
+    from airflow.sdk.types import Logger
+
+    from ds_provider.api.query.selection import Selection
+    from ds_provider.warehouse.database.store import Warehouse
+
+
+def in_incremental_windows(
+    selections: Sequence[Selection], warehouse: Warehouse, lookback: timedelta, log: Logger
+) -> list[Selection]:
+    """Return selections of full groups, each from where its group is loaded up to.
+
+    A group stays whole if nothing of it is loaded, if its beginning is not, or if what is loaded lacks a part of the
+    dossiers that is to be read.
+
+    :param selections: of the same parts of the dossiers of different groups, without windows.
+    :param lookback: see :class:`~ds_provider.api.query.windows.Window`.
+    :raises DSConfigurationError: if a selection is of some rows only: what is loaded of them covers nothing.
+    :raises DSWarehouseError: if the database cannot be read.
+    """
+    if filters := selections[0].row_filters():
+        raise DSConfigurationError(
+            f"window='incremental' needs all dossiers of a group, and {', '.join(filters)} would leave some out: "
+            "remove it and filter the tables, or give the bounds of a window"
+        )
+    parts = [name for name, is_included in vars(selections[0].includes).items() if is_included]
+    ends = _ends_of_full_history(selections, warehouse, parts)
+    return [
+        replace(selection, window=Window("updated", start=end, lookback=lookback)) if end else selection
+        for selection, end in zip(selections, _logged(selections, ends, log), strict=True)
+    ]
+
+
+def in_incremental_windows_of_deletions(
+    selections: Sequence[Selection], warehouse: Warehouse, log: Logger
+) -> list[Selection]:
+    """Return selections of all definitive deletions, each from 45 days before its group's are loaded up to.
+
+    The service dates a deletion back by 14 days or more. A group's stay whole if their beginning is not loaded.
+
+    :param selections: of different groups, without windows.
+    :raises DSWarehouseError: if the database cannot be read.
+    """
+    ends = _ends_of_full_history(selections, warehouse)
+    return [
+        replace(selection, window=Window("deleted", start=end - DELETION_OVERLAP)) if end else selection
+        for selection, end in zip(selections, _logged(selections, ends, log), strict=True)
+    ]
+
+
+def _ends_of_full_history(
+    selections: Sequence[Selection], warehouse: Warehouse, parts: Sequence[str] = ()
+) -> dict[int, pendulum.DateTime]:
+    numbers = [selection.groupe_instructeur_number for selection in selections]
+    coverage = read_coverage(warehouse, numbers, stream=selections[0].stream, parts=parts)
+    return {
+        number: pendulum.instance(group.covered_until).in_timezone("UTC")
+        for number, group in coverage.items()
+        if group.covered_until and group.has_full_history
+    }
+
+
+def _logged(
+    selections: Sequence[Selection], ends: dict[int, pendulum.DateTime], log: Logger
+) -> list[pendulum.DateTime | None]:
+    """Return the end of each selection's group, or None, after a line about all of them."""
+    found = [ends.get(selection.groupe_instructeur_number) for selection in selections]
+    what = "deletions" if selections[0].stream is DELETED_DOSSIERS else "dossiers"
+    log.info(
+        "%s of %d groups are read from where they are loaded up to (%s), of %d groups in full since their beginning "
+        "is not loaded",
+        what,
+        len(found) - found.count(None),
+        min(ends.values()).isoformat() if ends else "none",
+        found.count(None),
+    )
+    return found

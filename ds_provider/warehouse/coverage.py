@@ -1,0 +1,135 @@
+"""Coverage: from when and up to when each group is loaded, by the extracts in the table ``loads``.
+
+An extract of a full group covers everything before it was read. A window on the date of last change covers its time, up
+to the moment it was read. A window on the date of deposit covers no time: it says nothing about later changes of the
+dossiers in it. Extracts of some rows only (a state, a revision) cover nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from typing import NamedTuple
+
+from ds_provider.api.query.selection import DOSSIERS, Stream
+from ds_provider.api.query.windows import BEGINNING
+from ds_provider.tables.schemas import LOADS
+from ds_provider.warehouse.database.store import Warehouse
+
+# the service dates a definitive deletion back by 14 days or more: those dated later may still be to come
+DELETION_OVERLAP = timedelta(days=45)
+
+Interval = tuple[datetime | None, datetime]
+
+
+@dataclass(frozen=True)
+class Coverage:
+    """Time for which everything that happened in a group is loaded, without a gap.
+
+    :param covered_since: the start of that time; null if it begins with the group's first dossier, and if it is empty.
+    :param covered_until: its end; null if it is empty: only windows on the date of deposit are loaded.
+    :param last_read_at: when the latest loaded extraction began.
+    """
+
+    groupe_instructeur_number: int
+    covered_since: datetime | None
+    covered_until: datetime | None
+    last_read_at: datetime
+
+    @property
+    def has_full_history(self) -> bool:
+        """True if nothing that happened before ``covered_until`` is missing."""
+        return self.covered_until is not None and self.covered_since is None
+
+    @property
+    def iso_bounds(self) -> tuple[str | None, str | None]:
+        """Both bounds as ISO 8601, in UTC."""
+        since, until = (bound and bound.astimezone(timezone.utc) for bound in (self.covered_since, self.covered_until))
+        return (since.isoformat() if since else None, until.isoformat() if until else None)
+
+    def __str__(self) -> str:
+        since, until = self.iso_bounds
+        return f"from {since or 'its first dossier'} to {until}" if until else "by date of deposit only"
+
+
+class _Load(NamedTuple):
+    groupe_instructeur_number: int
+    stream: str
+    parts: str | None
+    date_column: str | None
+    window_start: datetime | None
+    window_end: datetime | None
+    complete: bool
+    read_started_at: datetime
+
+
+def read_coverage(
+    warehouse: Warehouse,
+    groups: Collection[int] | None = None,
+    *,
+    stream: Stream = DOSSIERS,
+    parts: Iterable[str] = (),
+) -> dict[int, Coverage]:
+    """Return the coverage of each group of which something is loaded, in the order of their numbers.
+
+    :param groups: only these; all by default.
+    :param stream: dossiers or definitive deletions.
+    :param parts: only extracts that hold these parts of the dossiers count.
+    :raises DSWarehouseError: if the database cannot be read.
+    """
+    wanted = set(parts)
+    loads: dict[int, list[_Load]] = {}
+    for row in warehouse.read(LOADS, _Load._fields, _condition(stream, groups)).to_pylist():
+        load = _Load(**row)
+        if load.complete and wanted <= set((load.parts or "").split(",")):
+            loads.setdefault(load.groupe_instructeur_number, []).append(load)
+    intervals = _intervals if stream is DOSSIERS else _intervals_of_deletions
+    return {
+        number: Coverage(number, *covered(intervals(rows)), max(load.read_started_at for load in rows))
+        for number, rows in sorted(loads.items())
+    }
+
+
+def covered(intervals: Iterable[Interval]) -> tuple[datetime | None, datetime | None]:
+    """Return the bounds of the time that is covered without a gap from the first start on; no end if there is none.
+
+    :param intervals: half-open; one without a start begins with the first dossier.
+    """
+    ordered = sorted(intervals, key=lambda interval: (interval[0] is not None, interval[0] or interval[1]))
+    reached: datetime | None = None
+    for start, end in ordered:
+        if reached is not None and start is not None and start > reached:
+            break
+        reached = end if reached is None else max(reached, end)
+    return (ordered[0][0] if ordered else None), reached
+
+
+def _intervals(loads: Iterable[_Load]) -> Iterator[Interval]:
+    """Yield the interval that each extraction covers: up to the end of its window, but never past its own start."""
+    for load in loads:
+        if load.date_column in (None, "updated"):
+            end = min(load.window_end or load.read_started_at, load.read_started_at)
+            start = load.window_start
+            if start is None or start <= BEGINNING:
+                yield None, end
+            elif start < end:
+                yield start, end
+
+
+def _intervals_of_deletions(loads: Iterable[_Load]) -> Iterator[Interval]:
+    """Yield the interval in which each extraction saw the deletions become definitive: their dates lie before it."""
+    for load in loads:
+        start = load.window_start and load.window_start + DELETION_OVERLAP
+        if start is None or start < load.read_started_at:
+            yield start, load.read_started_at
+
+
+def _condition(stream: Stream, groups: Collection[int] | None) -> str:
+    condition = f"stream = '{stream.name}'"
+    # the numbers are parsed ones: nothing of a user's is in the text
+    return condition if groups is None else f"{condition} AND groupe_instructeur_number IN ({_listed(groups)})"
+
+
+def _listed(groups: Collection[int]) -> str:
+    return ", ".join(str(int(number)) for number in groups) or "NULL"
