@@ -1,6 +1,6 @@
 """Commands of ``airflow ds``.
 
-Each ``airflow`` command imports this module, so the sandbox is imported only by its own command.
+Each ``airflow`` command imports this module, so the sandbox but for its options is imported only by its own command.
 """
 
 from __future__ import annotations
@@ -9,16 +9,7 @@ from argparse import SUPPRESS, Namespace
 
 from airflow.cli.cli_config import ActionCommand, Arg, CLICommand, GroupCommand
 
-# values and defaults are the sandbox's own: an option that is not given is not passed on
-SANDBOX_OPTIONS = {
-    "host": "address to listen on",
-    "port": "port to listen on",
-    "seed": "number from which all dossiers are made: the same seed gives the same dossiers",
-    "groupes": "number of groups (groupes instructeurs)",
-    "dossiers": "number of dossiers in each group",
-    "now": "instant at which the sandbox's clock stands still, ISO 8601 with an offset",
-    "rate-limit": "requests that a token may send in a minute",
-}
+from ds_provider.sandbox.options import OPTIONS
 
 
 def get_ds_cli_commands() -> list[CLICommand]:
@@ -27,9 +18,8 @@ def get_ds_cli_commands() -> list[CLICommand]:
         name="sandbox",
         help="Serve a stand-in for the API of Démarches simplifiées on this machine",
         func=sandbox_command,
-        args=tuple(
-            Arg(flags=(f"--{option}",), help=meaning, default=SUPPRESS) for option, meaning in SANDBOX_OPTIONS.items()
-        ),
+        # an option that is not given is not passed on: the sandbox reads and checks what it is given
+        args=tuple(Arg(flags=(f"--{each.name}",), help=each.help, default=SUPPRESS) for each in OPTIONS),
     )
     return [GroupCommand(name="ds", help="Work with Démarches simplifiées", subcommands=(sandbox,))]
 
@@ -46,5 +36,5 @@ def sandbox_command(args: Namespace) -> None:
 
 def sandbox_argv(args: Namespace) -> list[str]:
     """Return the sandbox's command-line arguments for the options that were given."""
-    given = {option: getattr(args, option.replace("-", "_"), None) for option in SANDBOX_OPTIONS}
-    return [f"--{option}={value}" for option, value in given.items() if value is not None]
+    given = {each.name: getattr(args, each.name.replace("-", "_"), None) for each in OPTIONS}
+    return [f"--{name}={value}" for name, value in given.items() if value is not None]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
+from contextlib import ExitStack
 from pathlib import Path
 
 from ds_provider.api.paging import by_number
@@ -12,6 +13,7 @@ from ds_provider.api.paging.parallel import plan, probes
 from ds_provider.api.polling import idle_groups, latest
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.options import SERVERS
 
 DOCUMENTS = "ds_provider/api/query/documents"
 LATEST = [
@@ -27,10 +29,13 @@ GENERATED = [
 
 
 def main(checker: str) -> int:
-    with Sandbox() as sandbox, tempfile.TemporaryDirectory() as generated:
+    with ExitStack() as stack:
+        generated = stack.enter_context(tempfile.TemporaryDirectory())
         for name, text in GENERATED:
             Path(generated, f"{name}.graphql").write_text(text, encoding="utf-8")
-        checks = (["documents", DOCUMENTS], ["documents", generated], ["sandbox", sandbox.url, sandbox.token])
+        sandboxes = [stack.enter_context(Sandbox(server=server)) for server in SERVERS]
+        served = [["sandbox", sandbox.url, sandbox.token] for sandbox in sandboxes]
+        checks = (["documents", DOCUMENTS], ["documents", generated], *served)
         codes = [subprocess.run([sys.executable, checker, *check], check=False).returncode for check in checks]
     return max(codes)
 

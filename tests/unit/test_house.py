@@ -55,7 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sensors": {"hooks", "triggers", "retry_policy"} | BELOW_HOOKS | FACE,
     "sandbox": set(),
     "sandbox.world": set(),
-    "sandbox.graphql": {"sandbox.world"},
+    "sandbox.graphql": {"sandbox", "sandbox.world"},
     "sandbox.http": {"sandbox", "sandbox.graphql", "sandbox.world"},
     "cli": {"sandbox", "sandbox.http"},
 }

@@ -147,14 +147,16 @@ def test_command_line_passes_on_only_given_options() -> None:
     assert sandbox_argv(given) == ["--port=9999", "--rate-limit=5"]
 
 
-def test_command_line_has_each_option_of_the_sandbox() -> None:
-    from ds_provider.cli import SANDBOX_OPTIONS
-    from ds_provider.sandbox.__main__ import add_arguments
+def test_command_line_shows_each_option_of_the_sandbox_with_its_default(capsys: pytest.CaptureFixture[str]) -> None:
+    from ds_provider.sandbox.options import OPTIONS
 
-    parser = argparse.ArgumentParser(add_help=False)
-    add_arguments(parser)
-    flags = {flag for action in parser._actions for flag in action.option_strings if flag.startswith("--")}
-    assert flags == {f"--{option}" for option in SANDBOX_OPTIONS}
+    with pytest.raises(SystemExit):
+        sandbox_of("--help")
+    shown = " ".join(capsys.readouterr().out.split())
+    for option in OPTIONS:
+        assert f"--{option.name} " in shown
+        assert f"{option.meaning} (default: " in shown
+        assert option.help in shown
 
 
 def test_command_line_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -71,9 +71,15 @@ def checked(champ: JSON, context: Context, _: Any) -> bool:
     return bool(champ["value"])
 
 
+def nature(champ: JSON, context: Context, _: Any) -> str:
+    """Resolve the kind of document that is attached."""
+    return "TITRE_IDENTITE" if champ["kind"] == "titre_identite" else "NON_SPECIFIE"
+
+
 CHAMP_RESOLVERS: dict[str, Resolver] = {
     "DossierLinkChamp.dossier": linked_dossier,
     "PieceJustificativeChamp.files": files_of,
+    "PieceJustificativeChamp.nature": nature,
     "SiretChamp.etablissement": etablissement,
     "CheckboxChamp.value": checked,
     "ParcelleCadastrale.id": lambda area, *_: typed_id("GeoArea", area["key"]),

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, cast
 
 from ds_provider.sandbox.graphql.context import Context
 from ds_provider.sandbox.graphql.execution import Resolver
-from ds_provider.sandbox.graphql.projection import descriptor_type
+from ds_provider.sandbox.graphql.projection import descriptor_type, served_kind
 from ds_provider.sandbox.world import french
 from ds_provider.sandbox.world.clock import DAY
 from ds_provider.sandbox.world.demarche import Demarche
@@ -43,8 +43,9 @@ def descriptors(revision: int, *, private: bool) -> list[JSON]:
 def describe(field: Field, revision: int) -> JSON:
     """Describe one champ of the form, with the fields of all descriptor types: each type selects its own."""
     children = [describe(child, revision) for child in field.children if child.is_on(revision)]
+    kind = served_kind(field.kind)
     return {
-        "__typename": descriptor_type(field.kind),
+        "__typename": descriptor_type(kind),
         "id": typed_id("Champ", field.stable_id),
         "label": field.label,
         "description": None if field.stable_id % 3 else f"Aide à la saisie : {field.label.lower()}.",
@@ -54,8 +55,15 @@ def describe(field: Field, revision: int) -> JSON:
         "otherOption": field.kind == "drop_down_list",
         "collapsibleExplanationEnabled": True,
         "collapsibleExplanationText": "Reportez-vous à la notice.",
-        "champDescriptors": children,
+        "type": kind,
+        "condition": _condition(field),
+        "champDescriptors": children if field.kind == "repetition" else None,
     }
+
+
+def _condition(field: Field) -> list[Any] | None:
+    """Return the condition under which a champ shows, as the API writes it: the operator first."""
+    return None if field.condition is None else ["=", ["champ", typed_id("Champ", field.condition)], True]
 
 
 def _options(field: Field) -> list[Any]:
@@ -79,6 +87,7 @@ def service(demarche: Demarche) -> JSON:
         "nom": "Service des aides agricoles",
         "organisme": "Direction fictive des territoires",
         "siret": french.siret(seeded_rng("service", demarche.number)),
+        "departement": None,
         "typeOrganisme": "service_deconcentre_de_l_etat",
     }
 
@@ -123,9 +132,15 @@ def revision_published(revision: Revision, context: Context, _: Arguments) -> in
 
 def _form(private: bool) -> Resolver:
     def resolve(revision: Revision, context: Context, _: Arguments) -> list[JSON]:
-        return descriptors(min(revision[1], REVISIONS - 1), private=private)
+        return descriptors(min(revision.number, REVISIONS - 1), private=private)
 
     return resolve
+
+
+def _active_form(private: bool) -> Resolver:
+    """Return a resolver of the form that new dossiers are deposited on."""
+    resolve = _form(private)
+    return lambda demarche, context, arguments: resolve(Revision(demarche, demarche.revision), context, arguments)
 
 
 def _common(type_name: str, demarche_of: Callable[[Any], Demarche]) -> dict[str, Resolver]:
@@ -143,11 +158,16 @@ def _common(type_name: str, demarche_of: Callable[[Any], Demarche]) -> dict[str,
     }
 
 
+def dossiers_count(revision: Revision, *_: Any) -> int:
+    """Resolve the number of dossiers of a démarche."""
+    return sum(len(groupe.dossiers) for groupe in revision.demarche.groupes)
+
+
 def _constant(value: Any) -> Resolver:
     return lambda source, context, arguments: value
 
 
-NULL_FIELDS = ("cadreJuridiqueURL", "deliberation", "dpoURL", "logo", "notice", "noticeURL", "siteWebURL")
+NULL_FIELDS = ("cadreJuridiqueURL", "dateLimite", "deliberation", "dpoURL", "logo", "notice", "noticeURL", "siteWebURL")
 
 DESCRIPTOR_RESOLVERS: dict[str, Resolver] = {
     **_common("Demarche", lambda found: cast(Demarche, found)),
@@ -156,11 +176,15 @@ DESCRIPTOR_RESOLVERS: dict[str, Resolver] = {
     "Demarche.activeRevision": published_revision,
     "Demarche.publishedRevision": published_revision,
     "Demarche.draftRevision": draft_revision,
+    "Demarche.champDescriptors": _active_form(private=False),
+    "Demarche.annotationDescriptors": _active_form(private=True),
     "Demarche.revisions": revisions,
     "Demarche.labels": labels,
     "Demarche.administrateurs": lambda *_: [profile("Administrateur", "administrateur@sandbox.invalid")],
     "Demarche.chorusConfiguration": _constant(None),
     "DemarcheDescriptor.revision": lambda found, *_: found,
+    "DemarcheDescriptor.dossiersCount": dossiers_count,
+    "DemarcheDescriptor.forIndividual": _constant(True),
     "DemarcheDescriptor.demarcheURL": lambda found, context, _: f"{context.root}/commencer/aide-agricole",
     "DemarcheDescriptor.dureeConservationDossiers": _constant(CONSERVATION // (30 * DAY)),
     "DemarcheDescriptor.opendata": _constant(True),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from graphql import GraphQLError, parse, validate
+from graphql import GraphQLError, GraphQLSchema, parse, validate
 from graphql import validation as rules
 from graphql.language import (
     DocumentNode,
@@ -86,19 +86,19 @@ def read_document(text: str) -> Document:
 
     :raises RefusalError: with HTTP 400 if it is not GraphQL, with HTTP 200 and no data if it does not fit the schema
     """
-    document = _read(text)
+    document = _read(text, schema())
     if isinstance(document, RefusalError):
         raise RefusalError(document.status, document.body)
     return document
 
 
 @lru_cache(maxsize=256)
-def _read(text: str) -> Document | RefusalError:
+def _read(text: str, served: GraphQLSchema) -> Document | RefusalError:
     try:
         tree = parse(text)
     except GraphQLError as problem:
         return refusal(400, problem.message, "graphql_parse_failed")
-    if validate(schema(), tree):
+    if validate(served, tree):
         return RefusalError(200, {"errors": _problems(tree)})
     types = _TypeCollector()
     visit(tree, types)

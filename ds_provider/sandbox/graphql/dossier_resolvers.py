@@ -9,7 +9,7 @@ from ds_provider.sandbox.graphql.descriptors import Revision, label, profile
 from ds_provider.sandbox.graphql.errors import ServerError
 from ds_provider.sandbox.graphql.execution import Resolver
 from ds_provider.sandbox.world import files
-from ds_provider.sandbox.world.dossier import Avis, Dossier, Message, Traitement
+from ds_provider.sandbox.world.dossier import Assignment, Avis, Dossier, Message, Traitement
 from ds_provider.sandbox.world.files import PDF, Attachment
 from ds_provider.sandbox.world.french import JSON
 from ds_provider.sandbox.world.ids import read_id, typed_id
@@ -61,10 +61,13 @@ def _message(message: Message, context: Context) -> JSON:
 
 def avis(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
     """Resolve the requested opinions."""
-    return [_avis(one) for one in _filter_by_id(dossier.avis, "Avis", arguments)]
+    return [_avis(one, context) for one in _filter_by_id(dossier.avis, "Avis", arguments)]
 
 
-def _avis(one: Avis) -> JSON:
+def _avis(one: Avis, context: Context) -> JSON:
+    """Return an opinion; every third answer has a file."""
+    answered = one.answered_at if one.number % 3 == 0 else None
+    attached = [] if answered is None else [files.make_attachment(f"avis/{one.number}", answered)]
     return {
         "id": typed_id("Avis", one.number),
         "question": one.question,
@@ -75,7 +78,7 @@ def _avis(one: Avis) -> JSON:
         "dateReponse": one.answered_at,
         "claimant": profile("Instructeur", one.claimant),
         "expert": profile("Expert", one.expert),
-        "attachments": [],
+        "attachments": context.visible_files(attached),
     }
 
 
@@ -92,6 +95,25 @@ def _traitement(one: Traitement, dossier: Dossier, context: Context) -> JSON:
         "emailAgentTraitant": one.agent,
         "motivation": one.motivation,
         "revision": Revision(context.world.demarche_of(dossier.groupe), one.revision),
+        "changedColumns": [],
+    }
+
+
+def assignments(dossier: Dossier, context: Context, arguments: Arguments) -> list[JSON]:
+    """Resolve the history of the dossier's groups, or the part with one mode, oldest first."""
+    mode = arguments.get("mode")
+    return [_assignment(one) for one in dossier.assignments if mode in (None, one.mode)]
+
+
+def _assignment(one: Assignment) -> JSON:
+    return {
+        "mode": one.mode,
+        "assignedAt": one.at,
+        "assignedBy": one.agent,
+        "groupeInstructeurNumber": one.groupe.number,
+        "groupeInstructeurLabel": one.groupe.label,
+        "previousGroupeInstructeurNumber": one.previous and one.previous.number,
+        "previousGroupeInstructeurLabel": one.previous and one.previous.label,
     }
 
 
@@ -188,12 +210,14 @@ ATTRIBUTES = {
     "datePassageEnInstruction": "en_instruction_at", "dateTraitement": "processed_at",
     "dateDerniereModification": "updated_at", "dateSuppressionParUsager": "hidden_by_user_at",
     "dateSuppressionParAdministration": "hidden_by_administration_at",
+    "dateAccuseLectureAgreement": "accuse_lecture_at",
 }  # fmt: skip
 
 DOSSIER_RESOLVERS: dict[str, Resolver] = {
     **{f"Dossier.{name}": attribute(column) for name, column in ATTRIBUTES.items()},
     "Dossier.dateDerniereModificationChamps": lambda d, *_: d.last_champ_updated_at or d.created_at,
     "Dossier.dateDerniereModificationAnnotations": lambda d, *_: d.last_champ_private_updated_at or d.created_at,
+    "Dossier.dateDerniereModificationChampsParInstructeur": lambda *_: None,
     "Dossier.dateExpiration": expiration,
     "Dossier.dateDerniereCorrectionEnAttente": correction_waiting,
     "Dossier.datePrevisionnelleDecisionSVASVR": lambda *_: None,
@@ -212,6 +236,7 @@ DOSSIER_RESOLVERS: dict[str, Resolver] = {
     "Dossier.messages": messages,
     "Dossier.avis": avis,
     "Dossier.traitements": traitements,
+    "Dossier.assignments": assignments,
     "Dossier.labels": labels,
     "Dossier.attestation": attestation,
     "Dossier.motivationAttachment": motivation_attachment,

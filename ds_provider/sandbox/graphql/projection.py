@@ -5,6 +5,7 @@ A type that no fragment of the document names is sent as a more general one.
 
 from __future__ import annotations
 
+from ds_provider.sandbox.graphql.schema import is_january
 from ds_provider.sandbox.world.french import JSON
 
 INTROSPECTION = "IntrospectionQuery"
@@ -29,8 +30,15 @@ FALLBACK_TYPES = {
     "DatetimeChamp": "DateChamp", "TitreIdentiteChamp": "PieceJustificativeChamp",
 }  # fmt: skip
 DESCRIPTOR_PREFIXES = {
-    "annuaire_education": "AnnuaireEducation", "cojo": "COJO", "communes": "Commune",
+    "aah": "AAH", "aeeh": "AEEH", "annuaire_education": "AnnuaireEducation", "cojo": "COJO", "communes": "Commune",
     "departements": "Departement", "regions": "Region", "rna": "RNA", "rnf": "RNF",
+}  # fmt: skip
+
+
+# kinds that January's server has, and what a newer one has instead
+NEWER_KINDS = {
+    "cnaf": "quotient_familial", "dgfip": "aah", "mesri": "etudiant_boursier", "pole_emploi": "aeeh",
+    "titre_identite": "piece_justificative",
 }  # fmt: skip
 
 
@@ -49,6 +57,11 @@ def demandeur_type(demandeur: JSON, named_types: frozenset[str]) -> str:
     if exact == "PersonneMoraleIncomplete" and exact not in named_types:
         return "PersonneMorale"
     return exact
+
+
+def served_kind(kind: str) -> str:
+    """Return the kind of a champ of the form as the server that is asked has it."""
+    return kind if is_january() else NEWER_KINDS.get(kind, kind)
 
 
 def descriptor_type(kind: str) -> str:

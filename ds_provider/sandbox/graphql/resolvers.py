@@ -5,15 +5,18 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from ds_provider.sandbox.graphql.catalogue import public_demarches
 from ds_provider.sandbox.graphql.champ_resolvers import CHAMP_RESOLVERS, columns
 from ds_provider.sandbox.graphql.connections import Entry, paginate, write_cursor
 from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.deprecated_resolvers import DEPRECATED_RESOLVERS
 from ds_provider.sandbox.graphql.descriptors import DESCRIPTOR_RESOLVERS, Revision, profile
 from ds_provider.sandbox.graphql.dossier_resolvers import DOSSIER_RESOLVERS, attribute
 from ds_provider.sandbox.graphql.errors import ServerError, hidden, not_found
 from ds_provider.sandbox.graphql.execution import Execution, Resolver
 from ds_provider.sandbox.graphql.listings import Scope
 from ds_provider.sandbox.graphql.projection import CHAMP_TYPES, champ_type, demandeur_type
+from ds_provider.sandbox.graphql.schema import is_january
 from ds_provider.sandbox.world.demarche import Demarche
 from ds_provider.sandbox.world.dossier import DeletedRow, Dossier, Groupe
 from ds_provider.sandbox.world.form import REVISIONS
@@ -144,13 +147,14 @@ def edges(connection: JSON, context: Context, _: Arguments) -> list[JSON]:
 
 
 def groupe_instructeurs(found: Demarche, context: Context, arguments: Arguments) -> list[Groupe]:
-    """Resolve the groups of a démarche, sorted by label.
+    """Resolve the groups of a démarche, or the closed or the open ones, sorted by label.
 
-    :raises ServerError: if `closed` is given: the real server crashes on it
+    :raises ServerError: if `closed` is given to January's server: the real one crashes on it
     """
-    if "closed" in arguments:
+    closed = arguments.get("closed")
+    if closed is not None and is_january():
         raise ServerError("closed")
-    return sorted(found.groupes, key=lambda groupe: groupe.label)
+    return sorted((g for g in found.groupes if closed in (None, g.closed)), key=lambda groupe: groupe.label)
 
 
 def deleted_id(row: Dossier | DeletedRow, context: Context, _: Arguments) -> str:
@@ -206,6 +210,7 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.groupeInstructeur": groupe_instructeur,
     "Query.dossier": dossier,
     "Query.demarcheDescriptor": demarche_descriptor,
+    "Query.demarcheDescriptors": public_demarches,
     "DossierConnection.nodes": nodes,
     "DossierConnection.edges": edges,
     "DeletedDossierConnection.nodes": nodes,
@@ -224,4 +229,5 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     **CHAMP_RESOLVERS,
     **{f"{name}.columns": columns for name in (*CHAMP_TYPES.values(), "TextChamp")},
     **DESCRIPTOR_RESOLVERS,
+    **DEPRECATED_RESOLVERS,
 }

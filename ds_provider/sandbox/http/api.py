@@ -17,7 +17,7 @@ from ds_provider.sandbox.graphql.execution import Compiler, Execution, NullField
 from ds_provider.sandbox.graphql.listings import Listings
 from ds_provider.sandbox.graphql.projection import INTROSPECTION
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
-from ds_provider.sandbox.graphql.schema import schema
+from ds_provider.sandbox.graphql.schema import listed_schema, schema
 from ds_provider.sandbox.graphql.variables import read_variables
 from ds_provider.sandbox.http.answers import internal_error
 from ds_provider.sandbox.http.auth import Token
@@ -166,5 +166,5 @@ def _is_introspection(operation: Any) -> bool:
 
 
 def _introspect(query: str, name: str | None, given: JSON) -> JSON:
-    result = execute_sync(schema(), parse(query), variable_values=given, operation_name=name)
+    result = execute_sync(listed_schema(), parse(query), variable_values=given, operation_name=name)
     return dict(result.formatted)

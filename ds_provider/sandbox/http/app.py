@@ -16,6 +16,7 @@ from starlette.routing import Route
 from starlette.types import ASGIApp
 
 from ds_provider.sandbox.graphql.errors import RefusalError, refusal
+from ds_provider.sandbox.graphql.schema import serving
 from ds_provider.sandbox.http import control
 from ds_provider.sandbox.http.answers import internal_error, replacement_answer, too_many_requests
 from ds_provider.sandbox.http.api import operation_name, read_json_variables, refuse_stored_query
@@ -30,7 +31,8 @@ def create_app(state: State) -> ASGIApp:
     """Create the ASGI application over a sandbox's state."""
 
     async def graphql(request: Request) -> Response:
-        return await answer_graphql(state, request)
+        with serving(state.server):
+            return await answer_graphql(state, request)
 
     async def download(request: Request) -> Response:
         return answer_file(state, request)

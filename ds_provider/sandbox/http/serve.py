@@ -26,7 +26,12 @@ def serve(arguments: Namespace, parser: ArgumentParser) -> None:
 
 def _run(arguments: Namespace, listening: socket.socket) -> None:
     state = State.create(
-        arguments.seed, arguments.groupes, arguments.dossiers, Clock(arguments.now), arguments.rate_limit
+        arguments.seed,
+        arguments.groupes,
+        arguments.dossiers,
+        Clock(arguments.now),
+        arguments.rate_limit,
+        arguments.server,
     )
     ready = {
         "url": url_of(listening),

@@ -13,6 +13,7 @@ import uvicorn
 from ds_provider.sandbox.http.app import create_app
 from ds_provider.sandbox.http.faults import Faults
 from ds_provider.sandbox.http.state import ServedRequest, State
+from ds_provider.sandbox.options import SEPTEMBER, SERVERS
 from ds_provider.sandbox.world.clock import Clock
 from ds_provider.sandbox.world.world import World
 
@@ -70,7 +71,8 @@ class Sandbox:
     :param now: time-zone aware datetime at which the clock stands still; without it, the clock starts at the
         real time and runs
     :param rate_limit: requests per minute for each `Authorization` header; 0 for no limit
-    :raises ValueError: if a number is too small or `now` has no time zone
+    :param server: age of the server that it answers as: ``2026-01`` lacks the fields that are newer
+    :raises ValueError: if a number is too small, `now` has no time zone or there is no such server
 
     The world changes as the clock is moved: ``sandbox.clock.advance(86_400)``.
     """
@@ -83,9 +85,12 @@ class Sandbox:
         dossiers: int = 120,
         now: datetime | None = None,
         rate_limit: int = 400,
+        server: str = SEPTEMBER,
     ) -> None:
         check_numbers(seed, groupes, dossiers, rate_limit)
-        self._state = State.create(seed, groupes, dossiers, Clock(now), rate_limit)
+        if server not in SERVERS:
+            raise ValueError(f"server is one of {', '.join(SERVERS)}, not {server}")
+        self._state = State.create(seed, groupes, dossiers, Clock(now), rate_limit, server)
         self._server = create_server(self._state)
         self._socket: socket.socket | None = None
         self._thread: threading.Thread | None = None

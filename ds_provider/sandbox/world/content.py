@@ -89,12 +89,15 @@ class Content:
             "label": field.label,
             "updatedAt": edited_at,
             "prefilled": False,
+            "prefilledValueModified": False,
         }
         if field.kind == "repetition":
             return {**champ, "stringValue": "", "rows": self._rows(dossier, field, version)}
         key = f"{self._database.seed}/{dossier.number}/{field.stable_id}/{row}/{version}"
         context = champs.FieldContext(seeded_rng(key), field, edited_at, key, self._links(dossier))
-        return {**champ, "prefilled": context.rng.random() < 0.02, **champs.VALUES[field.kind](context)}
+        prefilled = context.rng.random() < 0.02
+        filled = {"prefilled": prefilled, "prefilledValueModified": prefilled and version > 0}
+        return {**champ, **filled, **champs.VALUES[field.kind](context)}
 
     def _rows(self, dossier: Dossier, field: Field, version: int) -> list[JSON]:
         rng = seeded_rng(self._database.seed, "rows", dossier.number, field.stable_id)

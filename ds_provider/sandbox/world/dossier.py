@@ -62,6 +62,17 @@ class Avis:
     answered_at: int | None = None
 
 
+@dataclass(frozen=True)
+class Assignment:
+    """A dossier's assignment to a group, which it has from `at` on (microseconds since the epoch)."""
+
+    at: int
+    mode: str
+    groupe: Groupe
+    previous: Groupe | None = None
+    agent: str | None = None
+
+
 @dataclass(eq=False)
 class Dossier:
     """A dossier. Instants are microseconds since the epoch.
@@ -91,6 +102,7 @@ class Dossier:
     hidden_by_reason: str | None = None
     motivation: str | None = None
     attestation_at: int | None = None
+    accuse_lecture_at: int | None = None
     usager: int | None = 0
     siret_known: bool = True
     content: int = 0
@@ -100,6 +112,7 @@ class Dossier:
     traitements: list[Traitement] = field(default_factory=list)
     messages: list[Message] = field(default_factory=list)
     avis: list[Avis] = field(default_factory=list)
+    assignments: list[Assignment] = field(default_factory=list)
 
     @property
     def id(self) -> str:

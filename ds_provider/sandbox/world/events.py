@@ -12,7 +12,7 @@ from collections.abc import Callable
 from ds_provider.sandbox.world import french
 from ds_provider.sandbox.world.clock import DAY
 from ds_provider.sandbox.world.database import Database
-from ds_provider.sandbox.world.dossier import Avis, Dossier, Message, Traitement
+from ds_provider.sandbox.world.dossier import Assignment, Avis, Dossier, Message, Traitement
 from ds_provider.sandbox.world.form import editable
 from ds_provider.sandbox.world.ids import seeded_rng
 from ds_provider.sandbox.world.lifecycle import CONSERVATION, Step
@@ -60,6 +60,7 @@ def _deposer(database: Database, dossier: Dossier, step: Step) -> None:
     dossier.expired_at = step.stamp + CONSERVATION
     dossier.last_champ_updated_at = step.stamp
     _record(database, dossier, "depose", step.stamp)
+    dossier.assignments.append(Assignment(step.stamp, "auto", dossier.groupe))
 
 
 @_on("modifier")
@@ -176,9 +177,19 @@ def _attester(database: Database, dossier: Dossier, step: Step) -> None:
     dossier.attestation_at = step.stamp
 
 
+@_on("accuser_lecture")
+def _accuser_lecture(database: Database, dossier: Dossier, step: Step) -> None:
+    if dossier.termine:
+        dossier.accuse_lecture_at = step.stamp
+
+
 @_on("changer_groupe")
 def _changer_groupe(database: Database, dossier: Dossier, step: Step) -> None:
+    previous = dossier.groupe
     database.move(dossier, step.arg)
+    mode = "manual" if dossier.number % 4 else "bulk_routing"
+    agent = previous.instructeurs[0] if mode == "manual" else None
+    dossier.assignments.append(Assignment(step.stamp, mode, dossier.groupe, previous, agent))
 
 
 @_on("passer_en_instruction")
@@ -203,6 +214,7 @@ def _decider(database: Database, dossier: Dossier, step: Step) -> None:
 def _repasser_en_instruction(database: Database, dossier: Dossier, step: Step) -> None:
     dossier.state, dossier.en_instruction_at = "en_instruction", step.stamp
     dossier.motivation, dossier.attestation_at, dossier.archived = None, None, False
+    dossier.accuse_lecture_at = None
     _record(database, dossier, "repasse_en_instruction", step.stamp)
 
 

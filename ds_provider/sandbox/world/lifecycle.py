@@ -11,7 +11,7 @@ from collections.abc import Callable
 from random import Random
 from typing import Any, NamedTuple
 
-from ds_provider.sandbox.world.clock import DAY, MINUTE, SECOND, next_paris
+from ds_provider.sandbox.world.clock import DAY, HOUR, MINUTE, SECOND, next_paris
 
 CONSERVATION = 30 * DAY
 BEFORE_PURGE = 14 * DAY
@@ -119,6 +119,8 @@ def _decide(script: Script, low: float = 2, high: float = 15) -> None:
     script.state = "termine"
     if decision == "accepte":
         script.do("attester", delay=script.rng.randrange(20 * SECOND, 5 * MINUTE))
+    if script.at % 3 == 0:
+        script.do("accuser_lecture", delay=HOUR + script.at % (20 * HOUR))
 
 
 def _conclude(script: Script) -> None:

@@ -19,7 +19,6 @@ from ds_provider.sandbox.__main__ import main
 from tests.support.sandbox_client import HTTP
 
 CHECKOUT = Path(__file__).parents[3]
-CHECK = CHECKOUT.parent / "shared" / "contract" / "check.py"
 COMMAND = [sys.executable, "-m", "ds_provider.sandbox"]
 
 
@@ -58,13 +57,10 @@ def test_option_now_stops_the_clock_at_an_instant() -> None:
         assert (state["now"], state["running"]) == ("2026-03-29T00:00:00+00:00", False)
 
 
-@pytest.mark.skipif(not CHECK.exists(), reason="the API's own schema is not at hand")
-def test_schema_has_nothing_that_the_api_lacks() -> None:
-    with serving("--groupes=1", "--dossiers=3") as (_, ready):
-        check = [sys.executable, str(CHECK), "sandbox", ready["url"], ready["token"]]
-        done = subprocess.run(check, capture_output=True, text=True, check=False, timeout=60)
-    assert done.returncode == 0, done.stdout
-    assert done.stdout.rstrip().endswith(" 0 differences")
+def test_option_server_gives_a_server_of_january() -> None:
+    with serving("--groupes=1", "--dossiers=3", "--server=2026-01") as (_, ready):
+        answer = ask(ready, "{ demarcheDescriptors { nodes { number } } }")
+    assert answer["errors"][0]["extensions"]["code"] == "undefinedField"
 
 
 @pytest.mark.parametrize(
@@ -78,6 +74,7 @@ def test_schema_has_nothing_that_the_api_lacks() -> None:
         "--rate-limit=-1",
         "--now=noon",
         "--now=2026-01-01",
+        "--server=2025-01",
         "--nope",
     ],
 )

@@ -195,12 +195,6 @@ def test_server_crashes_on_a_revision_filter_of_a_group(client: Client, sandbox:
     assert_internal_error(response)
 
 
-@pytest.mark.parametrize("closed", ["true", "false"])
-def test_server_crashes_on_a_filter_on_closed_groups(client: Client, sandbox: Sandbox, closed: str) -> None:
-    query = f"query($n: Int!) {{ demarche(number: $n) {{ groupeInstructeurs(closed: {closed}) {{ number }} }} }}"
-    assert_internal_error(client.post(query, n=sandbox.demarche))
-
-
 def test_server_crashes_on_an_inline_fragment_without_a_type(client: Client, sandbox: Sandbox) -> None:
     query = "query($n: Int!) { demarche(number: $n) { ... @include(if: true) { title } } }"
     assert_internal_error(client.post(query, n=sandbox.demarche))

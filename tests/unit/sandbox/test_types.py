@@ -16,6 +16,8 @@ from tests.support.sandbox_client import HTTP, NOW, Client, page_query
 from tests.support.sandbox_documents import FULL_PAGE
 
 Row = dict[str, Any]
+# types that no champ of the form has: the server gives the first to none any more
+WITHOUT_CHAMP = {"TitreIdentiteChampDescriptor", "ARSChampDescriptor", "PreRempliChampDescriptor"}
 
 
 @pytest.fixture(scope="module")
@@ -59,7 +61,7 @@ def test_descriptors_have_all_types_of_the_schema(client: Client, sandbox: Sandb
         champDescriptors { __typename ... on RepetitionChampDescriptor { champDescriptors { __typename } } } } } }"""
     found = json.dumps(client.ask(query, n=sandbox.demarche))
     all_types = {kind.name for kind in schema().get_possible_types(schema().type_map["ChampDescriptor"])}  # type: ignore[arg-type]
-    assert set(re.findall(r"\w+ChampDescriptor", found)) == all_types
+    assert set(re.findall(r"\w+ChampDescriptor", found)) == all_types - WITHOUT_CHAMP
 
 
 def test_dossiers_have_about_thirty_champs_in_varying_number(dossiers: list[Row]) -> None:

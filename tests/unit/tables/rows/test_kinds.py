@@ -14,8 +14,8 @@ from ds_provider.tables.schemas import CHAMP_ROWS
 SCHEMA = (Path(__file__).parents[4] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(
     encoding="utf-8"
 )
-CHAMPS = set(re.findall(r"^type (\w+) implements Champ ", SCHEMA, re.MULTILINE))
-DESCRIPTORS = set(re.findall(r"^type (\w+) implements ChampDescriptor ", SCHEMA, re.MULTILINE))
+CHAMPS = set(re.findall(r"^type (\w+) implements Champ\b", SCHEMA, re.MULTILINE))
+DESCRIPTORS = set(re.findall(r"^type (\w+) implements ChampDescriptor\b", SCHEMA, re.MULTILINE))
 
 
 def test_every_type_of_champ_has_its_kind_or_no_value():
