@@ -14,6 +14,7 @@ from ds_provider.sandbox.world import files, french
 from ds_provider.sandbox.world.clock import DAY, iso_second, paris_day
 from ds_provider.sandbox.world.form import LINKED, Field
 from ds_provider.sandbox.world.french import JSON
+from ds_provider.sandbox.world.ids import seeded_rng
 
 MOIS = (
     "janvier", "février", "mars", "avril", "mai", "juin", "juillet", "août", "septembre", "octobre", "novembre",
@@ -219,8 +220,7 @@ def _titre_identite(context: FieldContext) -> JSON:
 
 def _siret(context: FieldContext) -> JSON:
     number = "" if context.draw_blank() else french.siret(context.rng)
-    is_found = bool(number) and context.rng.random() < 0.9
-    return {"etablissement": number if is_found else None, "stringValue": number}
+    return {"etablissement": number or None, "stringValue": number}
 
 
 def _registered(context: FieldContext, name: str, number: str) -> JSON:
@@ -241,6 +241,7 @@ def _rnf(context: FieldContext) -> JSON:
 
 
 def _engagement_juridique(context: FieldContext) -> JSON:
+    """Draw an engagement: the API has its number as text alone, and placeholders for its amounts."""
     found = {"montantEngage": "NotYetImplemented", "montantPaye": "NotYetImplemented"}
     value = "" if context.draw_blank() else f"21{context.rng.randint(0, 10**8 - 1):08d}"
     return {"engagementJuridique": found if value else None, "stringValue": value}
@@ -258,3 +259,24 @@ VALUES: dict[str, Callable[[FieldContext], JSON]] = {
     "rna": _rna, "rnf": _rnf, "siret": _siret, "text": _text, "textarea": _textarea,
     "titre_identite": _titre_identite, "yes_no": _yes_no,
 }  # fmt: skip
+
+# fields that come from a registry: what the user wrote may not be in it, or be older than it
+FROM_REGISTRIES = {
+    "address": ("address", "commune", "departement"), "communes": ("commune", "departement"),
+    "departements": ("departement",), "epci": ("epci", "departement"), "pays": ("pays",), "regions": ("region",),
+    "rna": ("rna", "commune", "departement"), "rnf": ("rnf", "commune", "departement"), "siret": ("etablissement",),
+}  # fmt: skip
+NOT_FOUND = 0.1
+
+
+def draw(context: FieldContext) -> JSON:
+    """Draw a champ's value; for a tenth of those that come from a registry, the API has the text alone."""
+    kind = context.field.kind
+    value = VALUES[kind](context)
+    looked_up = FROM_REGISTRIES.get(kind, ())
+    # drawn apart, so that all other values are the same with and without it
+    if not looked_up or not value["stringValue"] or seeded_rng("registry", context.key).random() >= NOT_FOUND:
+        return value
+    # the name of an association or a foundation comes from the registry, the user wrote its number
+    written = value[kind]["id"] if kind in ("rna", "rnf") else value["stringValue"]
+    return {**value, **dict.fromkeys(looked_up), "stringValue": written}

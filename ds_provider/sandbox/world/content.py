@@ -97,7 +97,7 @@ class Content:
         context = champs.FieldContext(seeded_rng(key), field, edited_at, key, self._links(dossier))
         prefilled = context.rng.random() < 0.02
         filled = {"prefilled": prefilled, "prefilledValueModified": prefilled and version > 0}
-        return {**champ, **filled, **champs.VALUES[field.kind](context)}
+        return {**champ, **filled, **champs.draw(context)}
 
     def _rows(self, dossier: Dossier, field: Field, version: int) -> list[JSON]:
         rng = seeded_rng(self._database.seed, "rows", dossier.number, field.stable_id)
