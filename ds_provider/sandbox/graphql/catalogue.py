@@ -3,31 +3,34 @@
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode, urlsafe_b64encode
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from ds_provider.sandbox.graphql.connections import PAGE_LIMIT
 from ds_provider.sandbox.graphql.context import Context
 from ds_provider.sandbox.graphql.descriptors import Revision
+from ds_provider.sandbox.graphql.execution import Resolver
 from ds_provider.sandbox.world.french import JSON
 
 Arguments = dict[str, Any]
 
 
-def public_demarches(_: Any, context: Context, arguments: Arguments) -> JSON:
+class Rows(NamedTuple):
+    """A page of a list: its rows, and the number of the first one, counted from 1, among all."""
+
+    nodes: Sequence[Revision]
+    first: int
+    total: int
+
+
+def public_demarches(_: Any, context: Context, arguments: Arguments) -> Rows:
     """Resolve `demarcheDescriptors`: the published démarches, a page of them."""
-    demarches = (context.world.demarche, context.world.other)
-    rows = [(write_offset(i), Revision(each, each.revision)) for i, each in enumerate(demarches, 1)]
-    low, high = read_offset(arguments.get("after"), 0), read_offset(arguments.get("before"), len(rows) + 1) - 1
-    page = rows[low : max(low, high)][: max(0, arguments.get("first", PAGE_LIMIT))]
-    page = page[max(0, len(page) - max(0, arguments.get("last", PAGE_LIMIT))) :]
-    info = {
-        "hasNextPage": bool(page) and page[-1] != rows[-1],
-        "hasPreviousPage": bool(page) and page[0] != rows[0],
-        "startCursor": page[0][0] if page else None,
-        "endCursor": page[-1][0] if page else None,
-    }
-    edges = [{"cursor": cursor, "node": node} for cursor, node in page]
-    return {"nodes": [node for _, node in page], "edges": edges, "pageInfo": info}
+    demarches = [Revision(each, each.revision) for each in (context.world.demarche, context.world.other)]
+    low = max(0, read_offset(arguments.get("after"), 0))
+    high = max(low, min(len(demarches), read_offset(arguments.get("before"), len(demarches) + 1) - 1))
+    high = min(high, low + max(0, arguments.get("first", PAGE_LIMIT)))
+    low = max(low, high - max(0, arguments.get("last", PAGE_LIMIT)))
+    return Rows(demarches[low:high], low + 1, len(demarches))
 
 
 def write_offset(number: int) -> str:
@@ -36,10 +39,34 @@ def write_offset(number: int) -> str:
 
 
 def read_offset(cursor: str | None, default: int) -> int:
-    """Return the number in a cursor, the default without one. A cursor that is none is row 0, as `to_i` reads it."""
+    """Return the number in a cursor, the default without one, 0 for a text that holds none."""
     if not cursor:
         return default
     try:
         return int(urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)))
     except ValueError:
         return 0
+
+
+def edges(rows: Rows, *_: Any) -> list[JSON]:
+    """Resolve the rows with their cursors."""
+    return [{"cursor": write_offset(rows.first + i), "node": node} for i, node in enumerate(rows.nodes)]
+
+
+def page_info(rows: Rows, *_: Any) -> JSON:
+    """Resolve the place of the page among all rows."""
+    last = rows.first + len(rows.nodes) - 1
+    return {
+        "hasNextPage": bool(rows.nodes) and last < rows.total,
+        "hasPreviousPage": bool(rows.nodes) and rows.first > 1,
+        "startCursor": write_offset(rows.first) if rows.nodes else None,
+        "endCursor": write_offset(last) if rows.nodes else None,
+    }
+
+
+CATALOGUE_RESOLVERS: dict[str, Resolver] = {
+    "Query.demarcheDescriptors": public_demarches,
+    "DemarcheDescriptorConnection.nodes": lambda rows, *_: rows.nodes,
+    "DemarcheDescriptorConnection.edges": edges,
+    "DemarcheDescriptorConnection.pageInfo": page_info,
+}

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from ds_provider.sandbox.graphql.catalogue import public_demarches
+from ds_provider.sandbox.graphql.catalogue import CATALOGUE_RESOLVERS
 from ds_provider.sandbox.graphql.champ_resolvers import CHAMP_RESOLVERS, columns
 from ds_provider.sandbox.graphql.connections import Entry, paginate, write_cursor
 from ds_provider.sandbox.graphql.context import Context
@@ -210,7 +210,6 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.groupeInstructeur": groupe_instructeur,
     "Query.dossier": dossier,
     "Query.demarcheDescriptor": demarche_descriptor,
-    "Query.demarcheDescriptors": public_demarches,
     "DossierConnection.nodes": nodes,
     "DossierConnection.edges": edges,
     "DeletedDossierConnection.nodes": nodes,
@@ -230,4 +229,5 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     **{f"{name}.columns": columns for name in (*CHAMP_TYPES.values(), "TextChamp")},
     **DESCRIPTOR_RESOLVERS,
     **DEPRECATED_RESOLVERS,
+    **CATALOGUE_RESOLVERS,
 }
