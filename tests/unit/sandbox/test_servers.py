@@ -9,8 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.graphql.catalogue import read_offset, write_offset
 from tests.support.sandbox_client import NOW, Client, page_query
 
 CHECK = Path(__file__).parents[4] / "shared" / "contract" / "check.py"
@@ -160,6 +163,16 @@ def test_public_demarches_are_listed_in_pages(client: Client) -> None:
     assert numbers(last=1) == ([other], False, True)
     assert numbers(before="Mg") == ([own], True, False)
     assert numbers(after="Mg") == ([], False, False)
+
+
+@given(st.text())
+def test_any_text_is_read_as_a_place_in_the_list(cursor: str) -> None:
+    assert isinstance(read_offset(cursor, 0), int)
+
+
+@given(st.integers(0, 10**6))
+def test_cursor_of_a_row_is_read_back(number: int) -> None:
+    assert read_offset(write_offset(number), -1) == number
 
 
 def test_introspection_shows_what_the_published_schema_has(client: Client) -> None:
