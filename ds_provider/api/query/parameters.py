@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any, cast
 
+from ds_provider.api.query.cursors import parse_cursor
 from ds_provider.api.query.selection import (
     DELETED_DOSSIERS,
     DOSSIERS,
@@ -205,7 +206,7 @@ def _select(
         parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
         order=cast("Order", "ASC" if is_absent(order) else str(order).strip().upper()),
         page_size=MAX_PAGE_SIZE if is_absent(page_size) else parse_number(page_size, "page_size", MAX_PAGE_SIZE),
-        after=_text(after, "after"),
+        after=_cursor(after, rows.get("window")),
         **rows,
     )
 
@@ -233,6 +234,11 @@ def parse_includes(given: dict[str, object]) -> Includes:
         raise DSConfigurationError(f"there is no parameter include_{unknown[0]}: the parts of a dossier are {parts}")
     flags = {name: parse_flag(value, f"include_{name}") for name, value in given.items()}
     return Includes(**{name: flag for name, flag in flags.items() if flag is not None})
+
+
+def _cursor(value: object, window: Window | None) -> str | None:
+    text = _text(value, "after")
+    return None if text is None else parse_cursor(text, "after", window)
 
 
 def _text(value: object, parameter: str) -> str | None:

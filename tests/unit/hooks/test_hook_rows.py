@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+from datetime import datetime, timezone
 from typing import Any
 
 import pytest
 
 from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
 from ds_provider.hooks.ds import DSHook
+from tests.support.connection_model import Stored
 from tests.support.hook_service import refused
 
 DATES = {"dateDepot": "2026-11-01T08:00:00+01:00", "dateDerniereModification": "2026-11-02T08:00:00+01:00"}
+
+CURSOR = Stored(9, datetime(2026, 11, 1, tzinfo=timezone.utc)).cursor
 
 
 def page(connection: str, *numbers: int, more: bool, backwards: bool = False) -> dict[str, Any]:
@@ -55,8 +59,16 @@ def test_rows_come_from_the_newest_in_descending_order(service, method, connecti
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())
 def test_rows_begin_after_a_cursor(service, method, connection):
     service.will_respond(page(connection, more=False))
-    assert list(getattr(DSHook(), method)(7, after="c9")) == []
-    assert service.variables[0]["after"] == "c9"
+    assert list(getattr(DSHook(), method)(7, after=CURSOR)) == []
+    assert service.variables[0]["after"] == CURSOR
+
+
+@pytest.mark.parametrize("method", STREAMS)
+@pytest.mark.parametrize("after", ["c9", "12345", "RG9zc2llci0x"])
+def test_cursor_that_is_none_is_refused_before_any_request(service, method, after):
+    with pytest.raises(DSConfigurationError, match="after must be a cursor"):
+        getattr(DSHook(), method)(7, after=after)
+    assert service.requests == []
 
 
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())

@@ -58,7 +58,7 @@ KNOWN = [
         "ab408216a4581374777375a8e388bc28993f9efa3da5b0da7f0d748aa005220d",
     ),
     (
-        select_dossiers(7, archived=False, revision="UHJv", after="abc"),
+        replace(select_dossiers(7, archived=False, revision="UHJv"), after="abc"),
         "dossiers/full_24e5b06c",
         "806e6e02a768e44d84e68a15dec0cb09cb65cf7bb9d61b3acf067c7cbdb2cdc4",
     ),

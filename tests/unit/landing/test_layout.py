@@ -30,9 +30,11 @@ from ds_provider.landing.layout import (
     scratch_name,
     stream_folder_url,
 )
+from tests.support.connection_model import Stored
 
 ZONE = ObjectStoragePath("file:///zone")
 NOON = pendulum.datetime(2026, 11, 1, 12, tz="UTC")
+CURSOR = Stored(9, NOON).cursor
 
 
 def name_of(selection: Selection) -> str:
@@ -69,7 +71,7 @@ def test_window_bounds_are_utc_and_keep_a_fraction():
         {"archived": False},
         {"revision": "UHJv"},
         {"order": "DESC"},
-        {"after": "abc"},
+        {"after": CURSOR},
         {"includes": {"messages": True}},
         {"includes": {"champs": "false"}},
     ],
@@ -98,16 +100,16 @@ def selections(draw):
     if start and end and start >= end:
         end = None
     window = Window(draw(st.sampled_from(["created", "updated"])), start, end) if start or end else None
-    return select_dossiers(
+    selection = select_dossiers(
         draw(st.integers(1, 12)),
         window=window,
         state=draw(st.sampled_from([None, *DOSSIER_STATES])),
         archived=draw(st.sampled_from([None, True, False, "true"])),
         revision=draw(st.sampled_from([None, "a", "b"])),
         order=draw(st.sampled_from(["ASC", "DESC"])),
-        after=draw(st.sampled_from([None, "a", "b"])),
         includes=draw(st.dictionaries(st.sampled_from(["champs", "avis", "messages"]), st.booleans())),
     )
+    return replace(selection, after=draw(st.sampled_from([None, "a", "b"])))
 
 
 def distinguishing_fields(selection: Selection) -> tuple[object, ...]:
