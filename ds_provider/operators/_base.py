@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import Asset, BaseOperator, BaseOperatorLink, Context
+from airflow.sdk import Asset, BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import flatten_batches, parse_groupes
@@ -16,6 +16,7 @@ from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.storage import open_destination
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.parameter_checks import CheckedOperator
 from ds_provider.state.checkpoints import TaskCheckpoints
 from ds_provider.sync.extract import GroupExtractor, Summary
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
 
-class ExtractOperator(BaseOperator):
+class ExtractOperator(CheckedOperator):
     """Extracts one group, or several one after another over the same connection.
 
     The summaries of what was landed are a list in the XCom ``landed``, whether the task succeeds or not.
@@ -54,6 +55,7 @@ class ExtractOperator(BaseOperator):
         self.destination = destination
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
+        self._record_given()
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what will be landed."""
@@ -72,6 +74,7 @@ class ExtractOperator(BaseOperator):
 
     def _parse_groups(self, given: object) -> tuple[list[int], bool]:
         """Return group numbers, and true if a list was given, checked with what all extractions have."""
+        self._check_rendered()
         if self.on_dossier_error not in ("fail", "quarantine"):
             raise DSConfigurationError(
                 f"on_dossier_error must be 'fail' or 'quarantine': got {self.on_dossier_error!r}"

@@ -7,22 +7,21 @@ from datetime import timedelta
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import BaseOperator
-
-from ds_provider.api.query.parameters import includes_of, is_absent
+from ds_provider.api.query.parameters import includes_of
 from ds_provider.api.query.selection import Includes
 from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.warehouse import DSWarehouseHook
+from ds_provider.parameter_checks import CheckedOperator
 
 if TYPE_CHECKING:
     from ds_provider.warehouse.database.store import Warehouse
 
 
-class IncludesMixin(BaseOperator):
+class IncludesMixin(CheckedOperator):
     """Adds the ``include_…`` parameters, each of which may be a template, with the API's own defaults.
 
-    A class of its own kind of :class:`BaseOperator`: Airflow then finds these parameters in ``partial`` and ``expand``,
+    A class of its own kind of operator: Airflow then finds these parameters in ``partial`` and ``expand``,
     and takes them from ``default_args``.
     """
 
@@ -52,6 +51,7 @@ class IncludesMixin(BaseOperator):
         self.include_geometry = include_geometry
         self.include_labels = include_labels
         self.include_corrections = include_corrections
+        self._record_given()
 
     @property
     def _includes(self) -> dict[str, object]:
@@ -59,10 +59,10 @@ class IncludesMixin(BaseOperator):
         return includes_of({name: getattr(self, name) for name in IncludesMixin.template_fields})
 
 
-class WarehouseMixin(BaseOperator):
+class WarehouseMixin(CheckedOperator):
     """Adds the parameters ``warehouse_conn_id`` and ``dataset``, which may be templates.
 
-    A class of its own kind of :class:`BaseOperator`, for the same reason as :class:`IncludesMixin`.
+    A class of its own kind of operator, for the same reason as :class:`IncludesMixin`.
     """
 
     ui_color = "#cacafb"
@@ -73,6 +73,7 @@ class WarehouseMixin(BaseOperator):
         super().__init__(**kwargs)
         self.warehouse_conn_id = warehouse_conn_id
         self.dataset = dataset
+        self._record_given()
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -81,11 +82,7 @@ class WarehouseMixin(BaseOperator):
         The modules of the optional extra ``[warehouse]`` are imported after it was asked for: the hook says if the
         extra is not installed.
         """
-        return DSWarehouseHook(self._conn_id, self.dataset).warehouse()
-
-    @property
-    def _conn_id(self) -> str | None:
-        return None if is_absent(self.warehouse_conn_id) else self.warehouse_conn_id
+        return DSWarehouseHook(self.warehouse_conn_id, self.dataset).warehouse()
 
 
 def check_duration(

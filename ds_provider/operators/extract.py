@@ -11,7 +11,6 @@ import pendulum
 from airflow.sdk import Context
 
 from ds_provider.api.query import parameters
-from ds_provider.api.query.parameters import is_absent
 from ds_provider.api.query.selection import DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.api.query.windows import Window
 from ds_provider.assets import deleted_dossiers_asset, dossiers_asset
@@ -140,6 +139,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         self.page_size = page_size
         self.after = after
         self.concurrency = concurrency
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> Summary | list[Summary]:
@@ -147,14 +147,14 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         numbers, several = self._parse_groups(self.groupe_instructeur_number)
         concurrency = parameters.parse_number(self.concurrency, "concurrency", MAX_CONCURRENCY)
         # a cursor belongs to one group, and what lies before it was read by another task
-        if not is_absent(self.after) and (several or not is_absent(self.window)):
+        if self.after is not None and (several or self.window is not None):
             raise DSConfigurationError("after is a cursor of one group: give it with one group number and no window")
         window = self._explicit_window()
         selections = [self._select(number, window) for number in numbers]
         watermarks: dict[int, run_windows.Watermark] = {}
         if self.window == INCREMENTAL:
             selections = self._in_incremental_windows(selections)
-        elif not is_absent(self.window):
+        elif self.window is not None:
             selections = [self._in_run_window(selection, context, watermarks) for selection in selections]
         with self._open_extractor(context, concurrency) as extractor:
             summaries = extractor.extract(selections, several=several, watermarks=watermarks)
@@ -168,7 +168,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
             updated_since=self.updated_since,
             updated_until=self.updated_until,
         )
-        if window and not is_absent(self.window):
+        if window and self.window is not None:
             raise DSConfigurationError(f"window={self.window!r} has bounds of its own: give it or explicit bounds")
         now = pendulum.now("UTC")
         if window and window.start and window.start >= now:
@@ -273,6 +273,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
         self.deleted_since = deleted_since
         self.order = order
         self.page_size = page_size
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> Summary | list[Summary]:
@@ -283,7 +284,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
         deleted = [
             parameters.select_deleted_dossiers(number, deleted_since=self.deleted_since, **paging) for number in numbers
         ]
-        if not is_absent(self.window):
+        if self.window is not None:
             deleted = self._in_incremental_windows(deleted)
         # the pending ones first: a dossier that is purged meanwhile is then in both lists
         selections = [selection for pair in zip(pending, deleted, strict=True) for selection in pair]
@@ -298,7 +299,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
                 f"window must be {INCREMENTAL!r}: got {self.window!r}; no run's own window holds its deletions, since "
                 "the service dates them back"
             )
-        if not is_absent(self.deleted_since):
+        if self.deleted_since is not None:
             raise DSConfigurationError("window='incremental' has a start of its own: give it or deleted_since")
         warehouse = self.warehouse
         from ds_provider.sync.incremental import in_incremental_windows_of_deletions

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
 
-from ds_provider.api.query.parameters import flatten_batches, is_absent, parse_flag, parse_groupes
+from ds_provider.api.query.parameters import flatten_batches, parse_flag, parse_groupes
 from ds_provider.exceptions import DSStaleError
 from ds_provider.operators._parameters import WarehouseMixin, check_duration
 from ds_provider.retry_policy import fail_fast
@@ -59,14 +59,16 @@ class DSFreshnessOperator(WarehouseMixin):
         self.max_age = max_age
         self.groupe_instructeur_number = groupe_instructeur_number
         self.require_full_history = require_full_history
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> list[dict[str, Any]]:
         """Return from when to when each group is loaded, or raise if one is not fresh or not complete enough."""
+        self._check_rendered()
         max_age = check_duration(self.max_age, "max_age")
         requires_full_history = parse_flag(self.require_full_history, "require_full_history") is not False
         given = self.groupe_instructeur_number
-        expected = None if is_absent(given) else parse_groupes(flatten_batches(given))[0]
+        expected = None if given is None else parse_groupes(flatten_batches(given))[0]
         warehouse = self.warehouse
         from ds_provider.warehouse.coverage import read_coverage
 

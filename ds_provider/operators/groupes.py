@@ -6,16 +6,17 @@ import re
 from collections.abc import Sequence
 from typing import Any
 
-from airflow.sdk import BaseOperator, BaseOperatorLink, Context
+from airflow.sdk import BaseOperatorLink, Context
 
-from ds_provider.api.query.parameters import is_absent, parse_flag, parse_number
+from ds_provider.api.query.parameters import parse_flag, parse_number
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.parameter_checks import CheckedOperator
 from ds_provider.retry_policy import fail_fast
 
 
-class DSListGroupesOperator(BaseOperator):
+class DSListGroupesOperator(CheckedOperator):
     """List the groups (groupes instructeurs) of a démarche, ready for ``.expand()``.
 
     Returns their numbers, in ascending order. With ``batch_size`` it returns lists of them, so that one mapped task
@@ -51,12 +52,14 @@ class DSListGroupesOperator(BaseOperator):
         self.label_matches = label_matches
         self.batch_size = batch_size
         self.ds_conn_id = ds_conn_id
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> list[int] | list[list[int]]:
         """Return the numbers of the groups, in batches if a size is given."""
+        self._check_rendered()
         closed = parse_flag(self.closed, "closed")
-        size = None if is_absent(self.batch_size) else parse_number(self.batch_size, "batch_size")
+        size = None if self.batch_size is None else parse_number(self.batch_size, "batch_size")
         wanted = self._label_pattern()
         demarche = parse_number(self.demarche_number, "demarche_number")
         groupes = DSHook(self.ds_conn_id).get_groupes(demarche)
@@ -75,7 +78,7 @@ class DSListGroupesOperator(BaseOperator):
 
     def _label_pattern(self) -> re.Pattern[str]:
         try:
-            return re.compile("" if is_absent(self.label_matches) else str(self.label_matches), re.IGNORECASE)
+            return re.compile("" if self.label_matches is None else str(self.label_matches), re.IGNORECASE)
         except re.error as error:
             raise DSConfigurationError(
                 f"label_matches must be a regular expression: got {self.label_matches!r} ({error})"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import Asset, BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
-from ds_provider.api.query.parameters import is_absent, parse_number
+from ds_provider.api.query.parameters import parse_number
 from ds_provider.asset_events import (
     AssetChange,
     add_outlets,
@@ -87,19 +87,21 @@ class DSLoadOperator(WarehouseMixin):
         self.on_pending = on_pending
         self.on_deleted = on_deleted
         self.ds_conn_id = ds_conn_id
+        self._record_given()
         if is_literal(self.warehouse_conn_id) and is_literal(self.dataset):
             add_outlets(self, [self._asset(name) for name in TABLES])
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, Any]:
         """Load the extracts, and return counts."""
+        self._check_rendered()
         warehouse = self.warehouse
         from ds_provider.warehouse.coverage import read_coverage
         from ds_provider.warehouse.extracts import open_extracts
         from ds_provider.warehouse.load.loader import load
 
         policy = policy_of(self.on_pending, self.on_deleted)
-        extracts = open_extracts(manifests_in(self.manifests))
+        extracts = open_extracts(self._manifests())
         report = load(warehouse, extracts, policy, demarches=self._demarches())
         self.loaded = extracts, report
         self.log.info("loaded into %s: %s", warehouse, report.summary_line())
@@ -133,10 +135,16 @@ class DSLoadOperator(WarehouseMixin):
                 yield self._asset(name), replace(change, coverage=bounds) if name == "dossiers" else change
 
     def _asset(self, name: str) -> Asset:
-        return table_asset(name, warehouse_conn_id=self._conn_id, dataset=self.dataset)
+        return table_asset(name, warehouse_conn_id=self.warehouse_conn_id, dataset=self.dataset)
+
+    def _manifests(self) -> list[str]:
+        urls = list(manifests_in(self.manifests))
+        if not urls:
+            self.log.warning("manifests is an empty list: nothing is loaded")
+        return urls
 
     def _demarches(self) -> list[dict[str, Any]]:
-        if is_absent(self.demarche_number):
+        if self.demarche_number is None:
             return []
         given: Any = self.demarche_number
         numbers = [parse_number(one, "demarche_number") for one in (given if isinstance(given, list) else [given])]

@@ -45,10 +45,12 @@ class DSPruneLandingOperator(WarehouseMixin):
         super().__init__(**kwargs)
         self.destination = destination
         self.retention = retention
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, int]:
         """Prune the landing zone, and return counts."""
+        self._check_rendered()
         retention = check_duration(self.retention, "retention")
         warehouse = self.warehouse
         from ds_provider.sync.prune import Pruning

@@ -86,6 +86,7 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         self.on_pending = on_pending
         self.on_deleted = on_deleted
         self.erase_vanished_after = erase_vanished_after
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, int]:

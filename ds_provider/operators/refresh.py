@@ -67,6 +67,7 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     def __init__(self, *, max_age: timedelta = MAX_AGE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_age = max_age
+        self._record_given()
 
     @fail_fast
     def execute(self, context: Context) -> list[Summary]:

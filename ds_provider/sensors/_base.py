@@ -16,6 +16,7 @@ from ds_provider.api.query.parameters import parse_groupes, parse_number
 from ds_provider.api.transport.flows import Flow
 from ds_provider.exceptions import DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
+from ds_provider.parameter_checks import CheckedOperator
 from ds_provider.retry_policy import fail_fast
 from ds_provider.state.seen import TaskFailedPolls
 from ds_provider.triggers import events, polling
@@ -25,7 +26,7 @@ T = TypeVar("T")
 Value = dict[str, Any]
 
 
-class GroupSensor(BaseSensorOperator):
+class GroupSensor(CheckedOperator, BaseSensorOperator):
     """Waits for something to happen in a group, or in one of several groups.
 
     :param groupe_instructeur_number: the group, or a list of groups of which one is enough. (templated)
@@ -55,12 +56,14 @@ class GroupSensor(BaseSensorOperator):
         self.min_count = min_count
         self.deferrable = deferrable
         self.ds_conn_id = ds_conn_id
+        self._record_given()
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once.
 
         :raises DSError: an error that lasts, at once; one that passes by itself, after ten polls in a row.
         """
+        self._check_rendered()
         failures = TaskFailedPolls(context)
         try:
             watch = self._trigger(context).watch

@@ -17,7 +17,7 @@ from ds_provider.api.polling.watch import (
     baseline,
     most_severe,
 )
-from ds_provider.api.query.parameters import is_absent, select_dossiers
+from ds_provider.api.query.parameters import select_dossiers
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.api.query.windows import DateColumn, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError, DSError
@@ -70,8 +70,7 @@ class DSDossierSensor(GroupSensor):
         self.state = state
         self.created_since = created_since
         self.updated_since = updated_since
-        # what renders to nothing looks like what was never given
-        self._bounded = {"created": created_since is not None, "updated": updated_since is not None}
+        self._record_given()
 
     def _trigger(self, context: Context) -> DSDossierTrigger:
         date_column, since = self._since()
@@ -85,7 +84,7 @@ class DSDossierSensor(GroupSensor):
             min_count=self._checked_min_count(),
             on=date_column,
             since=since.isoformat() if since else None,
-            state=None if is_absent(self.state) else self.state,
+            state=self.state,
             seen=seen,
             poll_interval=self.poke_interval,
             ds_conn_id=self.ds_conn_id,
@@ -110,13 +109,7 @@ class DSDossierSensor(GroupSensor):
     def _since(self) -> tuple[DateColumn | None, pendulum.DateTime | None]:
         """Return the date column that counts, and from when on; a column without an instant means the watermark."""
         given: dict[DateColumn, Any] = {"created": self.created_since, "updated": self.updated_since}
-        bounds = {column: value for column, value in given.items() if self._bounded[column] or value is not None}
-        for column, value in bounds.items():
-            if is_absent(value):
-                raise DSConfigurationError(
-                    f"{column}_since was given and renders to nothing ({value!r}), which would be no bound at all: "
-                    "leave it out, or give a default in the template"
-                )
+        bounds = {column: value for column, value in given.items() if value is not None}
         if len(bounds) > 1:
             raise DSConfigurationError(
                 "created_since cannot be combined with updated_since, since the service ignores the first then: "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -10,11 +11,13 @@ import msgspec
 from ds_provider.api.query.parameters import is_absent
 from ds_provider.exceptions import DSConfigurationError
 
+log = logging.getLogger(__name__)
+
 
 def manifests_in(value: Any) -> Iterator[str]:
     """Yield the URLs of the manifests in a summary, a URL, or any nesting of lists of these.
 
-    Null is passed over: it is the result of a mapped task that was skipped.
+    Null is passed over with a warning: it is the result of a task that was skipped.
 
     :raises DSConfigurationError: if something else is in it.
     """
@@ -23,8 +26,12 @@ def manifests_in(value: Any) -> Iterator[str]:
             value = msgspec.json.decode(value)
         except msgspec.DecodeError:
             raise _no_manifests(value) from None
-    if is_absent(value):
+    if value is None:
+        log.warning("manifests: one is null, as of a task that was skipped, or that a template does not find")
         return
+    # what is missing renders to a text in a list: the manifests that it stands for would be passed over
+    if is_absent(value):
+        raise _no_manifests(value)
     if isinstance(value, str):
         yield value.strip()
     elif isinstance(value, Mapping):

@@ -53,9 +53,13 @@ WITH_WAREHOUSE = [
 ]
 
 
+def _has_arguments(kind: type) -> bool:
+    return kind.__module__.startswith("ds_provider.") and "__init__" in vars(kind)
+
+
 def arguments(operator) -> dict[str, inspect.Parameter]:
     """The arguments of this package's classes, in the order of their constructors."""
-    constructors = [kind.__init__ for kind in operator.mro() if kind.__module__.startswith("ds_provider.")]
+    constructors = [kind.__init__ for kind in operator.mro() if _has_arguments(kind)]
     parameters = [inspect.signature(inspect.unwrap(each)).parameters.items() for each in constructors]
     return {name: one for each in parameters for name, one in each if one.kind is inspect.Parameter.KEYWORD_ONLY}
 

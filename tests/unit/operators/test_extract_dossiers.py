@@ -100,7 +100,7 @@ def test_parameters_reach_the_service(service, destination):
     rows = dossiers(1, 2, 3)
     service.holds(7, *rows)
     asked = {"state": "accepte", "archived": "false", "page_size": "2", "after": rows[0].cursor}
-    flags = {"include_champs": "False", "include_messages": "true", "include_avis": ""}
+    flags = {"include_champs": "False", "include_messages": "true", "include_avis": None}
     summary = operator(destination, **asked, **flags).execute({})
     assert numbers(summary) == [2, 3]
     variables = service.variables[0]

@@ -94,8 +94,10 @@ def test_load_accepts_summaries_in_any_nesting(nested, world, hooks, destination
     assert numbers(hooks) == (SEVENS if nested in ("dict", "text") else SEVENS + EIGHTS)
 
 
-def test_load_without_manifests_loads_nothing(hooks):
-    assert not any(load([None, []])["rows"].values())
+@pytest.mark.parametrize("none", [[], [[], []], "[]", ()], ids=repr)
+def test_empty_list_loads_nothing_and_says_so(none, hooks, caplog, capfd):
+    assert not any(load(none)["rows"].values())
+    assert "manifests is an empty list: nothing is loaded" in "".join(capfd.readouterr()) + caplog.text
 
 
 def test_earlier_versions_do_not_replace_later_ones(world, hooks, destination):
@@ -142,7 +144,6 @@ def test_erased_dossiers_of_earlier_extracts_are_not_loaded(world, hooks, destin
     ("name", "value", "message"),
     [
         ("on_pending", "keep", "'flag' or 'erase'"),
-        ("on_deleted", "", "'flag' or 'erase'"),
         ("on_deleted", None, "'flag' or 'erase'"),
         ("manifests", 12, "what the extract operators return"),
         ("manifests", {"rows": 3}, "what the extract operators return"),
@@ -196,14 +197,14 @@ def test_missing_extra_is_named_in_one_line(monkeypatch, destination):
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("dwh", "dwh")])
+@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("dwh", "dwh")])
 def test_operator_opens_the_named_warehouse(given, conn_id, hooks):
     load([], warehouse_conn_id=given, dataset="ds")
     assert hooks.asked == [(conn_id, "ds")]
 
 
 @pytest.mark.parametrize(
-    ("given", "asked"), [(None, []), ("", []), (12, [12]), ("12", [12]), ([12, "13", 12], [12, 13])], ids=repr
+    ("given", "asked"), [(None, []), (12, [12]), ("12", [12]), ([12, "13", 12], [12, 13])], ids=repr
 )
 def test_forms_are_read_for_the_given_demarches(given, asked, hooks, monkeypatch):
     read = []

@@ -259,7 +259,7 @@ class TestFailures:
         assert [line for line in lines() if f"no extract below {zone}" in line]
 
 
-@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("pg", "pg")])
+@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("pg", "pg")])
 def test_operator_opens_the_named_warehouse(given, conn_id, zone, warehouse):
     prune(zone, warehouse_conn_id=given, dataset="other")
     assert warehouse.opened == [(conn_id, "other")]

@@ -319,7 +319,7 @@ def test_includes_choose_the_parts_that_are_read(world, hooks, destination):
     assert (asked["includeMessages"], asked["includeChamps"], asked["includeAnnotations"]) == (True, False, True)
 
 
-@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("", None), ("None", None), ("dwh", "dwh")])
+@pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("dwh", "dwh")])
 def test_operator_opens_the_named_warehouse(given, conn_id, loaded, hooks, destination):
     hooks.asked.clear()
     reconcile(destination, warehouse_conn_id=given, dataset="ds")

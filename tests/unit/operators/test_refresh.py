@@ -180,9 +180,8 @@ def test_includes_choose_the_parts_that_are_read(service, warehouse, destination
     assert (asked["includeMessages"], asked["includeChamps"], asked["includeAnnotations"]) == (True, False, True)
 
 
-@pytest.mark.parametrize("given_id", [None, "", "None"])
-def test_operator_opens_the_named_warehouse(given_id, service, warehouse, destination):
-    operator(destination, warehouse_conn_id=given_id).execute({})
+def test_operator_opens_the_named_warehouse(service, warehouse, destination):
+    operator(destination).execute({})
     operator(destination, warehouse_conn_id="dwh", dataset="ds").execute({})
     assert warehouse.hooks == [(None, "demarches_simplifiees"), ("dwh", "ds")]
 

@@ -91,7 +91,7 @@ def test_sensor_polls_several_groups_in_one_request(wait, service):
 
 def test_parameters_may_be_rendered_text(wait, service):
     service.holds(2, row(5, 5), row(6, 6))
-    given = {"groupe_instructeur_number": "[1, 2]", "min_count": "2", "state": ""}
+    given = {"groupe_instructeur_number": "[1, 2]", "min_count": "2", "state": None}
     assert wait.run(sensor(wait, **given))["count"] == 2
 
 
@@ -285,29 +285,6 @@ def test_invalid_parameter_is_named_before_any_request(wait, service, given, nam
     with pytest.raises(DSConfigurationError, match=named):
         wait.run(sensor(wait, **given))
     assert service.requests == []
-
-
-@pytest.mark.parametrize("nothing", ["", " ", "None"])
-@pytest.mark.parametrize("bound", ["created_since", "updated_since"])
-def test_bound_that_renders_to_nothing_is_an_error(wait, service, bound, nothing):
-    service.holds(1, row(5, 60))
-    with pytest.raises(DSConfigurationError, match=f"{bound} was given and renders to nothing.*leave it out"):
-        wait.run(sensor(wait, **{bound: nothing}))
-    assert service.requests == []
-
-
-@pytest.mark.parametrize("bound", ["created_since", "updated_since"])
-def test_bound_that_renders_to_none_is_an_error(wait, service, bound):
-    waiting = sensor(wait, **{bound: "{{ none }}"})
-    setattr(waiting, bound, None)
-    with pytest.raises(DSConfigurationError, match=f"{bound} was given and renders to nothing"):
-        wait.run(waiting)
-    assert service.requests == []
-
-
-def test_error_names_the_bound_that_renders_to_nothing(wait, service):
-    with pytest.raises(DSConfigurationError, match="updated_since was given"):
-        wait.run(sensor(wait, created_since=SINCE, updated_since=""))
 
 
 @pytest.mark.parametrize(

@@ -27,12 +27,14 @@ def test_manifests_are_found_in_any_nesting_of_summaries_and_urls(given: Any) ->
     assert list(manifests_in(given)) == URLS
 
 
-@pytest.mark.parametrize("nothing", [None, [], "", "None", [[], None]])
+@pytest.mark.parametrize("nothing", [None, [], [[], None]])
 def test_empty_values_hold_no_manifest(nothing: Any) -> None:
     assert list(manifests_in(nothing)) == []
 
 
-@pytest.mark.parametrize("given", [7, {"rows": 1}, [DOSSIERS, 3.5], "{'manifest': 'x'}", {"manifest": None}])
+@pytest.mark.parametrize(
+    "given", [7, {"rows": 1}, [DOSSIERS, 3.5], "{'manifest': 'x'}", "", "None", [DOSSIERS, "None"], {"manifest": None}]
+)
 def test_other_values_are_refused_in_one_line(given: Any) -> None:
     with pytest.raises(DSConfigurationError, match="manifests must be what the extract operators return") as raised:
         list(manifests_in(given))
