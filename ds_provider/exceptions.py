@@ -24,7 +24,8 @@
      │   ├─ DSMaintenanceError         the service is closed for maintenance
      │   ├─ DSRateLimitedError         the token's requests for this minute are spent
      │   ├─ DSIncompletePageError      the response has holes
-     │   └─ DSBudgetError              the store that counts the token's requests is out of reach
+     │   ├─ DSBudgetError              the store that counts the token's requests is out of reach
+     │   └─ DSClockError               this worker's clock is wrong
      ├─ DSStaleError             some groups were not loaded for longer than is allowed
      ├─ DSQuarantinedError       some dossiers cannot be read; all others are landed
      └─ DSGroupesFailedError     some groups of a list could not be read
@@ -188,6 +189,10 @@ class DSIncompletePageError(DSTransientError):
 
 class DSBudgetError(DSTransientError):
     """The store that counts the token's requests is out of reach. No request is sent without it."""
+
+
+class DSClockError(DSTransientError):
+    """This worker's clock is wrong by more than can be waited for. Another try may meet another worker."""
 
 
 @dataclass(eq=False, repr=False)

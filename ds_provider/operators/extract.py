@@ -170,10 +170,9 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         )
         if window and self.window is not None:
             raise DSConfigurationError(f"window={self.window!r} has bounds of its own: give it or explicit bounds")
-        now = pendulum.now("UTC")
-        if window and window.start and window.start >= now:
+        if window and window.start and run_windows.wait_for(window.start, f"the beginning of the window {window}"):
             raise DSConfigurationError(f"the window {window} has not begun: nothing can be in it yet")
-        if window and window.end and window.end > now:
+        if window and window.end and window.end > pendulum.now("UTC"):
             self.log.warning("the window %s is not over: what comes into it later needs another run", window)
         return window
 
@@ -209,7 +208,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         column = cast("run_windows.RunDateColumn", self.window)
         lookback = check_duration(self.lookback, "lookback", timedelta(0), "of zero or more")
         if window := run_windows.window_of_run(column, context, lookback):
-            run_windows.ensure_window_is_over(window)
+            run_windows.ensure_window_is_over(window, context)
         elif watermark := run_windows.watermark_of(context, self.outlets, selection, column):
             watermarks[selection.groupe_instructeur_number] = watermark
             window = run_windows.window_since_watermark(column, context, watermark, lookback)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import logging
+import math
 import re
 import time
 from collections.abc import Sequence
@@ -14,14 +16,16 @@ from airflow.sdk import Context
 
 from ds_provider.api.query.selection import Selection
 from ds_provider.api.query.windows import BEGINNING, Window, parse_instant
-from ds_provider.exceptions import DSConfigurationError
+from ds_provider.exceptions import DSClockError, DSConfigurationError, DSError
 from ds_provider.state.keys import state_key
 from ds_provider.state.outlets import only_asset
+
+log = logging.getLogger(__name__)
 
 RunDateColumn = Literal["created", "updated"]
 
 PARIS = "Europe/Paris"
-MAX_CLOCK_SKEW_SECONDS = 60.0
+MAX_CLOCK_SKEW_SECONDS = 300.0
 
 _PARTITION = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d)?)?)?")
 # the period of a partition's key, by how many parts the key has
@@ -77,21 +81,46 @@ def window_of_run(date_column: RunDateColumn, context: Context, lookback: timede
     return Window(date_column, *bounds, lookback) if bounds else None
 
 
-def ensure_window_is_over(window: Window) -> None:
+def ensure_window_is_over(window: Window, context: Context) -> None:
     """Wait for the end of the run's own window, or raise if it is far: rows that come into it later would be lost.
 
-    A run is due at the end of its window, by the scheduler's clock. The worker's may be a little slow.
+    A run is due at the end of its window, by the scheduler's clock. The worker's may be slow.
 
-    :raises DSConfigurationError: if its end lies more than a minute in the future.
+    :raises DSClockError: if the run is due and the end lies more than five minutes in the future: the clock is wrong.
+    :raises DSConfigurationError: if it is as far and the run is not due either.
     """
-    ahead = (window.end - pendulum.now("UTC")).total_seconds() if window.end else 0.0
-    if 0 < ahead <= MAX_CLOCK_SKEW_SECONDS:
-        time.sleep(ahead)
-    elif ahead > 0:
-        raise DSConfigurationError(
-            f"the run's window {window} is not over: give a CronPartitionTimetable run_offset=-1, so that a run is for "
-            "the period before it, or give the task explicit bounds"
+    if window.end and (ahead := wait_for(window.end, f"the end of the run's window {window}")):
+        raise _not_over_error(window, ahead, context)
+
+
+def wait_for(instant: datetime, what: str) -> float:
+    """Wait for an instant that is over by other clocks, if it lies up to five minutes ahead by this worker's clock.
+
+    :param what: the instant in words, for the log.
+    :returns: zero, or how many seconds it lies ahead if it is farther.
+    """
+    ahead = max(0.0, (instant - pendulum.now("UTC")).total_seconds())
+    if ahead > MAX_CLOCK_SKEW_SECONDS:
+        return ahead
+    if ahead:
+        log.warning(
+            "waiting %.0f s for %s, by this worker's clock: it is slow, or the run is early", math.ceil(ahead), what
         )
+        time.sleep(ahead)
+    return 0.0
+
+
+def _not_over_error(window: Window, ahead: float, context: Context) -> DSError:
+    due = getattr(context.get("dag_run"), "run_after", None)
+    if due and window.end and due >= window.end:
+        return DSClockError(
+            f"this worker's clock is slow: the run was due at {due.isoformat()}, when its window {window} was over, "
+            f"and the clock is {ahead:.0f} s before the window's end: set it by NTP"
+        )
+    return DSConfigurationError(
+        f"the run's window {window} is not over: give a CronPartitionTimetable run_offset=-1, so that a run is for "
+        "the period before it, or give the task explicit bounds"
+    )
 
 
 def window_since_watermark(

@@ -12,7 +12,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from ds_provider.api.query.windows import Window
-from ds_provider.exceptions import DSConfigurationError
+from ds_provider.exceptions import DSClockError, DSConfigurationError
+from ds_provider.retry_policy import PERMANENT_ERRORS
 from ds_provider.state.watermark import ensure_window_is_over, window_of_run
 
 NONE = timedelta(0)
@@ -200,17 +201,34 @@ class TestEndOfARunsWindow:
         return slept
 
     def test_is_passed_without_a_wait(self, slept):
-        ensure_window_is_over(Window("updated", NOON, NOON.add(days=1)))
-        ensure_window_is_over(Window("updated", NOON))
+        ensure_window_is_over(Window("updated", NOON, NOON.add(days=1)), due())
+        ensure_window_is_over(Window("updated", NOON), due())
         assert slept == []
 
-    def test_is_awaited_where_a_workers_clock_is_behind(self, slept):
-        end = pendulum.now("UTC").add(seconds=40)
-        ensure_window_is_over(Window("updated", end.subtract(days=1), end))
-        assert [30 < seconds <= 40 for seconds in slept] == [True]
+    @pytest.mark.parametrize("seconds", [1, 40, 61, 299])
+    @pytest.mark.parametrize("is_due", [True, False])
+    def test_is_awaited_where_a_workers_clock_is_slow(self, slept, caplog, seconds, is_due):
+        end = pendulum.now("UTC").add(seconds=seconds)
+        ensure_window_is_over(Window("updated", end.subtract(days=1), end), due(end if is_due else None))
+        assert [seconds - 1 < each <= seconds for each in slept] == [True]
+        assert "for the end of the run's window" in caplog.text
+        assert "this worker's clock" in caplog.text
 
-    def test_is_an_error_where_it_is_far(self, slept):
+    @pytest.mark.parametrize("early", [None, timedelta(days=1), timedelta(seconds=1)])
+    def test_is_an_error_where_it_is_far_and_the_run_is_not_due(self, slept, early):
         end = pendulum.now("UTC").add(hours=1)
         with pytest.raises(DSConfigurationError, match="is not over"):
-            ensure_window_is_over(Window("updated", end.subtract(days=1), end))
+            ensure_window_is_over(Window("updated", end.subtract(days=1), end), due(early and end - early))
         assert slept == []
+
+    @pytest.mark.parametrize("minutes", [6, 60, 600])
+    def test_is_worth_another_try_where_the_run_is_due(self, slept, minutes):
+        end = pendulum.now("UTC").add(minutes=minutes)
+        with pytest.raises(DSClockError, match="clock is slow") as caught:
+            ensure_window_is_over(Window("updated", end.subtract(days=1), end), due(end))
+        assert not isinstance(caught.value, PERMANENT_ERRORS)
+        assert slept == []
+
+
+def due(at=None):
+    return {"dag_run": SimpleNamespace(run_after=at)} if at else {}
