@@ -15,6 +15,7 @@ from ds_provider.api.paging.reader import read
 from ds_provider.api.query import lookups, parameters
 from ds_provider.api.query.selection import Selection
 from ds_provider.api.transport.client import AsyncDSClient, DSClient
+from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.api.transport.flows import Flow
 from ds_provider.api.transport.messages import Request
 from ds_provider.exceptions import DSError
@@ -52,6 +53,7 @@ class DSHook(BaseHook):
     A failed request is sent again where that may help and does no harm. What is raised in the end is a subclass of
     :class:`~ds_provider.exceptions.DSError`, which :mod:`ds_provider.exceptions` lists.
 
+    :ivar clock: the service's time, by the answers to this hook's blocking clients.
     :param ds_conn_id: the connection's id.
     """
 
@@ -63,6 +65,7 @@ class DSHook(BaseHook):
     def __init__(self, ds_conn_id: str = default_conn_name, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.ds_conn_id = ds_conn_id
+        self.clock = ServiceClock()
 
     @property
     def endpoint(self) -> str:
@@ -79,7 +82,7 @@ class DSHook(BaseHook):
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        return DSClient(**self._settings())
+        return DSClient(**self._settings(), clock=self.clock)
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[AsyncDSClient]:

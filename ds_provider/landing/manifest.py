@@ -50,7 +50,8 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param first_date: the smallest date of the date column among the rows.
     :param last_date: the largest date, or the earlier one of a row that changed while it was read: an extraction from
         there on misses nothing.
-    :param read_started_at: when the first page was asked for, by the first of the tries that read it.
+    :param read_started_at: when the first page was asked for, by the first of the tries that read it; by the service's
+        clock, as the next one, so that extracts of several workers are in order.
     :param read_finished_at: when the last page was there.
     :param generation: names this extraction.
     :param supersedes: the generation that this one replaced, whose parts stay until the next replacement.

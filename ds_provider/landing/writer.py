@@ -5,13 +5,14 @@ from __future__ import annotations
 import contextlib
 import logging
 from collections.abc import Callable, Iterator
-from datetime import datetime, timezone
+from datetime import datetime
 
 import msgspec
 
 from ds_provider.api.paging.pages import Page
 from ds_provider.api.paging.quarantine import Quarantined
 from ds_provider.api.paging.rows import RowHead
+from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.checkpoint import Checkpointer, CheckpointStore
 from ds_provider.landing.layout import MANIFEST, LandingTarget, new_generation, quarantine_part_name
@@ -38,7 +39,8 @@ class LandingWriter:
     :param target: where the selection lands.
     :param store: where this extraction saves its checkpoints, and an earlier try may have. Without it, an extraction
         that is interrupted begins anew.
-    :param started: when the service was first asked, if that was before now.
+    :param started: the reading of the clock when the service was first asked, if that was before now.
+    :param clock: the service's, by which extracts are ordered; without one, this worker's.
     :param requests: returns how many requests the client has sent so far.
     """
 
@@ -47,7 +49,8 @@ class LandingWriter:
         target: LandingTarget,
         store: CheckpointStore | None = None,
         *,
-        started: datetime | None = None,
+        started: float | None = None,
+        clock: ServiceClock | None = None,
         requests: Callable[[], int] = lambda: 0,
     ) -> None:
         self.selection = target.selection
@@ -61,7 +64,9 @@ class LandingWriter:
         self._last_date: datetime | None = None
         self._earliest_change: datetime | None = None
         self._generation = new_generation()
-        self._started = started or datetime.now(timezone.utc)
+        self._clock = clock or ServiceClock()
+        self._began = started or self._clock.read()
+        self._resumed_start: datetime | None = None
         self._requests = requests
         self._requests_before = requests()
         self._writer = PartWriter(self.folder, self._generation)
@@ -157,6 +162,11 @@ class LandingWriter:
         """Dossiers that the service lists but could not give, by number."""
         return [self._quarantined[number] for number in sorted(self._quarantined)]
 
+    @property
+    def _started(self) -> datetime:
+        """Start of the first try. It is known better once the service has answered."""
+        return self._resumed_start or self._clock.at(self._began)
+
     def _note(self, number: int, date: datetime) -> None:
         if number in self.pending:
             self._healed.add(number)
@@ -188,7 +198,7 @@ class LandingWriter:
         self.pages = checkpoint.pages + copied
         # a page that no checkpoint counted took at least one request
         self._requests_before -= checkpoint.requests + copied
-        self._started = checkpoint.read_started_at
+        self._resumed_start = checkpoint.read_started_at
         for number, date in self.landed.items():
             self._note(number, date)
         self._save_checkpoint(self.requests)
@@ -238,7 +248,7 @@ class LandingWriter:
             first_date=self.first_date,
             last_date=self.last_date,
             read_started_at=self._started,
-            read_finished_at=datetime.now(timezone.utc),
+            read_finished_at=max(self._started, self._clock.now()),
             generation=self._generation,
             supersedes=self._previous.generation if self._previous else None,
         )

@@ -143,13 +143,13 @@ class DSLoadOperator(WarehouseMixin):
             self.log.warning("manifests is an empty list: nothing is loaded")
         return urls
 
-    def _demarches(self) -> list[dict[str, Any]]:
+    def _demarches(self) -> list[tuple[dict[str, Any], datetime]]:
         if self.demarche_number is None:
             return []
         given: Any = self.demarche_number
         numbers = [parse_number(one, "demarche_number") for one in (given if isinstance(given, list) else [given])]
         hook = DSHook(self.ds_conn_id)
-        return [hook.get_revisions(number) for number in dict.fromkeys(numbers)]
+        return [(hook.get_revisions(number), hook.clock.now()) for number in dict.fromkeys(numbers)]
 
 
 def policy_of(on_pending: Any, on_deleted: Any, *, vanished_before: datetime | None = None) -> Policy:

@@ -82,7 +82,7 @@ class GroupExtractor:
         :raises DSGroupesFailedError: naming the groups of a list that failed, after all others were read.
         :raises DSError: if the one group fails, or for a reason that is the same for all groups.
         """
-        asked_at = datetime.now(timezone.utc)
+        asked_at = self.client.clock.read()
         idle = self.client.result(find_idle_groups(selections)) if several else set()
         groups: dict[int, list[Selection]] = {}
         for selection in selections:
@@ -109,7 +109,7 @@ class GroupExtractor:
             raise (DSGroupesRefusedError if refused else DSGroupesFailedError)(message, failures, summaries)
         return summaries
 
-    def _extract_group(self, selections: Sequence[Selection], idle_since: datetime | None) -> LandingWriter:
+    def _extract_group(self, selections: Sequence[Selection], idle_since: float | None) -> LandingWriter:
         """Land a group's selections, and return the writer of the last.
 
         :raises DSQuarantinedError: if dossiers could not be read and the task does not accept that.
@@ -124,15 +124,17 @@ class GroupExtractor:
             raise writer.selection.add_context(quarantined_error(records, outcome, self.landed[-1:]))
         return writer
 
-    def land(self, selection: Selection, idle_since: datetime | None = None) -> LandingWriter:
+    def land(self, selection: Selection, idle_since: float | None = None) -> LandingWriter:
         """Read a selection into the landing zone and publish it.
 
-        :param idle_since: when the service was asked, and held nothing in the selection: it is then not read.
+        :param idle_since: the reading of the clock when the service was asked, and held nothing in the selection: it is
+            then not read.
         :raises DSError: with nothing published: what an earlier extraction landed stays as it was.
         """
         target = LandingTarget.of(self.zone, selection)
+        clock = self.client.clock
         if idle_since:
-            writer = LandingWriter(target, started=idle_since)
+            writer = LandingWriter(target, started=idle_since, clock=clock)
             # dossiers that earlier runs could not read are tried again, in whichever window they are
             if not writer.pending:
                 writer.publish()
@@ -140,7 +142,7 @@ class GroupExtractor:
         # a snapshot of two moments is none
         resumable = selection.stream is not PENDING_DELETED_DOSSIERS
         store = self.checkpoints.store_for(target.key) if resumable else None
-        writer = LandingWriter(target, store, requests=lambda: self.client.requests)
+        writer = LandingWriter(target, store, clock=clock, requests=lambda: self.client.requests)
         name = f"group {selection.groupe_instructeur_number}, {selection.stream.name}"
         began = time.monotonic()
         rows = 0

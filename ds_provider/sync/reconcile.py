@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timezone
+from datetime import datetime
 from typing import TYPE_CHECKING, NamedTuple
 
 from ds_provider.api.paging.scan import scan
@@ -47,10 +47,12 @@ def reconcile(
     :param includes: the parts of the dossiers that are read again.
     :raises DSError: if a group cannot be scanned: nothing is repaired or flagged then.
     """
-    began = datetime.now(timezone.utc)
+    clock = extractor.client.clock
+    began = clock.read()
     held = held_dossiers(warehouse)
     shown = _scan(extractor.client, groups)
     requests = extractor.client.requests
+    scanned_at = clock.at(began)
     differences = compare(shown, held, frozenset(groups))
 
     # a dossier may have moved before it was hidden: it may be in the list of any group. The pending ones come first,
@@ -69,7 +71,7 @@ def reconcile(
     extracts.dossiers = open_extracts(manifests_in(dossiers)).dossiers
 
     # what is loaded meanwhile was read later than that, and is there
-    vanished = [_vanished(number, held[number], began) for number in sorted(lost & extractor.not_found)]
+    vanished = [_vanished(number, held[number], scanned_at) for number in sorted(lost & extractor.not_found)]
     report = load(warehouse, extracts, policy, vanished=vanished)
     counts = {
         "groupes": len(groups),

@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta, timezone
+from email.utils import formatdate
 from types import SimpleNamespace
 from typing import Any
 
+from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.api.transport.flows import Sleep
 from ds_provider.api.transport.messages import Exchange, Request
 from tests.support.batched_groups import is_batched, respond_batched
@@ -39,7 +42,10 @@ def dossiers(*numbers: int, start: datetime = START, **more: Any) -> list[Stored
 
 @dataclass
 class Service:
-    """Service of several groups, which remembers the requests."""
+    """Service of several groups, which remembers the requests.
+
+    :param worker_ahead: seconds by which the clock of a worker that asks it is ahead.
+    """
 
     rows: dict[tuple[int, str], list[Stored]] = field(default_factory=dict)
     failures: dict[int, Callable[[Request], Exchange | None]] = field(default_factory=dict)
@@ -47,6 +53,7 @@ class Service:
     pauses: list[Sleep] = field(default_factory=list)
     conn_ids: list[str] = field(default_factory=list)
     open_clients: int = 0
+    worker_ahead: float = 0.0
 
     def holds(self, groupe: int, *rows: Stored, connection: str = "dossiers") -> None:
         self.rows[groupe, connection] = list(rows)
@@ -113,13 +120,20 @@ class ServiceClient:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._requests_before = len(service.requests)
+        self.clock = ServiceClock(lambda: time.time() + service.worker_ahead)
 
     @property
     def requests(self) -> int:
         return len(self._service.requests) - self._requests_before
 
     def iterate(self, flow: Any) -> Iterator[Any]:
-        return drive(flow, self._service.answer, self._service.pauses)
+        return drive(flow, self._answer, self._service.pauses)
+
+    def _answer(self, request: Request) -> Exchange:
+        sent = self.clock.read()
+        answer = self._service.answer(request)
+        self.clock.observe(200, {"date": formatdate(time.time(), usegmt=True)}, sent)
+        return answer
 
     def result(self, flow: Any) -> Any:
         return next(self.iterate(flow))

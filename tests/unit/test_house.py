@@ -34,7 +34,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "api.query": {"api.transport", "exceptions"},
     "api.paging": {"api.transport", "api.query", "exceptions"},
     "api.polling": {"api.transport", "api.query", "api.paging", "exceptions"},
-    "landing": {"api.query", "api.paging", "exceptions"},
+    "landing": {"api.transport", "api.query", "api.paging", "exceptions"},
     "tables": {"exceptions"},
     "tables.json": {"tables", "exceptions"},
     "tables.rows": {"tables", "tables.json", "exceptions"},

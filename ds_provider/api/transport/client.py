@@ -15,6 +15,7 @@ import httpx
 from isal import isal_zlib
 
 from ds_provider.api.budget.limiter import Budget
+from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.api.transport.flows import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
 from ds_provider.api.transport.messages import Exchange, Request, Response, TransportFailure
 from ds_provider.api.transport.responses import seconds_to_reset
@@ -36,11 +37,13 @@ class _Client(Generic[H]):
     """Settings of both clients, and what httpx's responses and errors stand for.
 
     :ivar requests: how many requests were sent.
+    :ivar clock: the service's time, by the answers so far.
     :param url: the whole URL of the GraphQL endpoint.
     :param token: the API token, sent in a header and kept nowhere else.
     :param user_agent: how the client names itself to the service.
     :param read_timeout: seconds to wait for a response.
     :param budget: each request is taken from it before it is sent; closed with the client. No limit without it.
+    :param clock: what earlier clients learnt of the service's time.
     :param transport: an httpx transport in place of the network, for tests.
     """
 
@@ -54,9 +57,11 @@ class _Client(Generic[H]):
         user_agent: str,
         read_timeout: float = READ_TIMEOUT_SECONDS,
         budget: Budget | None = None,
+        clock: ServiceClock | None = None,
         transport: Any = None,
     ) -> None:
         self.requests = 0
+        self.clock = clock or ServiceClock()
         self._url = url
         self._budget = budget
         self._count_lock = Lock()
@@ -169,8 +174,10 @@ class DSClient(_Client[httpx.Client]):
             self._budget.spend()
         with self._count_lock:
             self.requests += 1
+        sent = self.clock.read()
         try:
             with self._http.stream("POST", self._url, content=request.body) as response:
+                self.clock.observe(response.status_code, response.headers, sent)
                 received = self._response(response, b"".join(cast("httpx.SyncByteStream", response.stream)))
         except httpx.TransportError as error:
             return self._transport_failure(error)
@@ -234,8 +241,10 @@ class AsyncDSClient(_Client[httpx.AsyncClient]):
         if self._budget:
             await self._budget.aspend()
         self.requests += 1
+        sent = self.clock.read()
         try:
             async with self._http.stream("POST", self._url, content=request.body) as response:
+                self.clock.observe(response.status_code, response.headers, sent)
                 chunks = [chunk async for chunk in cast("httpx.AsyncByteStream", response.stream)]
                 received = self._response(response, b"".join(chunks))
         except httpx.TransportError as error:

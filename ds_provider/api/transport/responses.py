@@ -13,11 +13,11 @@ import re
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from email.utils import parsedate_to_datetime
 from typing import Any, Generic, TypeVar
 
 import msgspec
 
+from ds_provider.api.transport.clock import date_in
 from ds_provider.api.transport.messages import Exchange, Response, TransportFailure
 from ds_provider.exceptions import (
     DSComplexityError,
@@ -279,10 +279,8 @@ def seconds_to_reset(response: Response) -> float | None:
 
 
 def _server_time(response: Response) -> float:
-    try:
-        return parsedate_to_datetime(response.headers["date"]).timestamp()
-    except (KeyError, ValueError, TypeError):
-        return time.time()
+    date = date_in(response.headers)
+    return time.time() if date is None else date
 
 
 def _lenient(body: bytes) -> _ErrorBody:

@@ -44,17 +44,18 @@ def load(
     extracts: LandedExtracts,
     policy: Policy,
     *,
-    demarches: Sequence[dict[str, Any]] = (),
+    demarches: Sequence[tuple[dict[str, Any], datetime]] = (),
     vanished: Sequence[Tombstone] = (),
 ) -> LoadReport:
     """Load what has landed.
 
-    :param demarches: the forms, as :meth:`~ds_provider.hooks.ds.DSHook.get_revisions` returns them.
+    :param demarches: the forms, as :meth:`~ds_provider.hooks.ds.DSHook.get_revisions` returns them, each with the
+        service's time at which it was read.
     :param vanished: dossiers that no list of the service shows.
     :raises DSDestinationError: if an extract cannot be read.
     :raises DSWarehouseError: if the database refuses; the same load can be run again.
     """
-    described = [describe(demarche, datetime.now(timezone.utc)) for demarche in demarches]
+    described = [describe(demarche, read_at) for demarche, read_at in demarches]
     with warehouse.locked():
         with warehouse.connected():
             state = WarehouseState.of(warehouse)

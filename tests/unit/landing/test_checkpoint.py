@@ -42,7 +42,7 @@ def test_checkpoint_of_another_destination_is_ignored(zone, tmp_path):
 def test_checkpoint_is_good_for_a_day(hours, zone):
     store = MemoryStore()
     writer = writer_at(zone, select_dossiers(7), store)
-    writer._started -= timedelta(hours=hours)
+    writer._began -= timedelta(hours=hours).total_seconds()
     writer.add(page(1))
     assert bool(resumed_numbers(zone, store)) is (hours < 24)
 

@@ -10,6 +10,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
+from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.hooks.warehouse import DSWarehouseHook
 from ds_provider.landing.manifest import read_manifest
@@ -211,7 +212,9 @@ def test_forms_are_read_for_the_given_demarches(given, asked, hooks, monkeypatch
     answer = {"number": 12, "groupeInstructeurs": [], "revisions": [], "publishedRevision": None, "draftRevision": None}
 
     def hook(conn_id):
-        return SimpleNamespace(get_revisions=lambda number: read.append((conn_id, number)) or answer)
+        return SimpleNamespace(
+            clock=ServiceClock(), get_revisions=lambda number: read.append((conn_id, number)) or answer
+        )
 
     monkeypatch.setattr("ds_provider.operators.load.DSHook", hook)
     load([], demarche_number=given, ds_conn_id="other")

@@ -5,8 +5,10 @@ from __future__ import annotations
 import gzip
 import json
 import logging
+import time
 import traceback
 from collections.abc import Callable
+from email.utils import formatdate
 from typing import Any
 
 import httpx
@@ -344,3 +346,11 @@ def test_client_hides_a_token_that_the_service_repeats(driver):
         driver(Service(repeating)).result(lookups.run(Request(documents.load("ping"))))
     assert TOKEN not in str(caught.value)
     assert "***" in str(caught.value)
+
+
+@pytest.mark.parametrize("ahead", [3600, -3600])
+def test_client_learns_the_services_time(driver, ahead):
+    headers = {"Date": formatdate(time.time() - ahead, usegmt=True)}
+    made = driver(Service(respond_with(200, json=WHOLE, headers=headers)))
+    made.result(lookups.run(Request(documents.load("ping"))))
+    assert abs(made.client.clock.correction + ahead) < 2

@@ -317,7 +317,7 @@ def with_label(extracts: LandedExtracts, label: str) -> LandedExtracts:
 def test_form_survives_a_dossier_that_only_names_its_revision() -> None:
     world, warehouse = World(), QuickWarehouse()
     form = demarche(revision("r1", [descriptor("c1", "Nom")]), number=DEMARCHE)
-    load_into(warehouse, LandedExtracts(), demarches=[form])
+    load_into(warehouse, LandedExtracts(), demarches=[(form, START)])
     world.play("deposit", 1, 10)
     load_into(warehouse, world.read(10))
     ((published,),) = warehouse.rows("revisions", "date_publication")
@@ -331,7 +331,7 @@ def test_drift_is_reported_and_logged_once(caplog: pytest.LogCaptureFixture) -> 
     first = revision("r1", [descriptor("c1", "Nom")])
     second = revision("r2", [descriptor("c1", "Nom d'usage"), descriptor("c2", "Âge", "IntegerNumber")])
     form = demarche(first, second, number=DEMARCHE)
-    drift, drift_again = (load_into(warehouse, LandedExtracts(), demarches=[form]).drift for _ in range(2))
+    drift, drift_again = (load_into(warehouse, LandedExtracts(), demarches=[(form, START)]).drift for _ in range(2))
     assert [change.change for change in drift[0].changes] == ["renamed", "added"]
     assert drift_again == []
     assert [record.getMessage() for record in caplog.records if "revision r2" in record.getMessage()] == [
