@@ -80,7 +80,7 @@ def test_event_has_no_bounds_if_a_group_is_not_covered():
 
 
 def test_event_of_very_many_groups_has_only_the_bounds_of_all():
-    coverage = {number: (None, NIGHT[1]) for number in range(MAX_GROUPS_IN_EVENT + 1)}
+    coverage = dict.fromkeys(range(MAX_GROUPS_IN_EVENT + 1), (None, NIGHT[1]))
     extra = AssetChange(3, coverage=coverage).extra
     assert "coverage" not in extra
     assert extra["covered_until"] == NIGHT[1]

@@ -2,25 +2,16 @@
 
 from __future__ import annotations
 
-import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
-from ds_provider.sandbox.graphql.errors import FieldError, refusal
-from ds_provider.sandbox.world.clock import moment, read_moment
+from ds_provider.sandbox.graphql.cursors import Key, read_cursor, write_cursor
+from ds_provider.sandbox.graphql.errors import FieldError
 
 PAGE_LIMIT = 100
-CURSOR = re.compile(r"(?P<at>\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{9}Z);(?P<id>\d+)")
-
-
-class Key(NamedTuple):
-    """Sort key of a row: an instant in microseconds since the epoch, then the row's id."""
-
-    at: int
-    id: int
 
 
 class Entry(NamedTuple):
@@ -39,54 +30,69 @@ class Page:
     has_previous: bool
 
 
-def write_cursor(key: Key) -> str:
-    """Return the cursor of a row."""
-    at = moment(key.at).strftime("%Y-%m-%dT%H:%M:%S.%f")
-    return urlsafe_b64encode(f"{at}000Z;{key.id}".encode()).rstrip(b"=").decode()
+class Connection:
+    """A list with a client's arguments. Its page is taken when a field of it is answered, which then has its errors.
 
-
-def read_cursor(text: str) -> Key:
-    """Return the key in a cursor.
-
-    :raises RefusalError: with HTTP 400 if the text is not a cursor
+    :param entries: all rows, sorted
+    :param arguments: see :func:`paginate`
     """
-    try:
-        decoded = urlsafe_b64decode(text + "=" * (-len(text) % 4)).decode()
-    except ValueError:
-        decoded = ""
-    match = CURSOR.fullmatch(decoded)
-    if match is None:
-        raise refusal(400, "Invalid cursor", "bad_request")
-    return Key(read_moment(match["at"]), int(match["id"]))
+
+    def __init__(self, entries: Sequence[Entry], arguments: dict[str, Any]) -> None:
+        self._entries = entries
+        self._arguments = arguments
+
+    @cached_property
+    def page(self) -> Page:
+        """The page that the arguments ask for."""
+        return paginate(self._entries, self._arguments)
+
+    @property
+    def page_info(self) -> PageInfo:
+        """The place of the page in the list."""
+        return PageInfo(self)
+
+
+class PageInfo:
+    """The fields of a connection's `pageInfo` by their names."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def __getitem__(self, name: str) -> bool | str | None:
+        page = self._connection.page
+        if name in ("hasNextPage", "hasPreviousPage"):
+            return page.has_next if name == "hasNextPage" else page.has_previous
+        edge = 0 if name == "startCursor" else -1
+        return write_cursor(page.entries[edge].key) if page.entries else None
 
 
 def paginate(entries: Sequence[Entry], arguments: dict[str, Any]) -> Page:
     """Return the page of sorted entries that a connection's arguments ask for.
 
     :param arguments: the client's `first`, `last`, `after`, `before` and `order`; an empty cursor counts as absent
-    :raises FieldError: if two of them exclude each other
-    :raises RefusalError: with HTTP 400 if a cursor is garbled
+    :raises FieldError: if two of them exclude each other, or a cursor is no base64
+    :raises RefusalError: see :func:`read_cursor`
     """
+    arguments = {name: value for name, value in arguments.items() if value not in (None, "")}
     _check_exclusive(arguments, "first", "last")
     _check_exclusive(arguments, "before", "after")
     if arguments.get("order") == "DESC":
         return _reversed_page(entries, arguments)
     low, high = _bounds(entries, arguments.get("after"), arguments.get("before"))
-    backward = "last" in arguments or bool(arguments.get("before"))
+    backward = "last" in arguments or "before" in arguments
     size = _size(arguments)
     taken = slice(max(low, high - size), high) if backward else slice(low, min(high, low + size))
     page = entries[taken]
     more = high - low > size
-    return Page(page, _has_next(arguments, more, backward), bool(arguments.get("after")) or (backward and more))
+    return Page(page, _has_next(arguments, more, backward), "after" in arguments or (backward and more))
 
 
 def _has_next(arguments: dict[str, Any], more: bool, backward: bool) -> bool:
-    return bool(arguments.get("before")) or (more and not backward)
+    return "before" in arguments or (more and not backward)
 
 
 def _check_exclusive(arguments: dict[str, Any], one: str, other: str) -> None:
-    given = [name for name in (one, other) if arguments.get(name) not in (None, "")]
-    if len(given) == 2:
+    if one in arguments and other in arguments:
         raise FieldError(f'Arguments "{one}" and "{other}" are exclusive', "bad_request")
 
 
@@ -96,8 +102,14 @@ def _size(arguments: dict[str, Any]) -> int:
 
 
 def _bounds(entries: Sequence[Entry], after: str | None, before: str | None) -> tuple[int, int]:
-    low = bisect_right(entries, read_cursor(after), key=_key) if after else 0
-    high = bisect_left(entries, read_cursor(before), key=_key) if before else len(entries)
+    """Return where the rows begin and end that lie after one cursor and before another."""
+    low, high = 0, len(entries)
+    if after:
+        key = read_cursor(after)
+        low = high if key is None else bisect_right(entries, key, key=_key)
+    if before:
+        key = read_cursor(before)
+        high = low if key is None else bisect_left(entries, key, key=_key)
     return low, high
 
 
@@ -106,11 +118,14 @@ def _key(entry: Entry) -> Key:
 
 
 def _reversed_page(entries: Sequence[Entry], arguments: dict[str, Any]) -> Page:
-    """Return a page in the deprecated descending order: `after` means older than the cursor, `before` newer."""
+    """Return a page in the deprecated descending order: `after` means older than the cursor, `before` newer.
+
+    With `before` it is the newest rows of all, not those next to the cursor.
+    """
     if "last" in arguments:
-        raise FieldError('Argument "last" is not supported with order DESC', "bad_request")
+        raise FieldError('Argument "last" is not supported with order "desc"', "bad_request")
     low, high = _bounds(entries, arguments.get("before"), arguments.get("after"))
     size = _size(arguments)
     page = [*reversed(entries[max(low, high - size) : high])]
     more = high - low > size
-    return Page(page, more, bool(arguments.get("after")))
+    return Page(page, more or "before" in arguments, "after" in arguments)

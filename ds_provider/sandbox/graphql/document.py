@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from graphql import GraphQLError, GraphQLSchema, parse, validate
-from graphql import validation as rules
+from graphql import GraphQLSchema, GraphQLSyntaxError, parse
 from graphql.language import (
-    DocumentNode,
     FragmentDefinitionNode,
     InlineFragmentNode,
     OperationDefinitionNode,
@@ -17,52 +15,49 @@ from graphql.language import (
     visit,
 )
 
-from ds_provider.sandbox.graphql.errors import RefusalError, ServerError, error, refusal
+from ds_provider.sandbox.graphql.errors import RefusalError, ServerError, error
 from ds_provider.sandbox.graphql.schema import schema
-
-# graphql-ruby's own codes for what its validation refuses
-CODES = {
-    rules.FieldsOnCorrectTypeRule: "undefinedField",
-    rules.KnownArgumentNamesRule: "argumentNotAccepted",
-    rules.ProvidedRequiredArgumentsRule: "missingRequiredArguments",
-    rules.ValuesOfCorrectTypeRule: "argumentLiteralsIncompatible",
-    rules.VariablesInAllowedPositionRule: "variableMismatch",
-    rules.NoUndefinedVariablesRule: "variableNotDefined",
-    rules.NoUnusedVariablesRule: "variableNotUsed",
-    rules.NoUnusedFragmentsRule: "useAndDefineFragment",
-    rules.KnownFragmentNamesRule: "useAndDefineFragment",
-    rules.KnownTypeNamesRule: "undefinedType",
-    rules.ScalarLeafsRule: "selectionMismatch",
-    rules.OverlappingFieldsCanBeMergedRule: "fieldConflict",
-}
+from ds_provider.sandbox.graphql.validation import validate_document
 
 
 @dataclass(frozen=True)
 class Document:
-    """A valid document.
+    """A document that could be parsed.
 
+    :ivar text: the text that it was read from
     :ivar named_types: type conditions of all its fragments
     :ivar bare_fragment: whether an inline fragment has no type condition
+    :ivar errors: what does not fit the schema
     """
 
+    text: str
     operations: tuple[OperationDefinitionNode, ...]
     fragments: dict[str, FragmentDefinitionNode]
     named_types: frozenset[str]
     bare_fragment: bool
+    errors: tuple[dict[str, Any], ...]
 
     def operation(self, name: str | None) -> OperationDefinitionNode:
         """Return the operation with this name, or the only one if no name is given.
 
-        :raises RefusalError: if there is no such operation
+        :raises RefusalError: with HTTP 200 and no data if there is no such operation or the document is not valid
         :raises ServerError: if an inline fragment has no type condition: the real server crashes on it
         """
-        found = [each for each in self.operations if name is None or (each.name and each.name.value == name)]
-        if len(found) != 1:
-            message = f'No operation named "{name}"' if name else "An operation name is required"
+        found = self._find(name)
+        if found is None and self.operations:
+            message = "An operation name is required" if name is None else f'No operation named "{name}"'
             raise RefusalError(200, {"errors": [error(message)]})
+        if self.errors:
+            raise RefusalError(200, {"errors": list(self.errors)})
+        if found is None:
+            raise RefusalError(200, {})
         if self.bare_fragment:
             raise ServerError("inline fragment without a type condition")
-        return found[0]
+        return found
+
+    def _find(self, name: str | None) -> OperationDefinitionNode | None:
+        by_name = {each.name and each.name.value: each for each in self.operations}
+        return next(iter(by_name.values())) if name is None and len(by_name) == 1 else by_name.get(name)
 
 
 class _TypeCollector(Visitor):
@@ -81,10 +76,10 @@ class _TypeCollector(Visitor):
         self.names.add(node.type_condition.name.value)
 
 
-def read_document(text: str) -> Document:
+def read_document(text: str | None) -> Document:
     """Parse and validate a document.
 
-    :raises RefusalError: with HTTP 400 if it is not GraphQL, with HTTP 200 and no data if it does not fit the schema
+    :raises RefusalError: with HTTP 200 and no data if there is none or it cannot be parsed
     """
     document = _read(text, schema())
     if isinstance(document, RefusalError):
@@ -93,24 +88,35 @@ def read_document(text: str) -> Document:
 
 
 @lru_cache(maxsize=256)
-def _read(text: str, served: GraphQLSchema) -> Document | RefusalError:
+def _read(text: str | None, served: GraphQLSchema) -> Document | RefusalError:
+    if text is None:
+        return RefusalError(200, {"errors": [error("No query string was present")]})
     try:
         tree = parse(text)
-    except GraphQLError as problem:
-        return refusal(400, problem.message, "graphql_parse_failed")
-    if validate(served, tree):
-        return RefusalError(200, {"errors": _problems(tree)})
+    except GraphQLSyntaxError as problem:
+        return RefusalError(200, {"errors": [_syntax_error(problem, text)]})
+    try:
+        errors = validate_document(served, tree)
+    except RefusalError as refused:
+        return refused
     types = _TypeCollector()
     visit(tree, types)
     fragments = {d.name.value: d for d in tree.definitions if isinstance(d, FragmentDefinitionNode)}
     operations = tuple(d for d in tree.definitions if isinstance(d, OperationDefinitionNode))
-    return Document(operations, fragments, frozenset(types.names), types.bare)
+    return Document(text, operations, fragments, frozenset(types.names), types.bare, tuple(errors))
 
 
-def _problems(tree: DocumentNode) -> list[dict[str, Any]]:
-    errors = []
-    for rule in rules.specified_rules:
-        for problem in validate(schema(), tree, [rule]):
-            where = [{"line": at.line, "column": at.column} for at in problem.locations or ()]
-            errors.append(error(problem.message, CODES.get(rule, "invalid"), locations=where))
-    return errors
+def _syntax_error(problem: GraphQLSyntaxError, text: str) -> dict[str, Any]:
+    """Return a syntax error in the form of graphql-ruby's; an empty text has no place."""
+    place: Any = problem.locations[0] if problem.locations else None
+    if place is None or not _tokens(text):
+        return error("Unexpected end of document", locations=[])
+    expected, found, token = problem.message.removeprefix("Syntax Error: ").partition(", found ")
+    message = f"{expected}, actual: {token.rstrip('.')}" if found else expected
+    message = f"{message} at [{place.line}, {place.column}]"
+    return error(message, locations=[{"line": place.line, "column": place.column}])
+
+
+def _tokens(text: str) -> bool:
+    """Return whether a text has more than blanks, commas and comments."""
+    return any(line.partition("#")[0].strip(" \t,\ufeff") for line in text.splitlines())

@@ -21,7 +21,7 @@ class RefusalError(Exception):
 class FieldError(Exception):
     """An error of one field: the field becomes null, and the error is reported with its path."""
 
-    def __init__(self, message: str, code: str) -> None:
+    def __init__(self, message: str, code: str | None) -> None:
         super().__init__(message)
         self.message = message
         self.code = code

@@ -63,9 +63,12 @@ class Execution:
     errors: list[dict[str, Any]] = field(default_factory=list)
     timed_out: bool = False
 
-    def fail(self, message: str, code: str | None, path: Path) -> None:
-        """Record an error of a field."""
-        self.errors.append(error(message, code, path=list(path)))
+    def fail(self, message: str, code: str | None, one: FieldPlan, path: Path) -> None:
+        """Record an error of a field.
+
+        :param path: path of the object that the field belongs to
+        """
+        self.errors.append(error(message, code, locations=[one.place], path=[*path, one.key]))
 
     def times_out(self, plan: Plan, one: FieldPlan, path: Path) -> bool:
         """Count a field, and return whether the time runs out before it is answered."""
@@ -76,19 +79,21 @@ class Execution:
             return False
         code = None if self.timed_out else "timeout"
         self.timed_out = True
-        self.fail(f"Timeout on {plan.type_name}.{one.name}", code, (*path, one.key))
+        self.fail(f"Timeout on {plan.type_name}.{one.name}", code, one, path)
         return True
 
 
 class FieldPlan:
-    """Plan of one field: how it is resolved and completed."""
+    """Plan of one field: how it is resolved and completed, and the place of its first node in the document."""
 
-    __slots__ = ("arguments", "complete", "key", "name", "nullable", "resolve")
+    __slots__ = ("arguments", "complete", "key", "name", "nullable", "place", "resolve")
 
-    def __init__(self, key: str, name: str, resolve: Resolver | None, arguments: Arguments | None,
+    def __init__(self, node: FieldNode, resolve: Resolver | None, arguments: Arguments | None,
                  complete: Completer | None, nullable: bool) -> None:  # fmt: skip
-        self.key = key
-        self.name = name
+        token: Any = node.loc and node.loc.start_token
+        self.place = {"line": token.line, "column": token.column}
+        self.key = (node.alias or node.name).value
+        self.name = node.name.value
         self.resolve = resolve
         self.arguments = arguments
         self.complete = complete
@@ -127,7 +132,7 @@ class Plan:
                 if value is not None and one.complete is not None:
                     value = one.complete(value, execution, (*path, one.key))
             except FieldError as problem:
-                execution.fail(problem.message, problem.code, (*path, one.key))
+                execution.fail(problem.message, problem.code, one, path)
                 value = None
             except NullFieldError:
                 value = None
@@ -138,7 +143,7 @@ class Plan:
 
     def _report_null(self, one: FieldPlan, execution: Execution, path: Path) -> None:
         message = f"Cannot return null for non-nullable field {self.type_name}.{one.name}"
-        execution.fail(message, "invalid_null", (*path, one.key))
+        execution.fail(message, "invalid_null", one, path)
 
 
 class Compiler:
@@ -159,7 +164,7 @@ class Compiler:
 
     def plan(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> Plan:
         """Compile the selections of an object type."""
-        fields = [self._field(kind, key, nodes) for key, nodes in self.collect(kind, selections).items()]
+        fields = [self._field(kind, nodes) for nodes in self.collect(kind, selections).values()]
         return Plan(kind.name, fields)
 
     def collect(self, kind: GraphQLObjectType, selections: list[SelectionSetNode]) -> dict[str, list[FieldNode]]:
@@ -195,17 +200,17 @@ class Compiler:
                     return False
         return True
 
-    def _field(self, kind: GraphQLObjectType, key: str, nodes: list[FieldNode]) -> FieldPlan:
+    def _field(self, kind: GraphQLObjectType, nodes: list[FieldNode]) -> FieldPlan:
         name = nodes[0].name.value
         if name == "__typename":
             type_name = kind.name
-            return FieldPlan(key, name, lambda *_: type_name, None, None, nullable=False)
+            return FieldPlan(nodes[0], lambda *_: type_name, None, None, nullable=False)
         definition = kind.fields[name]
         arguments = partial(read_arguments, definition, nodes[0]) if nodes[0].arguments else None
         selections = [node.selection_set for node in nodes if node.selection_set is not None]
         resolve = self._resolvers.get(f"{kind.name}.{name}")
         complete = self._completer(definition.type, selections)
-        return FieldPlan(key, name, resolve, arguments, complete, not isinstance(definition.type, GraphQLNonNull))
+        return FieldPlan(nodes[0], resolve, arguments, complete, not isinstance(definition.type, GraphQLNonNull))
 
     def _completer(self, kind: GraphQLOutputType, selections: list[SelectionSetNode]) -> Completer | None:
         inner: Any = kind.of_type if isinstance(kind, GraphQLNonNull) else kind

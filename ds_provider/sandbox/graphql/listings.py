@@ -6,7 +6,8 @@ from bisect import bisect_left
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from ds_provider.sandbox.graphql.connections import Entry, Key
+from ds_provider.sandbox.graphql.connections import Entry
+from ds_provider.sandbox.graphql.cursors import Key
 from ds_provider.sandbox.world.demarche import Demarche
 from ds_provider.sandbox.world.dossier import DeletedRow, Dossier, Groupe
 from ds_provider.sandbox.world.world import World

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 from ds_provider.sandbox.graphql.catalogue import CATALOGUE_RESOLVERS
 from ds_provider.sandbox.graphql.champ_resolvers import CHAMP_RESOLVERS, columns
-from ds_provider.sandbox.graphql.connections import Entry, paginate, write_cursor
+from ds_provider.sandbox.graphql.connections import Connection, PageInfo
 from ds_provider.sandbox.graphql.context import Context
+from ds_provider.sandbox.graphql.cursors import write_cursor
 from ds_provider.sandbox.graphql.deprecated_resolvers import DEPRECATED_RESOLVERS
 from ds_provider.sandbox.graphql.descriptors import DESCRIPTOR_RESOLVERS, Revision, profile
 from ds_provider.sandbox.graphql.dossier_resolvers import DOSSIER_RESOLVERS, attribute
@@ -83,13 +84,13 @@ def _find_demarche(context: Context, number: int) -> Demarche | None:
     return next((found for found in demarches if found.number == number), None)
 
 
-def dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
+def dossiers(scope: Scope, context: Context, arguments: Arguments) -> Connection:
     """Resolve `dossiers` of a group or a démarche."""
     entries = context.listings.dossiers(scope, arguments)
     wanted = _revisions(scope, arguments)
     if wanted is not None:
         entries = [entry for entry in entries if entry.row.revision in wanted]
-    return _connection(entries, arguments)
+    return Connection(entries, arguments)
 
 
 def _revisions(scope: Scope, arguments: Arguments) -> range | None:
@@ -114,36 +115,29 @@ def _find_revision(scope: Demarche, revision_id: str) -> int:
     raise not_found("Revision")
 
 
-def pending_deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
+def pending_deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> Connection:
     """Resolve `pendingDeletedDossiers` of a group or a démarche."""
-    return _connection(context.listings.pending(scope, arguments), arguments)
+    return Connection(context.listings.pending(scope, arguments), arguments)
 
 
-def deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> JSON:
+def deleted_dossiers(scope: Scope, context: Context, arguments: Arguments) -> Connection:
     """Resolve `deletedDossiers` of a group or a démarche."""
-    return _connection(context.listings.deleted(scope, arguments), arguments)
+    return Connection(context.listings.deleted(scope, arguments), arguments)
 
 
-def _connection(entries: Sequence[Entry], arguments: Arguments) -> JSON:
-    page = paginate(entries, arguments)
-    rows = page.entries
-    info = {
-        "hasNextPage": page.has_next,
-        "hasPreviousPage": page.has_previous,
-        "startCursor": write_cursor(rows[0].key) if rows else None,
-        "endCursor": write_cursor(rows[-1].key) if rows else None,
-    }
-    return {"entries": page.entries, "pageInfo": info}
-
-
-def nodes(connection: JSON, context: Context, _: Arguments) -> list[Any]:
+def nodes(connection: Connection, context: Context, _: Arguments) -> list[Any]:
     """Resolve a connection's rows."""
-    return [entry.row for entry in connection["entries"]]
+    return [entry.row for entry in connection.page.entries]
 
 
-def edges(connection: JSON, context: Context, _: Arguments) -> list[JSON]:
+def edges(connection: Connection, context: Context, _: Arguments) -> list[JSON]:
     """Resolve a connection's rows with their cursors."""
-    return [{"cursor": write_cursor(entry.key), "node": entry.row} for entry in connection["entries"]]
+    return [{"cursor": write_cursor(entry.key), "node": entry.row} for entry in connection.page.entries]
+
+
+def page_info(connection: Connection, context: Context, _: Arguments) -> PageInfo:
+    """Resolve where a connection's page lies in its list."""
+    return connection.page_info
 
 
 def groupe_instructeurs(found: Demarche, context: Context, arguments: Arguments) -> list[Groupe]:
@@ -212,8 +206,10 @@ RESOLVERS: dict[str, Callable[..., Any]] = {
     "Query.demarcheDescriptor": demarche_descriptor,
     "DossierConnection.nodes": nodes,
     "DossierConnection.edges": edges,
+    "DossierConnection.pageInfo": page_info,
     "DeletedDossierConnection.nodes": nodes,
     "DeletedDossierConnection.edges": edges,
+    "DeletedDossierConnection.pageInfo": page_info,
     "DeletedDossier.id": deleted_id,
     "DeletedDossier.number": attribute("number"),
     "DeletedDossier.state": attribute("state"),

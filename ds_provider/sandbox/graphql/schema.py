@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from datetime import date
 from functools import lru_cache
 from importlib.resources import files
 from typing import Any
@@ -14,8 +13,8 @@ from graphql import GraphQLScalarType, GraphQLSchema, build_ast_schema
 from graphql.language import StringValueNode, ValueNode
 
 from ds_provider.sandbox.graphql.definitions import read_definitions
+from ds_provider.sandbox.graphql.scalars import SCALARS
 from ds_provider.sandbox.options import JANUARY, SEPTEMBER
-from ds_provider.sandbox.world.clock import read_moment
 
 # marks in schema.graphql of what a server lacks
 LACKS = {JANUARY: {"added", "unlisted"}, SEPTEMBER: {"removed"}}
@@ -48,32 +47,20 @@ def listed_schema() -> GraphQLSchema:
     return _build(frozenset(LACKS[_server.get()] | {"unlisted"}))
 
 
-def _read_day(text: str) -> str:
-    return date.fromisoformat(text).isoformat()
-
-
-PARSERS = {"ISO8601DateTime": read_moment, "ISO8601Date": _read_day}
-
-
 @lru_cache(maxsize=4)
 def _build(without: frozenset[str]) -> GraphQLSchema:
     """Build the schema from ``schema.graphql``, once for each set of marks that it leaves out."""
     text = files(__package__).joinpath("schema.graphql").read_text(encoding="utf-8")
     built = build_ast_schema(read_definitions(text, without), assume_valid_sdl=True)
-    for name, parse in PARSERS.items():
-        _set_parser(built.type_map[name], parse)
+    for name in ("ISO8601DateTime", "ISO8601Date"):
+        _set_parser(built.type_map[name], SCALARS[name])
     return built
 
 
 def _set_parser(scalar: Any, parse: Any) -> None:
-    def parse_value(value: Any) -> Any:
-        if not isinstance(value, str):
-            raise ValueError(f"{value!r} is no {scalar.name}")
-        return parse(value)
-
     def parse_literal(node: ValueNode, variables: Any = None) -> Any:
-        return parse_value(node.value if isinstance(node, StringValueNode) else None)
+        return parse(node.value if isinstance(node, StringValueNode) else None)
 
     assert isinstance(scalar, GraphQLScalarType)  # noqa: S101
-    scalar.parse_value = parse_value  # type: ignore[method-assign]
+    scalar.parse_value = parse  # type: ignore[method-assign]
     scalar.parse_literal = parse_literal  # type: ignore[method-assign]

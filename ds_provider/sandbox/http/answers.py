@@ -26,12 +26,17 @@ def internal_error() -> RefusalError:
     return RefusalError(500, {"errors": [{"message": "Internal Server Error", "extensions": extensions}], "data": None})
 
 
+def html_page(status: int, title: str) -> Response:
+    """Build a page of a proxy or of the site."""
+    page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
+    return HTMLResponse(page, status)
+
+
 def replacement_answer(faults: RequestFaults) -> Response | None:
     """Return the answer that a proxy or the whole site gives in the API's place, None if no fault asks for one."""
     for name, (status, title) in HTML_PAGES.items():
         if name in faults:
-            page = f"<!DOCTYPE html>\n<html><head><title>{title}</title></head><body><h1>{title}</h1></body></html>\n"
-            return HTMLResponse(page, status)
+            return html_page(status, title)
     if "maintenance" in faults:
         return JSONResponse({"error": MAINTENANCE}, 503)
     if "empty_body" in faults:

@@ -6,13 +6,12 @@ from collections import OrderedDict
 from random import Random
 from typing import Any
 
-import msgspec
 from graphql import execute_sync, parse
 
 from ds_provider.sandbox.graphql.complexity import Cost, check_limits
 from ds_provider.sandbox.graphql.context import Context
 from ds_provider.sandbox.graphql.document import Document, read_document
-from ds_provider.sandbox.graphql.errors import RefusalError, ServerError, refusal
+from ds_provider.sandbox.graphql.errors import ServerError
 from ds_provider.sandbox.graphql.execution import Compiler, Execution, NullFieldError, Plan
 from ds_provider.sandbox.graphql.listings import Listings
 from ds_provider.sandbox.graphql.projection import INTROSPECTION
@@ -22,6 +21,7 @@ from ds_provider.sandbox.graphql.variables import read_variables
 from ds_provider.sandbox.http.answers import internal_error
 from ds_provider.sandbox.http.auth import Token
 from ds_provider.sandbox.http.faults import RequestFaults
+from ds_provider.sandbox.http.params import query_text, read_variables_of
 from ds_provider.sandbox.http.response_faults import null_node
 from ds_provider.sandbox.world.clock import Clock
 from ds_provider.sandbox.world.content import Content
@@ -44,32 +44,32 @@ class Api:
         self._listings = Listings(world)
         self._plans: OrderedDict[Any, tuple[Plan, Cost]] = OrderedDict()
 
-    def answer(self, body: JSON, token: Token, root: str, faults: RequestFaults) -> JSON:
-        """Execute the query of a request's body.
+    def answer(self, params: JSON, token: Token, root: str, faults: RequestFaults) -> JSON:
+        """Execute the query that a request sends or names.
 
+        :param params: the request's parameters: `query` or `queryId`, `variables`, `operationName`
         :param root: scheme and host that the client called
         :param faults: faults that hit the request
         :raises RefusalError: if the request as a whole is refused
         """
-        query, name = body.get("query"), body.get("operationName") or None
-        if not isinstance(query, str) or not query.strip():
-            raise refusal(400, "No query string was present", "bad_request")
-        given = read_json_variables(body.get("variables"))
+        name: str | None = params.get("operationName")
+        query, given = query_text(params), read_variables_of(params)
+        document = read_document(query)
         with self.world.lock:
             now = self.clock.now_micros
             self.world.advance(now)
             try:
-                return self._run(read_document(query), query, name, given, token, root, now, faults)
+                return self._run(document, name, given, token, root, now, faults)
             except ServerError as problem:
                 raise internal_error() from problem
 
-    def _run(self, document: Document, query: str, name: str | None, given: JSON, token: Token, root: str,
+    def _run(self, document: Document, name: str | None, given: JSON, token: Token, root: str,
              now: int, faults: RequestFaults) -> JSON:  # fmt: skip
         operation = document.operation(name)
         if _is_introspection(operation):
-            return _introspect(query, name, given)
+            return _introspect(document.text, name, given)
         variables = read_variables(operation, given)
-        plan = self._plan(document, query, operation, variables, faults)
+        plan = self._plan(document, operation, variables, faults)
         named_types = document.named_types if name != INTROSPECTION else frozenset(schema().type_map)
         context = Context(
             self.world, self._content, self._listings, self.signer, root, now, token.entitled, named_types,
@@ -77,9 +77,9 @@ class Api:
         )  # fmt: skip
         return _execute_with(faults, plan, context, variables)
 
-    def _plan(self, document: Document, query: str, operation: Any, variables: JSON, faults: RequestFaults) -> Plan:
+    def _plan(self, document: Document, operation: Any, variables: JSON, faults: RequestFaults) -> Plan:
         switches = tuple((key, value) for key, value in variables.items() if isinstance(value, bool))
-        key = (query, operation.name and operation.name.value, switches)
+        key = (document.text, operation.name and operation.name.value, switches)
         if key not in self._plans:
             compiler = Compiler(document, variables, RESOLVERS, type_of)
             root: Any = schema().query_type
@@ -89,43 +89,6 @@ class Api:
         plan, cost = self._plans[key]
         check_limits(cost.measure(operation, variables), _page_limit(faults))
         return plan
-
-
-def refuse_stored_query(body: JSON) -> None:
-    """Refuse a body that names a stored query: the sandbox has none.
-
-    :raises RefusalError: with HTTP 400
-    """
-    if body.get("queryId"):
-        message = f'No query with id "{body["queryId"]}": the sandbox stores none, send the text as `query`'
-        raise refusal(400, message, "bad_request")
-
-
-def operation_name(body: JSON) -> str | None:
-    """Return the name of the operation that a body asks for: the given one, else that of its only operation."""
-    given: str | None = body.get("operationName") or None
-    try:
-        operation = read_document(str(body.get("query"))).operation(given)
-    except (RefusalError, ServerError):
-        return given
-    return operation.name.value if operation.name else None
-
-
-def read_json_variables(value: Any) -> JSON:
-    """Read variables that are an object, the JSON text of an object, or blank.
-
-    :raises RefusalError: with HTTP 400 if they are anything else
-    """
-    if isinstance(value, str) and value.strip():
-        try:
-            value = msgspec.json.decode(value)
-        except msgspec.DecodeError as problem:
-            raise refusal(400, str(problem), "bad_request") from problem
-    if not value or (isinstance(value, str) and not value.strip()):
-        return {}
-    if not isinstance(value, dict):
-        raise refusal(400, "Variables are not an object", "bad_request")
-    return value
 
 
 def _page_limit(faults: RequestFaults) -> int | None:

@@ -15,13 +15,14 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 from starlette.types import ASGIApp
 
-from ds_provider.sandbox.graphql.errors import RefusalError, refusal
+from ds_provider.sandbox.graphql.errors import RefusalError
 from ds_provider.sandbox.graphql.schema import serving
 from ds_provider.sandbox.http import control
-from ds_provider.sandbox.http.answers import internal_error, replacement_answer, too_many_requests
-from ds_provider.sandbox.http.api import operation_name, read_json_variables, refuse_stored_query
+from ds_provider.sandbox.http.answers import html_page, internal_error, replacement_answer, too_many_requests
+from ds_provider.sandbox.http.auth import NO_TOKEN, Token, token_required
 from ds_provider.sandbox.http.connection_faults import ConnectionFaults
 from ds_provider.sandbox.http.faults import RequestFaults
+from ds_provider.sandbox.http.params import is_public, operation_name, read_params, read_variables_of
 from ds_provider.sandbox.http.response_faults import count_rows
 from ds_provider.sandbox.http.state import ServedRequest, State
 from ds_provider.sandbox.world import files
@@ -39,6 +40,7 @@ def create_app(state: State) -> ASGIApp:
 
     routes = [
         Route("/api/v2/graphql", graphql, methods=["POST"]),
+        Route("/api/v2/graphql", _no_such_page, methods=["GET"]),
         Route("/files/{token}/{name}", download, methods=["GET"]),
         *control.routes(state),
     ]
@@ -46,18 +48,23 @@ def create_app(state: State) -> ASGIApp:
     return ConnectionFaults(Starlette(routes=routes, middleware=[gzip]))
 
 
+async def _no_such_page(request: Request) -> Response:
+    """Answer what the site answers where it has no page: the endpoint takes POST requests only."""
+    return html_page(404, "404 Not Found")
+
+
 @dataclass
 class Call:
     """One request to the endpoint, as far as it was understood."""
 
-    body: dict[str, Any]
+    params: dict[str, Any]
     rows: int = 0
 
     @property
     def variables(self) -> dict[str, Any]:
         """The variables, empty where they cannot be read."""
         try:
-            return read_json_variables(self.body.get("variables"))
+            return read_variables_of(self.params)
         except RefusalError:
             return {}
 
@@ -70,7 +77,7 @@ async def answer_graphql(state: State, request: Request) -> Response:
         response = _execute(state, request, await request.body(), faults, call)
         await _delay(faults, call)
     request.state.fault = next((name for name in ("dropped", "cut_body") if name in faults), None)
-    state.record(ServedRequest(operation_name(call.body), call.variables, response.status_code, faults.names()))
+    state.record(ServedRequest(operation_name(call.params), call.variables, response.status_code, faults.names()))
     return response
 
 
@@ -92,27 +99,21 @@ def _run(state: State, request: Request, raw: bytes, faults: RequestFaults, call
 
     :raises RefusalError: if the request as a whole is refused
     """
-    address = request.client.host if request.client else "127.0.0.1"
-    authorization = request.headers.get("Authorization")
-    call.body = read_body(raw)
-    refuse_stored_query(call.body)
-    token = state.tokens.authenticate(authorization, address, state.clock.now_micros)
+    call.params = read_params(raw, request.headers.get("Content-Type", ""), request.url.query)
+    token = _authenticate(state, request, call.params)
     if "server_error" in faults:
         raise internal_error()
-    answer = state.api.answer(call.body, token, str(request.base_url).rstrip("/"), faults)
+    answer = state.api.answer(call.params, token, str(request.base_url).rstrip("/"), faults)
     call.rows = count_rows(answer)
     return answer
 
 
-def read_body(raw: bytes) -> dict[str, Any]:
-    """Decode a request's body.
-
-    :raises RefusalError: with HTTP 400 if it is not a JSON object
-    """
-    try:
-        return msgspec.json.decode(raw, type=dict[str, Any])
-    except msgspec.MsgspecError as problem:
-        raise refusal(400, str(problem), "bad_request") from problem
+def _authenticate(state: State, request: Request, params: dict[str, Any]) -> Token:
+    address = request.client.host if request.client else "127.0.0.1"
+    token = state.tokens.authenticate(request.headers.get("Authorization"), address, state.clock.now_micros)
+    if token is None and not is_public(params):
+        raise token_required()
+    return token or NO_TOKEN
 
 
 def _json(status: int, body: dict[str, Any]) -> Response:

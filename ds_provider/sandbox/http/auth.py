@@ -7,10 +7,17 @@ from base64 import urlsafe_b64encode
 from dataclasses import dataclass
 from ipaddress import ip_address, ip_network
 
-from ds_provider.sandbox.graphql.errors import refusal
+from ds_provider.sandbox.graphql.errors import RefusalError, refusal
+from ds_provider.sandbox.graphql.schema import is_january
 from ds_provider.sandbox.world.clock import DAY, next_paris
 from ds_provider.sandbox.world.ids import seeded_rng
 
+# what is allowed without a token, as the server says it now and as it said it in January 2026
+PUBLIC_ONLY = (
+    "Without a token, only the public getDemarcheDescriptor and getDemarcheDescriptors queries and introspection "
+    "are allowed"
+)
+STORED_ONLY = "Without a token, only persisted queries are allowed"
 ELSEWHERE = "192.0.2.0/24"  # kept for documentation: no client calls from there
 
 
@@ -45,8 +52,8 @@ class Tokens:
         """Return each token's value by its name."""
         return {name: token.value for name, token in vars(self).items()}
 
-    def authenticate(self, authorization: str | None, address: str, now: int) -> Token:
-        """Return the token of a request's `Authorization` header.
+    def authenticate(self, authorization: str | None, address: str, now: int) -> Token | None:
+        """Return the token of a request's `Authorization` header, None if it holds none that exists.
 
         :param address: IP address of the caller
         :param now: microseconds since the epoch
@@ -56,7 +63,7 @@ class Tokens:
         tokens = (self.main, self.expired, self.ip_locked, self.without_rights)
         token = next((token for token in tokens if token.value == value), None)
         if token is None:
-            raise refusal(403, "Without a token, only persisted queries are allowed", "forbidden")
+            return None
         if token.network and ip_address(address) not in ip_network(token.network):
             where = f"{address}/{ip_address(address).max_prefixlen}"
             message = f"Request issued from a forbidden network. Add {where} to your allowed adresses in your /profil"
@@ -64,6 +71,14 @@ class Tokens:
         if token.expires_at is not None and now >= next_paris(token.expires_at + 1, 0):
             raise refusal(401, "Token expired", "unauthorized")
         return token
+
+
+NO_TOKEN = Token("", entitled=False)
+
+
+def token_required() -> RefusalError:
+    """Build the refusal of a request that needs a token and has none that exists."""
+    return refusal(403, STORED_ONLY if is_january() else PUBLIC_ONLY, "forbidden")
 
 
 def read_header(authorization: str | None) -> str | None:

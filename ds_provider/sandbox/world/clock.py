@@ -57,27 +57,6 @@ def iso_second(at: int) -> str:
     return moment(at).astimezone(PARIS).replace(microsecond=0).isoformat()
 
 
-def read_moment(text: str) -> int:
-    """Return the microseconds since the epoch of a date as the API reads it: a bare date is midnight in Paris.
-
-    :raises ValueError: if the text is not an ISO 8601 date
-    """
-    clean = text.strip()
-    if clean.endswith(("Z", "z")):
-        clean = clean[:-1] + "+00:00"
-    parsed = datetime.fromisoformat(_six_digits(clean))
-    return micros(parsed if parsed.tzinfo else parsed.replace(tzinfo=PARIS))
-
-
-def _six_digits(text: str) -> str:
-    """Return a date whose fraction has six digits: Python 3.10 reads fractions of three or six digits only."""
-    head, dot, rest = text.partition(".")
-    if not dot:
-        return text
-    digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-    return f"{head}.{digits[:6].ljust(6, '0')}{rest[len(digits) :]}"
-
-
 class Clock:
     """The sandbox's own clock. It never goes back.
 

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64decode
+from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterator
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -11,7 +12,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.graphql.connections import Entry, Key, paginate, read_cursor, write_cursor
+from ds_provider.sandbox.graphql.connections import Entry, Page, paginate
+from ds_provider.sandbox.graphql.cursors import Key, read_cursor, write_cursor
+from ds_provider.sandbox.graphql.errors import FieldError, RefusalError, ServerError
 from ds_provider.sandbox.world.clock import DAY, iso_second, micros, moment
 from tests.support.sandbox_client import LISTS, NOW, Client, page_query
 
@@ -86,7 +89,9 @@ def test_first_with_before_means_last_with_before(rows: list[Entry], size: int, 
         cursor = write_cursor(data.draw(st.sampled_from(rows)).key)
         assert paginate(rows, {"first": size, "before": cursor}) == paginate(rows, {"last": size, "before": cursor})
         after = paginate(rows, {"last": size, "after": cursor})
-        assert list(after.entries) == [entry for entry in rows if entry.key > read_cursor(cursor)][-size:]
+        key = read_cursor(cursor)
+        assert key is not None
+        assert list(after.entries) == [entry for entry in rows if entry.key > key][-size:]
 
 
 @given(st.integers(0, micros(NOW) * 2), st.integers(1, 1 << 40))
@@ -99,6 +104,79 @@ def test_cursors_keep_microseconds_and_have_no_padding(at: int, number: int) -> 
 def test_cursor_has_the_form_of_the_api() -> None:
     decoded = urlsafe_b64decode(write_cursor(Key(micros(NOW) + 42, 7)) + "==").decode()
     assert decoded == "2026-11-24T12:00:00.000042000Z;7"
+
+
+def encoded(text: str) -> str:
+    return urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+@pytest.mark.parametrize("text", ["abc", "12345678", encoded("garbage"), encoded("x;7"), encoded(";7"), encoded("é;3")])
+def test_cursor_without_a_date_has_no_row_on_either_side(text: str) -> None:
+    rows = [Entry(Key(micros(NOW), i), i) for i in range(5)]
+    assert paginate(rows, {"after": text}) == Page([], has_next=False, has_previous=True)
+    assert paginate(rows, {"before": text}) == Page([], has_next=True, has_previous=False)
+
+
+@pytest.mark.parametrize("text", ["!!!", "a", "ab c", "=", "abc==", "é", "123456", "1234567", "AA=A"])
+def test_cursor_that_is_no_base64_is_an_error_without_a_code(client: Client, sandbox: Sandbox, text: str) -> None:
+    with pytest.raises(FieldError):
+        read_cursor(text)
+    for name in ("after", "before"):
+        response = client.post(page_query("dossiers"), number=sandbox.groupes[0], **{name: text})
+        assert (response.status_code, response.json()["data"]) == (200, None)
+        path = ["groupeInstructeur", "dossiers", "pageInfo", "hasNextPage"]
+        place = {"line": 5, "column": 18}
+        error = {"message": f'Invalid input: "{text}"', "locations": [place], "path": path}
+        assert response.json()["errors"] == [error]
+
+
+@pytest.mark.parametrize(
+    ("text", "at", "number"),
+    [
+        ("2026-09-03;3", "2026-09-03T00:00:00+02:00", 3),
+        ("2026-09-03", "2026-09-03T00:00:00+02:00", 0),
+        ("2026-09-03T10:00:00.000001000Z", "2026-09-03T10:00:00.000001+00:00", 0),
+        ("2026-09-03T10:00;12x", "2026-09-03T10:00:00+02:00", 12),
+        ("2026-09-03 10:00:00+01:00;x", "2026-09-03T10:00:00+01:00", 0),
+        ("20260903;-3;4", "2026-09-03T00:00:00+02:00", -3),
+    ],
+)
+def test_half_a_cursor_is_read_as_far_as_it_goes(text: str, at: str, number: int) -> None:
+    assert read_cursor(encoded(text)) == Key(micros(datetime.fromisoformat(at)), number)
+
+
+@pytest.mark.parametrize("text", ["2026-13-01;3", "2026-02-30;3", "2026-09-03T25:00:00Z;3", "99999999", "x" * 129])
+def test_cursor_with_an_impossible_date_is_a_bad_request(text: str) -> None:
+    with pytest.raises(RefusalError) as refused:
+        read_cursor(encoded(text))
+    assert refused.value.status == 400
+
+
+def test_server_crashes_on_a_cursor_of_separators() -> None:
+    with pytest.raises(ServerError):
+        read_cursor(encoded(";;"))
+
+
+@given(st.text(max_size=30), st.sampled_from(["after", "before"]))
+def test_any_cursor_gives_a_page_or_an_error_of_the_api(text: str, name: str) -> None:
+    rows = [Entry(Key(micros(NOW), i), i) for i in range(5)]
+    for cursor in (text, encoded(text)):
+        try:
+            page = paginate(rows, {name: cursor, "first": 3})
+        except (FieldError, RefusalError, ServerError):
+            continue
+        assert list(page.entries) in ([], rows[:3], rows[2:])
+
+
+@given(entries, sizes, st.data())
+def test_descending_page_before_a_cursor_has_a_next_one(rows: list[Entry], size: int, data: st.DataObject) -> None:
+    """With `before` the newest rows of all are read, and `hasNextPage` says that rows lie before."""
+    if rows:
+        cursor = data.draw(st.sampled_from(rows))
+        page = paginate(rows, {"first": size, "before": write_cursor(cursor.key), "order": "DESC"})
+        newer = [entry for entry in rows if entry.key > cursor.key]
+        assert list(page.entries) == newer[::-1][:size]
+        assert (page.has_next, page.has_previous) == (True, False)
 
 
 @pytest.mark.parametrize("connection", LISTS)
