@@ -8,9 +8,11 @@ from __future__ import annotations
 import os
 import re
 from importlib.metadata import version
+from ipaddress import ip_address
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
+import httpx
 from airflow.sdk import Connection
 
 from ds_provider import __version__
@@ -20,7 +22,8 @@ from ds_provider.api.transport.client import READ_TIMEOUT_SECONDS
 from ds_provider.constants import DISTRIBUTION, PUBLIC_HOST
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.airflow_home import airflow_home
-from ds_provider.hooks.extras import extra_of
+from ds_provider.hooks.extras import known_extra_of
+from ds_provider.hooks.fields import MAX_PORT, is_readable, port_of, refused, text_of
 
 PATH = "/api/v2/graphql"
 MIN_READ_TIMEOUT_SECONDS, MAX_READ_TIMEOUT_SECONDS = 60.0, 3600.0
@@ -29,7 +32,11 @@ REQUESTS_PER_MINUTE = 300
 # the public service allows 400; other instances, and the sandbox, set their own limit
 MAX_REQUESTS_PER_MINUTE = 100_000
 
-_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*|[0-9A-Fa-f:.]*:[0-9A-Fa-f:.]*")
+EXTRA_FIELDS = ("read_timeout", "requests_per_minute", "budget_url")
+
+_HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
+# urlsplit would drop them without a word
+_BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
 # characters that an HTTP header can carry, blanks left out: anything else was pasted by mistake
 _TOKEN = re.compile(r"[\x21-\x7e]+")
 
@@ -64,45 +71,66 @@ def endpoint(connection: Connection) -> str:
 
     :raises DSConfigurationError: if its host is no host.
     """
-    host = (connection.host or "").strip().rstrip("/") or PUBLIC_HOST
+    host = text_of(connection, "host").strip().rstrip("/") or PUBLIC_HOST
     if "@" in host:
-        raise _refused(connection, "the host holds a user or a password: put the token in the password alone")
-    url = host if "://" in host else f"{_scheme(connection)}://{host}"
+        raise refused(connection, "the host holds a user or a password: put the token in the password alone")
+    url = host if "://" in host else f"{_scheme(connection)}://{f'[{host}]' if _is_ipv6(host) else host}"
     try:
         parts = urlsplit(url)
-        port = parts.port or connection.port
+        port = parts.port
     except ValueError:
         raise _no_host(connection) from None
     if parts.query or parts.fragment:
-        raise _refused(connection, "the host is a URL with a query: give the address of the API alone")
-    if url.endswith(":") or parts.scheme not in ("http", "https") or not _HOST_NAME.fullmatch(parts.hostname or ""):
+        raise refused(connection, "the host is a URL with a query: give the address of the API alone")
+    if url.endswith(":") or parts.scheme not in ("http", "https") or _BLANK.search(url):
         raise _no_host(connection)
-    if port is not None and not 0 < port < 65536:
-        raise _refused(connection, f"the port must be between 1 and 65535: got {port}")
-    name = f"[{parts.hostname}]" if ":" in str(parts.hostname) else parts.hostname
-    return f"{parts.scheme}://{name}{f':{port}' if port else ''}{parts.path or PATH}"
+    if port == 0:
+        raise refused(connection, f"the port in the host must be between 1 and {MAX_PORT}")
+    return _checked_url(connection, parts, port or port_of(connection))
+
+
+def _checked_url(connection: Connection, parts: SplitResult, port: int | None) -> str:
+    name = parts.hostname or ""
+    if not _HOST_NAME.fullmatch(name) and not _is_ipv6(name):
+        raise _no_host(connection)
+    address = f"{f'[{name}]' if _is_ipv6(name) else name}{f':{port}' if port else ''}"
+    url = f"{parts.scheme}://{address}{parts.path or PATH}"
+    try:
+        httpx.URL(url)
+    except httpx.InvalidURL:
+        raise _no_host(connection) from None
+    return url
+
+
+def _is_ipv6(host: str) -> bool:
+    # a zone such as ``%eth0`` has no place in a URL
+    try:
+        return "%" not in host and ip_address(host).version == 6
+    except ValueError:
+        return False
 
 
 def _scheme(connection: Connection) -> str:
-    scheme = (connection.schema or "https").strip().lower()
+    given = text_of(connection, "schema")
+    scheme = given.strip().lower() or "https"
     if scheme not in ("http", "https"):
-        raise _refused(connection, f"the schema must be http or https, or left empty: got {connection.schema!r}")
+        raise refused(connection, f"the schema must be http or https, or left empty: got {given!r}")
     return scheme
 
 
 def _token(connection: Connection) -> str:
-    token = (connection.password or "").strip()
+    token = text_of(connection, "password").strip()
     if not token:
-        raise _refused(connection, "it has no token: put the API token in its password")
+        raise refused(connection, "it has no token: put the API token in its password")
     if not _TOKEN.fullmatch(token):
-        raise _refused(connection, "the password is no token: it holds blanks or accented letters")
+        raise refused(connection, "the password is no token: it holds blanks or accented letters")
     return token
 
 
 def _read_timeout(connection: Connection) -> float:
     seconds = _number(_extra(connection, "read_timeout", READ_TIMEOUT_SECONDS))
     if not MIN_READ_TIMEOUT_SECONDS <= seconds <= MAX_READ_TIMEOUT_SECONDS:
-        raise _refused(
+        raise refused(
             connection,
             f"read_timeout must be between {MIN_READ_TIMEOUT_SECONDS:.0f} and {MAX_READ_TIMEOUT_SECONDS:.0f} seconds, "
             "since the service itself takes up to a minute",
@@ -114,7 +142,7 @@ def _requests_per_minute(connection: Connection) -> int:
     given = _extra(connection, "requests_per_minute", REQUESTS_PER_MINUTE)
     requests = _number(given)
     if isinstance(given, bool) or not requests.is_integer() or not 1 <= requests <= MAX_REQUESTS_PER_MINUTE:
-        raise _refused(
+        raise refused(
             connection,
             f"requests_per_minute must be a whole number between 1 and {MAX_REQUESTS_PER_MINUTE}; "
             "the public service allows a token 400, all its jobs taken together",
@@ -126,18 +154,18 @@ def _store(connection: Connection) -> Store:
     # a file in Airflow's home, one for each user: the tasks of a machine share it with no setup
     file = (airflow_home() / f"ds_budget_{os.getuid()}.sqlite").as_uri().replace("file:", "sqlite:", 1)
     given = _extra(connection, "budget_url", file)
-    if not isinstance(given, str):
-        raise _refused(connection, "budget_url must be a text")
+    if not isinstance(given, str) or not is_readable(given):
+        raise refused(connection, "budget_url must be a text")
     try:
         return open_store(given.strip())
     except DSConfigurationError as error:
-        raise _refused(connection, str(error)) from None
+        raise refused(connection, str(error)) from None
 
 
 def _extra(connection: Connection, name: str, default: object) -> Any:
     """Return one value of the extra, or the default: an empty field of Airflow's form is null or an empty text."""
-    value = extra_of(connection).get(name)
-    return default if value is None or value == "" else value
+    value = known_extra_of(connection, EXTRA_FIELDS).get(name)
+    return default if value is None or (isinstance(value, str) and not value.strip()) else value
 
 
 def _number(given: Any) -> float:
@@ -150,8 +178,4 @@ def _number(given: Any) -> float:
 
 def _no_host(connection: Connection) -> DSConfigurationError:
     example = f"https://{PUBLIC_HOST}{PATH}"
-    return _refused(connection, f"the host must be a host name or the URL of the API, such as {example}")
-
-
-def _refused(connection: Connection, why: str) -> DSConfigurationError:
-    return DSConfigurationError(f"connection {connection.conn_id!r}: {why}")
+    return refused(connection, f"the host must be a host name or the URL of the API, such as {example}")

@@ -7,6 +7,7 @@ import json
 import logging
 import os
 import sqlite3
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -59,6 +60,12 @@ ENDPOINTS = {
     "whole URL with a slash": ({"host": f"{PUBLIC}/"}, PUBLIC),
     "another path": ({"host": "https://proxy.test/ds/graphql"}, "https://proxy.test/ds/graphql"),
     "path without a scheme": ({"host": "proxy.test/ds/graphql"}, "https://proxy.test/ds/graphql"),
+    "port as text": ({"host": "demarche.test", "port": "8443"}, "https://demarche.test:8443/api/v2/graphql"),
+    "port with blanks": ({"host": "demarche.test", "port": " 443 "}, "https://demarche.test:443/api/v2/graphql"),
+    "port as a float": ({"host": "demarche.test", "port": 443.0}, "https://demarche.test:443/api/v2/graphql"),
+    "empty port": ({"host": "demarche.test", "port": " "}, "https://demarche.test/api/v2/graphql"),
+    "IPv6 alone": ({"host": "::1", "port": 9999, "schema": "http"}, "http://[::1]:9999/api/v2/graphql"),
+    "IPv6 in brackets": ({"host": "[2001:db8::1]"}, "https://[2001:db8::1]/api/v2/graphql"),
     "IPv6": ({"host": "http://[::1]:9999"}, "http://[::1]:9999/api/v2/graphql"),
     "public host over http": ({"schema": "http"}, "http://demarche.numerique.gouv.fr/api/v2/graphql"),
 }
@@ -69,7 +76,17 @@ def test_endpoint_is_the_url_of_the_connection(fields, url):
     assert client_settings(connection(**fields))["url"] == url
 
 
-BAD_HOSTS = ["ftp://demarche.test", "http://", "https:///x", "demarche.test:port", "//demarche.test", "a\x00b", "://"]
+BAD_HOSTS = ["ftp://demarche.test", "http://", "https:///x", "demarche.test:port", "//demarche.test", "://"]
+BAD_HOSTS += [
+    "demarche\n.test",
+    "demarche.test/api\n/x",
+    "demarche\t.test",
+    "256.256.256.256",
+    "[:::]",
+    "http://[::1",
+    "x" * 64,
+]
+BAD_HOSTS += ["fe80::1%eth0", "demarche.test/" + "x" * 70_000]
 
 
 @pytest.mark.parametrize("host", BAD_HOSTS, ids=repr)
@@ -84,11 +101,39 @@ def test_host_with_a_blank_is_refused(host):
     assert "host" in refusal(connection(host=host))
 
 
-@pytest.mark.parametrize(
-    "fields", [{"host": "demarche.test:99999"}, {"host": "demarche.test", "port": 99999}], ids=repr
+@pytest.mark.parametrize("host", ["demarche.test:99999", "demarche.test:0", "http://127.0.0.1:x"])
+def test_invalid_port_in_the_host_is_refused(host):
+    assert "host" in refusal(connection(host=host, port=443))
+
+
+BAD_PORTS = ["abc", "443.0", "4_43", "٤٤٣", "0", "70000", "9" * 400, 0, -1, 99999, 443.5, True, [443], b"443"]
+BAD_PORTS += [float("nan"), float("inf")]
+
+
+@pytest.mark.parametrize("port", BAD_PORTS, ids=ascii)
+def test_invalid_port_is_refused_by_name(port):
+    assert "the port must be a whole number between 1 and 65535" in refusal(connection(port=port))
+
+
+@pytest.mark.parametrize("field", ["host", "schema", "password"])
+@pytest.mark.parametrize("value", [12, True, 1.5, b"text", ["a"], {"a": 1}, "a\x00b", "a\ud800b"], ids=ascii)
+def test_field_that_is_no_text_is_refused_by_name(field, value):
+    assert f"the {field} " in refusal(connection(**{field: value}))
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary() | st.lists(st.integers())
+
+
+@given(
+    st.dictionaries(st.sampled_from(["host", "schema", "port", "login", "password", "extra"]), ANYTHING),
+    st.dictionaries(st.sampled_from(["read_timeout", "requests_per_minute", "budget_url"]), ANYTHING),
 )
-def test_invalid_port_is_refused(fields):
-    refusal(connection(**fields))
+def test_any_connection_works_or_is_refused(fields, extra):
+    tested = connection(**{"extra": extra, **fields})
+    with suppress(DSConfigurationError):
+        client_settings(tested)
+        return
+    refusal(tested)
 
 
 @pytest.mark.parametrize("schema", ["ftp", "ds", "api/v2/graphql"])
@@ -152,7 +197,7 @@ def test_read_timeout_is_accepted(seconds):
     assert settings["read_timeout"] == float(seconds)
 
 
-@pytest.mark.parametrize("extra", [None, "", "{}", '{"read_timeout": null}', '{"read_timeout": ""}', '{"other": 1}'])
+@pytest.mark.parametrize("extra", [None, "", "{}", '{"read_timeout": null}', '{"read_timeout": " "}'])
 def test_read_timeout_is_90_seconds_by_default(extra):
     assert client_settings(connection(extra=extra))["read_timeout"] == 90
 
@@ -171,6 +216,50 @@ def test_read_timeout_out_of_bounds_is_refused_with_the_bounds(seconds):
 @pytest.mark.parametrize("extra", ["[90]", "90", '"read_timeout"', '{"read_timeout"', "read_timeout=90"])
 def test_extra_that_is_no_object_is_refused(extra):
     assert "extra" in refusal(connection(extra=extra))
+
+
+def test_extra_nested_too_deep_is_refused():
+    assert "extra" in refusal(connection(extra="[" * 100_000))
+
+
+def test_extra_may_be_an_object():
+    assert client_settings(connection(extra={"read_timeout": 120}))["read_timeout"] == 120
+
+
+MISSPELT = {
+    "request_per_minute": "requests_per_minute",
+    "requests-per-minute": "requests_per_minute",
+    "requestsPerMinute": "requests_per_minute",
+    "bugdet_url": "budget_url",
+    "BUDGET_URL": "budget_url",
+    "timeout": "read_timeout",
+    "readtimeout": "read_timeout",
+    "extra__ds__read_timeut": "read_timeout",
+}
+
+
+@pytest.mark.parametrize(("name", "meant"), MISSPELT.items())
+def test_misspelt_extra_is_refused_with_the_nearest_known_name(name, meant):
+    text = refusal(connection(extra=json.dumps({name: 60})))
+    assert repr(name.removeprefix("extra__ds__")) in text
+    assert f"perhaps meant as {meant!r}" in text
+
+
+@pytest.mark.parametrize("name", ["team", "", TOKEN * 4], ids=["another", "empty", "token"])
+def test_unknown_extra_is_refused_with_the_known_names(name):
+    assert "read_timeout, requests_per_minute, budget_url" in refusal(connection(extra=json.dumps({name: 60})))
+
+
+def test_extra_of_other_tools_is_ignored():
+    others = {"__extra__": "{}", "_comment": "ours", "extra__http__timeout": 5}
+    assert client_settings(connection(extra=json.dumps(others)))["read_timeout"] == 90
+
+
+@pytest.mark.parametrize(
+    "extra", [{"extra__ds__read_timeout": 120}, {"read_timeout": 120, "extra__ds__read_timeout": 60}]
+)
+def test_prefix_of_airflow_s_form_is_read_as_the_field_itself(extra):
+    assert client_settings(connection(extra=json.dumps(extra)))["read_timeout"] == 120
 
 
 @pytest.mark.parametrize("requests", [1, 300, 400, "300", 300.0, 100_000], ids=repr)

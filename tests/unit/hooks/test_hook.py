@@ -70,7 +70,9 @@ def test_connection_test_reports_a_service_that_is_away(monkeypatch):
     assert "no whole response" in message
 
 
-@pytest.mark.parametrize("value", ["ds://", "ds://:a%20b@", f"ds://:{TOKEN}@/?read_timeout=1"])
+@pytest.mark.parametrize(
+    "value", ["ds://", "ds://:a%20b@", f"ds://:{TOKEN}@/?read_timeout=1", f"ds://:{TOKEN}@/?request_per_minute=1"]
+)
 def test_connection_test_reports_an_invalid_connection(monkeypatch, value):
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", value)
     works, message = DSHook().test_connection()
