@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 
 import msgspec
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import amask_secret, mask_secret
 
 from ds_provider.api.paging.quarantine import Quarantined, quarantined_error
@@ -20,6 +21,7 @@ from ds_provider.api.transport.flows import Flow
 from ds_provider.api.transport.messages import Request
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.connection import client_settings, endpoint, secrets_in
+from ds_provider.hooks.lookup import afind_connection, find_connection
 
 T = TypeVar("T")
 
@@ -73,7 +75,7 @@ class DSHook(BaseHook):
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        return endpoint(self.get_connection(self.ds_conn_id))
+        return endpoint(find_connection(self, self.ds_conn_id))
 
     def client(self) -> DSClient:
         """Return a blocking client for the length of a ``with``.
@@ -90,7 +92,7 @@ class DSHook(BaseHook):
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        settings = client_settings(await self.aget_connection(self.ds_conn_id))
+        settings = client_settings(await afind_connection(self, self.ds_conn_id))
         await amask_secret(secrets_in(settings))
         async with AsyncDSClient(**settings) as client:
             yield client
@@ -107,7 +109,7 @@ class DSHook(BaseHook):
             # someone waits for this one request: it goes out even if the minute's requests are spent
             with DSClient(**settings | {"read_timeout": TEST_TIMEOUT_SECONDS, "budget": None}) as client:
                 client.result(lookups.ping())
-        except DSError as error:
+        except (DSError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, "The service answers and accepts the token."
 
@@ -257,7 +259,7 @@ class DSHook(BaseHook):
         )
 
     def _settings(self) -> dict[str, Any]:
-        settings = client_settings(self.get_connection(self.ds_conn_id))
+        settings = client_settings(find_connection(self, self.ds_conn_id))
         mask_secret(secrets_in(settings))
         return settings
 

@@ -14,6 +14,8 @@ from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.airflow_home import airflow_home
 from ds_provider.hooks.extras import extra_of
+from ds_provider.hooks.fields import port_of, text_of
+from ds_provider.hooks.lookup import find_connection
 from ds_provider.warehouse.database.destinations import (
     ConnectionFields,
     Destination,
@@ -68,16 +70,9 @@ class DSWarehouseHook(BaseHook):
     def _destination(self) -> Destination:
         if self.warehouse_conn_id is None:
             return duckdb_file(airflow_home() / "ds_warehouse.duckdb")
-        connection = self.get_connection(self.warehouse_conn_id)
-        fields = ConnectionFields(
-            conn_type=connection.conn_type or "",
-            host=connection.host or "",
-            port=connection.port,
-            login=connection.login or "",
-            password=connection.password or "",
-            schema=connection.schema or "",
-            extra=extra_of(connection),
-        )
+        connection = find_connection(self, self.warehouse_conn_id)
+        texts = {name: text_of(connection, name) for name in ("conn_type", "host", "login", "password", "schema")}
+        fields = ConnectionFields(**texts, port=port_of(connection), extra=extra_of(connection))
         try:
             destination = destination_of(fields)
         except DSConfigurationError as error:

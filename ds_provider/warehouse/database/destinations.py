@@ -7,9 +7,12 @@ only the translation of their fields is tested.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from importlib.util import find_spec
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
@@ -41,6 +44,7 @@ _SNOWFLAKE_EXTRAS = {
     "private_key_file": "private_key_path",
     "private_key_content": "private_key",
 }
+_HOST = re.compile(r"[^\s\x00-\x1f/?#@:\[\]\\]+")
 _GOOGLE_PREFIX = "extra__google_cloud_platform__"
 
 
@@ -115,10 +119,10 @@ def _postgres(fields: ConnectionFields) -> Destination:
     _require(fields, "login", "schema")
     host = fields.host.strip() or "localhost"
     port = fields.port or 5432
-    query = _given(fields.extra, _LIBPQ_EXTRAS)
+    query = {name: _libpq_value(name, value) for name, value in _given(fields.extra, _LIBPQ_EXTRAS).items()}
     if host.startswith("/"):
         query["host"] = host
-    address = "localhost" if host.startswith("/") else _bracketed(host)
+    address = "localhost" if host.startswith("/") else _address(host)
     url = f"postgresql://{_user_info(fields)}@{address}:{port}/{quote(fields.schema, safe='')}"
     url += f"?{urlencode(query, quote_via=quote)}" if query else ""
     return Destination("postgres", f"Postgres {host}:{port}/{fields.schema}", url, secrets=_secrets(fields))
@@ -126,7 +130,10 @@ def _postgres(fields: ConnectionFields) -> Destination:
 
 def _duckdb(fields: ConnectionFields) -> Destination:
     given = (fields.host or fields.schema).strip()
-    path = Path(given).expanduser()
+    path = Path(given)
+    # a user that does not exist has no home
+    with suppress(RuntimeError):
+        path = path.expanduser()
     if not path.is_absolute() or path.name in ("", ".."):
         raise DSConfigurationError(
             f"a DuckDB connection's host must be a file's whole path, such as /data/warehouse.duckdb: got {given!r}"
@@ -138,8 +145,9 @@ def _mysql(fields: ConnectionFields) -> Destination:
     """Return a MySQL server. There a dataset is a database of its own; the schema is only the first connection's."""
     _require(fields, "host", "login")
     port = fields.port or 3306
-    url = f"mysql+pymysql://{_user_info(fields)}@{_bracketed(fields.host)}:{port}/{quote(fields.schema, safe='')}"
-    return Destination("sqlalchemy", f"MySQL {fields.host}:{port}", url, secrets=_secrets(fields))
+    host = fields.host.strip()
+    url = f"mysql+pymysql://{_user_info(fields)}@{_address(host)}:{port}/{quote(fields.schema, safe='')}"
+    return Destination("sqlalchemy", f"MySQL {host}:{port}", url, secrets=_secrets(fields))
 
 
 def _bigquery(fields: ConnectionFields) -> Destination:
@@ -147,7 +155,7 @@ def _bigquery(fields: ConnectionFields) -> Destination:
     extra = {name.removeprefix(_GOOGLE_PREFIX): value for name, value in fields.extra.items()}
     key = _google_key(extra)
     project = extra.get("project") or extra.get("project_id") or (key or {}).get("project_id")
-    options = _given({**extra, "project_id": project}, ("project_id", "location"))
+    options = _given_texts({**extra, "project_id": project}, ("project_id", "location"))
     secrets = (str(key["private_key"]),) if key and key.get("private_key") else ()
     return Destination("bigquery", f"BigQuery {project or 'of the machine'}", key, options, secrets)
 
@@ -158,7 +166,7 @@ def _google_key(extra: Mapping[str, Any]) -> dict[str, Any] | None:
         if not given and extra.get("key_path"):
             given = Path(str(extra["key_path"])).read_text()
         key = json.loads(given) if isinstance(given, str) and given else given
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         raise DSConfigurationError(
             "a Google connection's keyfile_dict or key_path holds no key that can be read"
         ) from None
@@ -169,11 +177,12 @@ def _google_key(extra: Mapping[str, Any]) -> dict[str, Any] | None:
 
 def _snowflake(fields: ConnectionFields) -> Destination:
     _require(fields, "login")
-    account, database = fields.extra.get("account") or fields.host, fields.extra.get("database")
+    named = _given_texts(fields.extra, ("account", "database"))
+    account, database = named.get("account") or fields.host.strip(), named.get("database")
     if not account or not database:
         raise DSConfigurationError("a Snowflake connection's extra must hold its account and its database")
     credentials = {"host": account, "database": database, "username": fields.login}
-    given = {_SNOWFLAKE_EXTRAS[name]: value for name, value in _given(fields.extra, _SNOWFLAKE_EXTRAS).items()}
+    given = {_SNOWFLAKE_EXTRAS[name]: value for name, value in _given_texts(fields.extra, _SNOWFLAKE_EXTRAS).items()}
     has_key = bool(given.keys() & {"private_key", "private_key_path"})
     if fields.password:
         credentials["private_key_passphrase" if has_key else "password"] = fields.password
@@ -184,8 +193,10 @@ def _snowflake(fields: ConnectionFields) -> Destination:
 def _clickhouse(fields: ConnectionFields) -> Destination:
     """Return a ClickHouse database. The port is the native protocol's; dlt needs HTTP's too (extra ``http_port``)."""
     _require(fields, "host")
+    host = fields.host.strip()
+    _address(host)
     credentials: dict[str, Any] = {
-        "host": fields.host,
+        "host": host,
         "username": fields.login or "default",
         "password": fields.password,
         "database": fields.schema or "default",
@@ -194,10 +205,10 @@ def _clickhouse(fields: ConnectionFields) -> Destination:
         credentials["port"] = fields.port
     given = _given(fields.extra, ("http_port", "secure"))
     if "http_port" in given:
-        credentials["http_port"] = int(given["http_port"])
+        credentials["http_port"] = _http_port(given["http_port"])
     if "secure" in given:
-        credentials["secure"] = int(str(given["secure"]).lower() in ("1", "true"))
-    name = f"ClickHouse {fields.host}/{credentials['database']}"
+        credentials["secure"] = _secure(given["secure"])
+    name = f"ClickHouse {host}/{credentials['database']}"
     return Destination("clickhouse", name, credentials, secrets=_secrets(fields))
 
 
@@ -212,12 +223,51 @@ def _given(extra: Mapping[str, Any], names: Iterable[str]) -> dict[str, Any]:
     return {name: extra[name] for name in names if extra.get(name) not in (None, "")}
 
 
+def _given_texts(extra: Mapping[str, Any], names: Iterable[str]) -> dict[str, str]:
+    given = _given(extra, names)
+    for name, value in given.items():
+        if not isinstance(value, str):
+            raise DSConfigurationError(f"{name} in the extra must be a text, and is of type {type(value).__name__}")
+    return given
+
+
+def _libpq_value(name: str, value: Any) -> str:
+    if not isinstance(value, str | int | float):
+        raise DSConfigurationError(f"{name} in the extra must be a text or a number, not {type(value).__name__}")
+    text = str(int(value)) if isinstance(value, bool) else str(value)
+    if "\0" in text or text != text.encode(errors="replace").decode():
+        raise DSConfigurationError(f"{name} in the extra holds a NUL or an escape that is no character")
+    return text
+
+
+def _http_port(value: Any) -> int:
+    text = str(value).strip()
+    if not re.fullmatch("[0-9]{1,5}", text) or not 0 < int(text) < 65536:
+        raise DSConfigurationError("http_port in the extra must be a whole number between 1 and 65535")
+    return int(text)
+
+
+def _secure(value: Any) -> int:
+    text = str(value).strip().lower()
+    if text not in ("1", "true", "0", "false"):
+        raise DSConfigurationError("secure in the extra must be true or false")
+    return int(text in ("1", "true"))
+
+
 def _user_info(fields: ConnectionFields) -> str:
     return f"{quote(fields.login, safe='')}:{quote(fields.password, safe='')}"
 
 
-def _bracketed(host: str) -> str:
-    return f"[{host}]" if ":" in host and not host.startswith("[") else host
+def _address(host: str) -> str:
+    """Return a host as a URL writes it.
+
+    :raises DSConfigurationError: if it is not the name or the address of one.
+    """
+    with suppress(ValueError):
+        return f"[{ip}]" if (ip := ip_address(host.strip("[]"))).version == 6 else host
+    if not _HOST.fullmatch(host):
+        raise DSConfigurationError("the host must be a host name or an address alone, its port in the port")
+    return host
 
 
 def _secrets(fields: ConnectionFields) -> tuple[str, ...]:

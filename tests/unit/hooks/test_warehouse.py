@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from airflow.sdk import Connection
 
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.warehouse import DSWarehouseHook
@@ -60,6 +61,25 @@ def test_hook_returns_the_database_of_its_connection(connect, masked) -> None:
 def test_hook_names_a_connection_that_cannot_work(connect, fields: dict[str, Any]) -> None:
     with pytest.raises(DSConfigurationError, match="connection 'warehouse': "):
         DSWarehouseHook(connect(**fields)).warehouse()
+
+
+@pytest.mark.parametrize("port", ["5433", " 5433 ", 5433.0])
+def test_hook_reads_a_port_of_any_type(monkeypatch, masked, port: Any) -> None:
+    given = Connection(conn_id="warehouse", conn_type="postgres", host="h", login="l", schema="d", port=port)
+    monkeypatch.setattr(DSWarehouseHook, "get_connection", lambda self, conn_id: given)
+    assert str(DSWarehouseHook("warehouse", "ds").warehouse()) == "Postgres h:5433/d, dataset ds"
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [("port", "abc"), ("port", 70000), ("host", 12), ("login", b"l"), ("password", "a\ud800"), ("schema", ["d"])],
+)
+def test_hook_names_the_field_that_cannot_work(monkeypatch, field: str, value: Any) -> None:
+    fields = {"host": "h", "login": "l", "schema": "d", field: value}
+    given = Connection(conn_id="warehouse", conn_type="postgres", **fields)
+    monkeypatch.setattr(DSWarehouseHook, "get_connection", lambda self, conn_id: given)
+    with pytest.raises(DSConfigurationError, match=f"connection 'warehouse': the {field} "):
+        DSWarehouseHook("warehouse").warehouse()
 
 
 @pytest.mark.parametrize("dataset", ["", "a" * 41, "1a", "é", 'a"; DROP', "Majuscule", "a.b", None])

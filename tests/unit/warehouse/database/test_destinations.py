@@ -141,6 +141,32 @@ def test_clickhouse_has_two_ports() -> None:
     }
 
 
+BAD_FIELDS = {
+    "host": [
+        ConnectionFields("postgres", host=host, login="l", schema="d") for host in ("a b", "h:5433", "pg://h", "u@h")
+    ],
+    "the host": [MYSQL.__class__(kind, host="a\nb", login="l") for kind in ("mysql", "clickhouse")],
+    "http_port": [replace(MYSQL, conn_type="clickhouse", extra={"http_port": port}) for port in ("abc", "0", 1.5, [1])],
+    "secure": [replace(MYSQL, conn_type="clickhouse", extra={"secure": value}) for value in ("yes!", 2, {})],
+    "sslmode": [replace(POSTGRES, extra={"sslmode": value}) for value in (["require"], {"a": 1}, "\ud800", "a\0")],
+    "whole path": [ConnectionFields("duckdb", host="~nobody-of-that-name/w.duckdb")],
+    "keyfile_dict": [ConnectionFields("google_cloud_platform", extra={"keyfile_dict": "[" * 100_000})],
+    "location": [ConnectionFields("google_cloud_platform", extra={"location": 12})],
+    "account": [ConnectionFields("snowflake", login="l", extra={"account": 12, "database": "d"})],
+    "role": [ConnectionFields("snowflake", login="l", extra={"account": "a", "database": "d", "role": [1]})],
+}
+
+
+@pytest.mark.parametrize(("named", "fields"), [(name, one) for name, group in BAD_FIELDS.items() for one in group])
+def test_field_that_cannot_work_is_refused_by_name(named: str, fields: ConnectionFields) -> None:
+    with pytest.raises(DSConfigurationError, match=named):
+        destination_of(fields)
+
+
+def test_switch_of_libpq_is_written_as_a_number() -> None:
+    assert "keepalives=1" in destination_of(replace(POSTGRES, extra={"keepalives": True})).credentials
+
+
 @pytest.mark.parametrize("kind", ["aws", "S3", "google_cloud_storage_file", "", "ds", "sqlite", "wasb"])
 def test_connection_types_without_tables_are_refused_in_one_line(kind: str) -> None:
     with pytest.raises(DSConfigurationError, match=r"connection type .*(Postgres|postgres)") as failure:
