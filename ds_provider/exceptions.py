@@ -12,12 +12,15 @@
      │   │   ├─ DSTokenExpiredError        its end date has passed
      │   │   └─ DSNetworkForbiddenError    it is locked to other IP addresses
      │   ├─ DSEndpointError            there is no API at the connection's address
+     │   │   ├─ DSProxyError               the proxy refuses to pass requests on
+     │   │   └─ DSCertificateError         the server's certificate is not trusted
      │   ├─ DSUnauthorizedError        the token has no right, or no longer, on the object
      │   └─ DSNotFoundError            the service shows nothing under that number
      ├─ DSRequestError           the service refuses the request as it is written
      │   └─ DSComplexityError          it costs more than the service allows; a smaller page may pass
      ├─ DSTransientError         the same request may succeed later
      │   ├─ DSTransportError           no whole response came back
+     │   │   └─ DSProxyUnavailableError    the proxy cannot reach the service
      │   ├─ DSMalformedResponseError   the response is not the API's
      │   ├─ DSTimeoutError             the service ran out of time, with or without partial data
      │   ├─ DSServerError              the service failed
@@ -124,7 +127,15 @@ class DSNetworkForbiddenError(DSTokenError):
 
 
 class DSEndpointError(DSAccessError):
-    """There is no API at the connection's address."""
+    """There is no API at the connection's address, or none that can be reached before a person acts."""
+
+
+class DSProxyError(DSEndpointError):
+    """The proxy on the way to the service refuses to pass requests on."""
+
+
+class DSCertificateError(DSEndpointError):
+    """The certificate of the server is not trusted: of an unknown authority, expired, or another host's."""
 
 
 class DSUnauthorizedError(DSAccessError):
@@ -155,6 +166,10 @@ class DSTransportError(DSTransientError):
     """
 
     sent: bool = True
+
+
+class DSProxyUnavailableError(DSTransportError):
+    """The proxy on the way to the service cannot reach it."""
 
 
 class DSMalformedResponseError(DSTransientError):

@@ -73,5 +73,5 @@ def _reason(error: Exception) -> str:
             f"it has the field {unknown[1]!r}, which a connection has not: host, port, schema, login, password, extra"
         )
     if "port" in str(error).lower():
-        return "the port must be a whole number between 1 and 65535; in a URI, quote each special character of the password"
+        return "the port must be a whole number between 1 and 65535; in a URI, quote the password's special characters"
     return "it must be a JSON object or a URI; in a URI, quote the special characters of each field"

@@ -16,6 +16,8 @@ from isal import isal_zlib
 
 from ds_provider.api.budget.limiter import Budget
 from ds_provider.api.transport.clock import ServiceClock
+from ds_provider.api.transport.environment import http_options
+from ds_provider.api.transport.failures import failure_of
 from ds_provider.api.transport.flows import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
 from ds_provider.api.transport.messages import Exchange, Request, Response, TransportFailure
 from ds_provider.api.transport.responses import seconds_to_reset
@@ -29,7 +31,6 @@ log = logging.getLogger(__name__)
 READ_TIMEOUT_SECONDS = 90.0
 CONNECT_TIMEOUT_SECONDS = 15.0
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 _GZIP = 16 + isal_zlib.MAX_WBITS
 
 
@@ -44,7 +45,8 @@ class _Client(Generic[H]):
     :param read_timeout: seconds to wait for a response.
     :param budget: each request is taken from it before it is sent; closed with the client. No limit without it.
     :param clock: what earlier clients learnt of the service's time.
-    :param transport: an httpx transport in place of the network, for tests.
+    :param transport: an httpx transport in place of the network and of what the environment says of it, for tests.
+    :raises DSConfigurationError: if the environment names a proxy or certificates that cannot work.
     """
 
     _http_client: type[H]
@@ -62,7 +64,7 @@ class _Client(Generic[H]):
     ) -> None:
         self.requests = 0
         self.clock = clock or ServiceClock()
-        self._url = url
+        self._url = httpx.URL(url)
         self._budget = budget
         self._count_lock = Lock()
         self._http: H = self._http_client(
@@ -77,7 +79,7 @@ class _Client(Generic[H]):
             },
             timeout=httpx.Timeout(read_timeout, connect=CONNECT_TIMEOUT_SECONDS),
             follow_redirects=False,
-            transport=transport,
+            **({"transport": transport} if transport else http_options(url)),
         )
 
     def _response(self, response: httpx.Response, body: bytes) -> Exchange:
@@ -96,15 +98,8 @@ class _Client(Generic[H]):
         token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
         return Response(response.status_code, dict(response.headers), body.replace(token, b"***"))
 
-    def _transport_failure(self, error: httpx.TransportError) -> TransportFailure:
-        why = type(error).__name__
-        if isinstance(error, _NOT_SENT):
-            # the text of other errors may quote what was sent, the token included
-            why += f" {error}: check the host of the connection, the proxy and the firewall"
-        return self._failure(why, sent=not isinstance(error, _NOT_SENT))
-
-    def _failure(self, why: str, *, sent: bool = True) -> TransportFailure:
-        return TransportFailure(f"no whole response from {httpx.URL(self._url).netloc.decode()}, {why}", sent)
+    def _failure(self, why: str) -> TransportFailure:
+        return TransportFailure(f"no whole response from {self._url.netloc.decode()}, {why}", sent=True)
 
 
 def _log_pause(pause: Sleep) -> None:
@@ -180,7 +175,7 @@ class DSClient(_Client[httpx.Client]):
                 self.clock.observe(response.status_code, response.headers, sent)
                 received = self._response(response, b"".join(cast("httpx.SyncByteStream", response.stream)))
         except httpx.TransportError as error:
-            return self._transport_failure(error)
+            return failure_of(error, self._url)
         if self._budget and isinstance(received, Response) and received.status == 429:
             self._budget.record_refusal(seconds_to_reset(received))
         return received
@@ -248,7 +243,7 @@ class AsyncDSClient(_Client[httpx.AsyncClient]):
                 chunks = [chunk async for chunk in cast("httpx.AsyncByteStream", response.stream)]
                 received = self._response(response, b"".join(chunks))
         except httpx.TransportError as error:
-            return self._transport_failure(error)
+            return failure_of(error, self._url)
         if self._budget and isinstance(received, Response) and received.status == 429:
             await asyncio.to_thread(self._budget.record_refusal, seconds_to_reset(received))
         return received

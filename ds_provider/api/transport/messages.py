@@ -9,6 +9,8 @@ from typing import Any
 
 import msgspec
 
+from ds_provider.exceptions import DSEndpointError, DSError, DSTransportError
+
 # block strings, strings and comments, as GraphQL's grammar delimits them
 _IGNORED = re.compile(r'"""(?:\\"""|(?!""").)*"""|"(?:\\.|[^"\\\n\r])*"|#[^\n\r]*', re.DOTALL)
 _MUTATION = re.compile(r"\bmutation\b")
@@ -52,10 +54,18 @@ class TransportFailure:
 
     :param reason: what happened, in words that hold neither headers nor body.
     :param sent: true if the service may have received the request.
+    :param kind: the error that it is.
     """
 
     reason: str
     sent: bool
+    kind: type[DSTransportError] | type[DSEndpointError] = DSTransportError
+
+    def error(self) -> DSError:
+        """Return the error."""
+        if issubclass(self.kind, DSTransportError):
+            return self.kind(self.reason, sent=self.sent)
+        return self.kind(self.reason)
 
 
 Exchange = Response | TransportFailure

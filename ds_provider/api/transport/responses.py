@@ -18,6 +18,7 @@ from typing import Any, Generic, TypeVar
 import msgspec
 
 from ds_provider.api.transport.clock import date_in
+from ds_provider.api.transport.failures import proxy_login_message
 from ds_provider.api.transport.messages import Exchange, Response, TransportFailure
 from ds_provider.exceptions import (
     DSComplexityError,
@@ -28,6 +29,7 @@ from ds_provider.exceptions import (
     DSMalformedResponseError,
     DSNetworkForbiddenError,
     DSNotFoundError,
+    DSProxyError,
     DSRateLimitedError,
     DSRequestError,
     DSServerError,
@@ -35,7 +37,6 @@ from ds_provider.exceptions import (
     DSTokenError,
     DSTokenExpiredError,
     DSTokenUnknownError,
-    DSTransportError,
     DSUnauthorizedError,
 )
 
@@ -152,7 +153,7 @@ def _failed_field(error: GraphQLError) -> str | None:
 
 def _body(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> Body[T]:
     if isinstance(exchange, TransportFailure):
-        raise DSTransportError(exchange.reason, sent=exchange.sent)
+        raise exchange.error()
     if exchange.status != 200:
         raise _status_error(exchange)
     try:
@@ -223,6 +224,8 @@ def _status_error(response: Response) -> DSError:
     error = body.errors[0] if body.errors else GraphQLError()
     if status in (401, 403):
         return _access_error(status, error)
+    if status == 407:
+        return DSProxyError(proxy_login_message("http"), http_status=status)
     if status == 503 and body.error:
         return DSMaintenanceError(f"the service is closed: {body.error[:200]}", http_status=status)
     if status >= 500 or status in (408, 425):

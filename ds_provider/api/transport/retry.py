@@ -14,6 +14,7 @@ from ds_provider.api.transport.messages import Exchange, Request
 from ds_provider.exceptions import (
     DSError,
     DSMaintenanceError,
+    DSProxyUnavailableError,
     DSRateLimitedError,
     DSTransientError,
     DSTransportError,
@@ -22,6 +23,8 @@ from ds_provider.exceptions import (
 T = TypeVar("T")
 
 ATTEMPTS = 7
+# a proxy that cannot reach the service for some seconds will not in the next minute either
+PROXY_ATTEMPTS = 3
 FIRST_PAUSE_SECONDS = 1.0
 MAX_PAUSE_SECONDS = 60.0
 RATE_LIMIT_REFUSALS = 12
@@ -49,7 +52,8 @@ class RetryState:
         if isinstance(error, DSRateLimitedError):
             return self._until_reset(error)
         self.failures += 1
-        if self.failures >= self.attempts:
+        unavailable = isinstance(error, DSProxyUnavailableError)
+        if self.failures >= (min(self.attempts, PROXY_ATTEMPTS) if unavailable else self.attempts):
             raise error
         return Sleep(self._backoff(self.failures), error)
 

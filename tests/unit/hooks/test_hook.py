@@ -80,6 +80,19 @@ def test_connection_test_reports_an_invalid_connection(monkeypatch, value):
     assert "'ds_default'" in message
 
 
+@pytest.mark.parametrize(
+    ("name", "value"), [("SSL_CERT_FILE", "/nowhere"), ("HTTP_PROXY", "ftp://proxy"), ("SSL_CERT_DIR", "/nowhere")]
+)
+def test_connection_test_reports_an_environment_that_cannot_work(service, monkeypatch, name, value):
+    monkeypatch.delenv("SSL_CERT_FILE", raising=False)
+    monkeypatch.delenv("NO_PROXY", raising=False)
+    monkeypatch.delenv("no_proxy", raising=False)
+    monkeypatch.setenv(name, value)
+    works, message = DSHook().test_connection()
+    assert works is False
+    assert name in message
+
+
 def test_hook_names_a_connection_that_is_not_defined():
     with pytest.raises(AirflowNotFoundException, match="ds_nowhere"):
         DSHook("ds_nowhere").run("{ __typename }")

@@ -171,7 +171,7 @@ TRANSPORT_ERRORS = {
     httpx.CloseError: True,
     httpx.RemoteProtocolError: True,
     httpx.LocalProtocolError: True,
-    httpx.ProxyError: True,
+    httpx.ProxyError: False,
 }
 
 
