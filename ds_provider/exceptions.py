@@ -18,6 +18,7 @@
      │   └─ DSNotFoundError            the service shows nothing under that number
      ├─ DSRequestError           the service refuses the request as it is written
      │   └─ DSComplexityError          it costs more than the service allows; a smaller page may pass
+     ├─ DSUnreadableValueError   the response is whole and holds a value that is no JSON
      ├─ DSTransientError         the same request may succeed later
      │   ├─ DSTransportError           no whole response came back
      │   │   └─ DSProxyUnavailableError    the proxy cannot reach the service
@@ -152,6 +153,10 @@ class DSRequestError(DSError):
 
 class DSComplexityError(DSRequestError):
     """The request costs more than the service allows. The service refuses it before running it."""
+
+
+class DSUnreadableValueError(DSError):
+    """The response is whole and holds a value that is no JSON, such as NaN. In a page, its dossier is quarantined."""
 
 
 class DSTransientError(DSError):

@@ -6,13 +6,13 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, closing
 from typing import Any, TypeVar
 
-import msgspec
 from airflow.sdk import BaseHook
 from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import amask_secret, mask_secret
 
 from ds_provider.api.paging.quarantine import Quarantined, quarantined_error
 from ds_provider.api.paging.reader import read
+from ds_provider.api.paging.rows import decode_node, repaired_message
 from ds_provider.api.query import lookups, parameters
 from ds_provider.api.query.selection import Selection
 from ds_provider.api.transport.client import AsyncDSClient, DSClient
@@ -272,7 +272,9 @@ class DSHook(BaseHook):
         with self.client() as client:
             for page in client.iterate(read(selection)):
                 quarantined += page.quarantined
+                if page.repaired:
+                    self.log.warning(repaired_message(page.repaired))
                 for row in page.rows:
-                    yield msgspec.json.decode(row.raw)
+                    yield decode_node(row.raw)
         if quarantined:
             raise selection.add_context(quarantined_error(quarantined, "all others were given"))

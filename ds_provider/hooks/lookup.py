@@ -54,16 +54,18 @@ def _read_again(conn_id: str) -> Connection | None:
         if value:
             return _parse(backend, conn_id, value)
         with suppress(Exception):
-            if connection := backend.get_connection(conn_id=conn_id):
+            connection: Connection | None = backend.get_connection(conn_id=conn_id)
+            if connection:
                 return connection
     return None
 
 
 def _parse(backend: Any, conn_id: str, value: Any) -> Connection:
     try:
-        return backend.deserialize_connection(conn_id=conn_id, value=value)
+        connection: Connection = backend.deserialize_connection(conn_id=conn_id, value=value)
     except Exception as error:  # noqa: BLE001 - what it raises depends on the field
         raise DSConfigurationError(f"connection {conn_id!r}: {_reason(error)}") from None
+    return connection
 
 
 def _reason(error: Exception) -> str:

@@ -2,21 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
-from typing import Any
+from typing import Any, TypeVar
 
 import msgspec
 from isal import igzip
 
 from ds_provider.api.paging.quarantine import Quarantined
+from ds_provider.api.paging.rows import decode_node
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import Part, read_manifest
+
+T = TypeVar("T")
 
 BATCH = 500
 
 # it comes without annotations
 gunzip: Any = igzip.open
+
+_quarantined_decoder = msgspec.json.Decoder(Quarantined)
 
 
 def iter_rows(manifest_url: str) -> Iterator[dict[str, Any]]:
@@ -26,7 +31,7 @@ def iter_rows(manifest_url: str) -> Iterator[dict[str, Any]]:
     :raises DSDestinationError: if the manifest or a part that it lists is not there, or a part is not whole.
     """
     for part in read_manifest(manifest_url).parts:
-        yield from _decoded(manifest_url, part, dict[str, Any])
+        yield from _decoded(manifest_url, part, decode_node)
 
 
 def iter_lines(manifest_url: str, parts: Iterable[Part], size: int = BATCH) -> Iterator[list[bytes]]:
@@ -48,7 +53,7 @@ def read_quarantine(manifest_url: str) -> list[Quarantined]:
     :raises DSDestinationError: as for rows.
     """
     part = read_manifest(manifest_url).quarantine
-    return list(_decoded(manifest_url, part, Quarantined)) if part else []
+    return list(_decoded(manifest_url, part, _quarantined_decoder.decode)) if part else []
 
 
 def lines_of(manifest_url: str, part: Part) -> Iterator[bytes]:
@@ -67,9 +72,9 @@ def lines_of(manifest_url: str, part: Part) -> Iterator[bytes]:
         raise DSDestinationError(f"part {part.name} of {manifest_url} holds {rows} rows, not {part.rows}")
 
 
-def _decoded(manifest_url: str, part: Part, kind: type[Any]) -> Iterator[Any]:
+def _decoded(manifest_url: str, part: Part, decode: Callable[[bytes], T]) -> Iterator[T]:
     try:
-        yield from map(msgspec.json.Decoder(kind).decode, lines_of(manifest_url, part))
+        yield from map(decode, lines_of(manifest_url, part))
     except msgspec.DecodeError as error:
         raise _unreadable(manifest_url, part, error) from None
 

@@ -12,6 +12,7 @@ from ds_provider.api.paging.by_number import fetch_by_number, fetch_by_numbers
 from ds_provider.api.paging.pages import Page
 from ds_provider.api.paging.quarantine import quarantined_error
 from ds_provider.api.paging.reader import read
+from ds_provider.api.paging.rows import repaired_message
 from ds_provider.api.polling.idle_groups import find_idle_groups
 from ds_provider.api.query.selection import DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.exceptions import (
@@ -146,10 +147,12 @@ class GroupExtractor:
         name = f"group {selection.groupe_instructeur_number}, {selection.stream.name}"
         began = time.monotonic()
         rows = 0
+        repaired: dict[int, int] = {}
         try:
             for count, page in enumerate(self._pages(selection, writer), 1):
                 writer.add(page)
                 rows += len(page.rows)
+                repaired |= page.repaired
                 rate = rows / max(time.monotonic() - began, 0.001)
                 share = _share_read(selection, page)
                 self.log.info("%s: page %d, %d rows, %.0f rows/s%s", name, count, rows, rate, share)
@@ -158,6 +161,8 @@ class GroupExtractor:
             writer.suspend()
             raise
         self._log_landed(name, writer, time.monotonic() - began)
+        if repaired:
+            self.log.warning("%s: %s", name, repaired_message(repaired))
         return writer
 
     def _pages(self, selection: Selection, writer: LandingWriter) -> Iterator[Page]:

@@ -20,7 +20,7 @@ from ds_provider.api.query.batch import BatchField, build_operation, numbered, r
 from ds_provider.api.query.selection import Includes, Selection
 from ds_provider.api.transport.flows import Flow, SubFlow
 from ds_provider.api.transport.messages import Exchange, Request
-from ds_provider.api.transport.responses import Body, fields_decoder, read_response
+from ds_provider.api.transport.responses import Body, fields_decoder, read_nodes, read_response
 from ds_provider.api.transport.retry import send_with_retry
 from ds_provider.exceptions import (
     DSError,
@@ -157,7 +157,7 @@ def _read_batch(
     """Return the page of a batch, those that must be asked for alone, and those to ask for again."""
     result = read_batch(exchange, _ALIAS, numbers)
     rows = [_read_row(node, number) for number, node in result.fields.items()]
-    page, unclear = Page(_filter(selection, rows)), list[int]()
+    page, unclear = _page(selection, rows), list[int]()
     for number, error in result.failures.items():
         # a longer path is of a part of the dossier
         code = error.code if len(error.path or ()) == 1 else None
@@ -185,11 +185,11 @@ def _fetch_alone(selection: Selection, number: int) -> SubFlow[tuple[Page, DSErr
         if not may_be_one_row(error):
             raise
         return Page([], quarantined=[Quarantined.of(number, error)]), error
-    return Page(_filter(selection, [row])), None
+    return _page(selection, [row]), None
 
 
 def _read_alone(exchange: Exchange, number: int) -> Row:
-    return _read_row(read_response(exchange, _decoder).dossier, number)
+    return _read_row(read_nodes(exchange, _decoder).dossier, number)
 
 
 def _read_row(node: msgspec.Raw, number: int) -> Row:
@@ -199,6 +199,11 @@ def _read_row(node: msgspec.Raw, number: int) -> Row:
     if row.head.number != number:
         raise DSMalformedResponseError(f"dossier {row.head.number} came where {number} was asked for")
     return row
+
+
+def _page(selection: Selection, rows: list[Row]) -> Page:
+    quarantined = [row.quarantined for row in rows if row.quarantined]
+    return Page(_filter(selection, [row for row in rows if not row.quarantined]), quarantined=quarantined)
 
 
 def _filter(selection: Selection, rows: list[Row]) -> list[Row]:

@@ -111,11 +111,15 @@ class PageIterator:
     def _read_page(self, exchange: Exchange) -> tuple[PageInfo, list[Row]]:
         """Return the rows in the order of reading, each of them with the date by which it is sorted."""
         connection = self._read_connection(exchange)
-        rows = [read_row(node) for node in connection.nodes or ()]
+        rows = [self._with_cursor(read_row(node)) for node in connection.nodes or ()]
         rows = rows[::-1] if self._backward else rows
         check_rows(rows, self._selection.groupe_instructeur_number)
         self._check_order([row.date(self._selection.date_column) for row in rows])
         return connection.page_info, rows
+
+    def _with_cursor(self, row: Row) -> Row:
+        record = row.quarantined
+        return replace(row, quarantined=msgspec.structs.replace(record, cursor=self.cursor)) if record else row
 
     def _read_connection(self, exchange: Exchange) -> Connection:
         connection = read_connection(exchange, self._selection.stream.connection)

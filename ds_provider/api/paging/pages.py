@@ -32,6 +32,11 @@ class Page:
     not_found: list[int] = field(default_factory=list)
     unauthorized: list[int] = field(default_factory=list)
 
+    @property
+    def repaired(self) -> dict[int, int]:
+        """By dossier, how many texts were repaired."""
+        return {row.head.number: row.repaired for row in self.rows if row.repaired}
+
 
 class PageFilter:
     """Keeps a page's rows that lie in the window, are on the wanted revision and were not seen before.

@@ -2,16 +2,23 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Any
 
 import msgspec
 
-from ds_provider.api.paging.quarantine import Quarantined
+from ds_provider.api.paging.quarantine import MAX_NUMBERS_IN_MESSAGE, Quarantined
 from ds_provider.api.transport.messages import Exchange
-from ds_provider.api.transport.responses import Body, read_response
+from ds_provider.api.transport.repair import take_marks
+from ds_provider.api.transport.responses import Body, read_nodes
 from ds_provider.exceptions import DSIncompletePageError, DSMalformedResponseError
+
+# what is longer is out of the range of a float, and Python refuses to convert it
+MAX_DIGITS = 308
 
 Instant = Annotated[datetime, msgspec.Meta(tz=True)]
 
@@ -61,12 +68,15 @@ class RowHead(msgspec.Struct):
 class Row:
     """Node as the API sent it, on one line, with the head that was decoded from it.
 
-    :param quarantined: the record of a dossier that the service lists but cannot give; its node has few fields then.
+    :param quarantined: the record of a dossier that the service lists but cannot give: its node has few fields then, or
+        holds a value that is no JSON.
+    :param repaired: how many of its texts held characters that are none, for which U+FFFD stands now.
     """
 
     raw: bytes
     head: RowHead
     quarantined: Quarantined | None = None
+    repaired: int = 0
 
     def date(self, date_column: str) -> datetime:
         """Return the row's date on ``created``, ``updated`` or ``deleted``."""
@@ -95,6 +105,7 @@ class _Data(msgspec.Struct, rename="camel"):
 
 _decoder = msgspec.json.Decoder(Body[_Data])
 _head_decoder = msgspec.json.Decoder(RowHead)
+_node_decoder = msgspec.json.Decoder(dict[str, Any])
 
 
 def read_connection(exchange: Exchange, name: str) -> Connection:
@@ -102,7 +113,7 @@ def read_connection(exchange: Exchange, name: str) -> Connection:
 
     :raises DSError: if the response is not whole.
     """
-    data = read_response(exchange, _decoder)
+    data = read_nodes(exchange, _decoder)
     if data.groupe_instructeur is None:
         raise DSIncompletePageError("the group is null and no error says why")
     connection = data.groupe_instructeur.get(name)
@@ -118,12 +129,52 @@ def read_row(node: msgspec.Raw) -> Row:
 
     :raises DSMalformedResponseError: if it is not a dossier's.
     """
-    raw = bytes(node)
+    raw, repaired, unreadable = take_marks(bytes(node))
     try:
         head = _head_decoder.decode(raw)
     except msgspec.DecodeError as error:
         raise DSMalformedResponseError(f"a row of the page is not a dossier's: {error}") from None
-    return Row(raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1), head)
+    line = raw if b"\n" not in raw and b"\r" not in raw else msgspec.json.format(raw, indent=-1)
+    return Row(line, head, _unreadable(head, unreadable) if unreadable else None, repaired)
+
+
+def repaired_message(repaired: Mapping[int, int]) -> str:
+    """Return for the log in which dossiers texts were repaired.
+
+    :param repaired: by dossier, how many texts.
+    """
+    numbers = ", ".join(map(str, sorted(repaired)[:MAX_NUMBERS_IN_MESSAGE]))
+    numbers += ", …" if len(repaired) > MAX_NUMBERS_IN_MESSAGE else ""
+    return (
+        f"{sum(repaired.values())} texts held characters that are none, and U+FFFD stands for these now; "
+        f"dossiers {numbers}"
+    )
+
+
+def decode_node(raw: bytes) -> dict[str, Any]:
+    """Return a row's node decoded. A number that is larger than a float can be is infinite.
+
+    :raises msgspec.DecodeError: if it is no JSON object.
+    """
+    try:
+        return _node_decoder.decode(raw)
+    except msgspec.ValidationError:
+        with suppress(ValueError):
+            node = json.loads(raw, parse_int=_integer)
+            if isinstance(node, dict):
+                return node
+        raise
+
+
+def _integer(digits: str) -> int | float:
+    return int(digits) if len(digits) <= MAX_DIGITS else float(digits)
+
+
+def _unreadable(head: RowHead, values: int) -> Quarantined:
+    dates = {"dateDepot": head.created, "dateDerniereModification": head.updated, "dateSupression": head.deleted}
+    dossier = {"number": head.number, **{name: date.isoformat() for name, date in dates.items() if date}}
+    what = "a value that is" if values == 1 else f"{values} values that are"
+    return Quarantined(number=head.number, message=f"it holds {what} no JSON, such as NaN", dossier=dossier)
 
 
 def _is_null(node: msgspec.Raw) -> bool:

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import re
 import ssl
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from importlib.util import find_spec
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
@@ -46,17 +48,17 @@ def proxy_variable(scheme: str) -> str:
 def _ssl_context() -> ssl.SSLContext:
     _check_key_log()
     if file := os.environ.get(CA_FILE):
-        return _context_of(CA_FILE, cafile=file)
+        return _context_of(CA_FILE, partial(ssl.create_default_context, cafile=file))
     if folder := os.environ.get(CA_FOLDER):
         if not any(_holds_certificates(Path(one)) for one in folder.split(os.pathsep)):
             raise _no_authorities(CA_FOLDER, "a folder of them, under the names that 'openssl rehash' gives")
-        return _context_of(CA_FOLDER, capath=folder)
+        return _context_of(CA_FOLDER, partial(ssl.create_default_context, capath=folder))
     return httpx.create_ssl_context(trust_env=False)
 
 
-def _context_of(variable: str, **authorities: str) -> ssl.SSLContext:
+def _context_of(variable: str, create: Callable[[], ssl.SSLContext]) -> ssl.SSLContext:
     try:
-        return ssl.create_default_context(**authorities)
+        return create()
     except (OSError, ValueError):
         raise _no_authorities(variable, "a file of them in PEM form, which this process may read") from None
 

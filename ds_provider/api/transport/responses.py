@@ -8,6 +8,7 @@ is otherwise whole, with a path that ends in that champ's ``dossier``.
 from __future__ import annotations
 
 import codecs
+import logging
 import math
 import re
 import time
@@ -20,6 +21,7 @@ import msgspec
 from ds_provider.api.transport.clock import date_in
 from ds_provider.api.transport.failures import proxy_login_message
 from ds_provider.api.transport.messages import Exchange, Response, TransportFailure
+from ds_provider.api.transport.repair import Repair
 from ds_provider.exceptions import (
     DSComplexityError,
     DSEndpointError,
@@ -38,9 +40,12 @@ from ds_provider.exceptions import (
     DSTokenExpiredError,
     DSTokenUnknownError,
     DSUnauthorizedError,
+    DSUnreadableValueError,
 )
 
 T = TypeVar("T")
+
+log = logging.getLogger(__name__)
 
 # a body may be nested deeper than the decoder goes
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
@@ -111,21 +116,43 @@ class _ErrorBody(msgspec.Struct):
 
 
 def read_response(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T:
-    """Return the decoded data of a whole response.
+    """Return the decoded data of a whole response, in which texts that are no JSON are repaired.
 
+    :raises DSUnreadableValueError: if another value is no JSON.
     :raises DSError: of the subclass that stands for the failure, if the response is not whole.
     """
-    return _whole(_body(exchange, decoder))
+    repair = Repair()
+    data = _whole(_body(exchange, decoder, repair))
+    if repair.unreadable:
+        raise DSUnreadableValueError(
+            f"the response is whole, but holds {repair.unreadable[0]!r} where JSON has a value: report it to the "
+            "service's support, and leave out the field that holds it",
+            http_status=200,
+        )
+    if repair.repaired:
+        log.warning("%d texts of a response held characters that are none, U+FFFD stands for them", repair.repaired)
+    return data
+
+
+def read_nodes(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> T:
+    """Return the same, for a shape that keeps each dossier's node undecoded.
+
+    What was repaired in a node, or could not be, is marked in it: see
+    :func:`~ds_provider.api.transport.repair.take_marks`.
+    """
+    return _whole(_body(exchange, decoder, Repair(decodes_numbers=False)))
 
 
 def read_fields(exchange: Exchange) -> tuple[dict[str, msgspec.Raw] | None, dict[str, GraphQLError]]:
     """Return the root fields of a response, and the error of each that failed for a reason of its own.
 
+    Nodes are marked as by :func:`read_nodes`.
+
     A root field cannot be null: one that fails without any data takes the others' data with it, which is then None.
 
     :raises DSError: if the response as a whole cannot be relied on.
     """
-    body = _body(exchange, fields_decoder)
+    body = _body(exchange, fields_decoder, Repair(decodes_numbers=False))
     failed = [(_failed_field(error), error) for error in _fatal(body.errors)]
     alone = {field: error for field, error in failed if field}
     if not failed or any(field is None for field, _ in failed):
@@ -151,14 +178,16 @@ def _failed_field(error: GraphQLError) -> str | None:
     return None
 
 
-def _body(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) -> Body[T]:
+def _body(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]], repair: Repair) -> Body[T]:
     if isinstance(exchange, TransportFailure):
         raise exchange.error()
     if exchange.status != 200:
         raise _status_error(exchange)
-    try:
+    with suppress(*_UNREADABLE):
         _check_text(exchange.body)
         return decoder.decode(exchange.body)
+    try:
+        return decoder.decode(repair.run(exchange.body))
     except _UNREADABLE:
         raise _unreadable(exchange) from None
 

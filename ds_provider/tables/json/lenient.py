@@ -17,6 +17,7 @@ T = TypeVar("T")
 
 _MISFIT: Any = object()  # stands for a value that is not of its kind
 _UNREADABLE = re.compile("[\0\ud800-\udfff]")
+_MAX_DIGITS = 308
 _SCALARS: dict[type[inspect.Type], type] = {
     inspect.StrType: str,
     inspect.DateTimeType: str,
@@ -48,10 +49,15 @@ class LenientDecoder(Generic[T]):
 
     def _repaired(self, data: bytes) -> bytes:
         try:
-            fitted = _fit(clean(json.loads(data.decode("utf-8", "replace"))), self._kind)
+            fitted = _fit(clean(json.loads(data.decode("utf-8", "replace"), parse_int=_integer)), self._kind)
             return dump({} if fitted is _MISFIT else fitted).encode()
         except (ValueError, RecursionError) as error:
             raise msgspec.DecodeError(str(error)) from None
+
+
+def _integer(digits: str) -> int | float:
+    # Python refuses to convert very long ones; as a float they are infinite
+    return int(digits) if len(digits) <= _MAX_DIGITS else float(digits)
 
 
 def clean(value: Any) -> Any:

@@ -7,7 +7,12 @@ from typing import Any
 
 import pytest
 
-from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
+from ds_provider.exceptions import (
+    DSConfigurationError,
+    DSQuarantinedError,
+    DSUnauthorizedError,
+    DSUnreadableValueError,
+)
 from ds_provider.hooks.ds import DSHook
 from tests.support.connection_model import Stored
 from tests.support.hook_service import refused
@@ -130,3 +135,26 @@ def test_error_of_a_page_comes_after_earlier_rows_with_its_cursor(service):
     with pytest.raises(DSUnauthorizedError) as caught:
         next(rows)
     assert (caught.value.groupe_instructeur_number, caught.value.stream, caught.value.cursor) == (7, "dossiers", "c2")
+
+
+@pytest.mark.parametrize(("method", "connection"), STREAMS.items())
+def test_rows_with_a_value_that_is_no_json_are_named_after_all_others(service, capsys, method, connection):
+    whole = page(connection, 1, 2, 3, more=False)
+    nodes = whole["data"]["groupeInstructeur"][connection]["nodes"]
+    nodes[0]["x"], nodes[1]["x"] = "a\ud800", float("nan")
+    service.will_respond(whole)
+    rows = []
+    with pytest.raises(DSQuarantinedError, match="no JSON") as caught:
+        rows.extend(getattr(DSHook(), method)(7))
+    assert [(row["number"], row.get("x")) for row in rows] == [(1, "a\ufffd"), (3, None)]
+    assert caught.value.numbers == [2]
+    assert len(service.requests) == 1
+    assert "1 texts held" in capsys.readouterr().out
+
+
+def test_run_repairs_texts_and_names_another_value_that_is_no_json(service):
+    service.will_respond({"data": {"a": "\ud800"}}, {"data": {"a": float("-inf")}})
+    assert DSHook().run("{ a }") == {"a": "\ufffd"}
+    with pytest.raises(DSUnreadableValueError, match="'-Infinity'"):
+        DSHook().run("{ a }")
+    assert len(service.requests) == 2

@@ -123,6 +123,41 @@ def test_poison_deletion_is_quarantined(service, destination):
         operator(destination, kind=kind).execute({"ti": Ti()})
 
 
+BROKEN = "a\ud800b"
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_dossiers_with_a_value_that_is_no_json_are_quarantined_without_more_requests(service, destination, concurrency):
+    rows = [*dossiers(*range(1, 601)), *dossiers(601, montant=float("nan")), *dossiers(602, nom=BROKEN)]
+    service.holds(7, *rows[:600])
+    operator(f"{destination}/whole", concurrency=concurrency).execute({})
+    usual = len(service.requests)
+    service.holds(7, *rows[:300], *rows[600:], *rows[300:600])
+    ti = Ti()
+    with pytest.raises(DSQuarantinedError, match=r"601.*no JSON") as caught:
+        operator(destination, concurrency=concurrency).execute({"ti": ti})
+    assert caught.value.numbers == [601]
+    assert landed(ti.pushed["landed"][0]["manifest"]) == [n for n in range(1, 603) if n != 601]
+    assert len(service.requests) - usual <= usual + 1
+
+
+def test_texts_that_are_no_json_are_repaired_and_counted_in_the_log(service, destination, capsys):
+    service.holds(7, *dossiers(1, 2), *dossiers(3, 4, nom=BROKEN, objet="Zoé"))
+    summary = operator(destination).execute({})
+    assert (summary["rows"], summary["quarantined"]) == (4, 0)
+    assert [row.get("nom") for row in iter_rows(summary["manifest"])] == [None, None, "a\ufffdb", "a\ufffdb"]
+    logged = capsys.readouterr().out
+    assert "2 texts held characters that are none" in logged
+    assert "dossiers 3, 4" in logged
+
+
+def test_deletion_with_a_value_that_is_no_json_is_quarantined(service, destination):
+    service.holds(7, *dossiers(1), *dossiers(2, state=float("nan")), connection="deletedDossiers")
+    kind = DSExtractDeletedDossiersOperator
+    summary = operator(destination, kind=kind, on_dossier_error="quarantine").execute({})
+    assert (summary["rows"], summary["quarantined"]) == (1, 1)
+
+
 @pytest.mark.parametrize("kind", [DSExtractDossiersOperator, DSExtractDeletedDossiersOperator])
 def test_unknown_policy_is_refused_before_any_request(kind, service, destination):
     with pytest.raises(DSConfigurationError, match="on_dossier_error"):

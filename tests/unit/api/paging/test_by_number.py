@@ -95,6 +95,24 @@ def test_a_row_is_handed_on_as_it_was_sent():
     assert [row.raw for page in drive.results for row in page.rows] == [b'{"number":5,"x":1.50}']
 
 
+def test_a_dossier_with_a_value_that_is_no_json_is_quarantined_without_another_request():
+    drive = ask(lambda request: response(body=b'{"data": {"d0": {"number": 5, "x": NaN}, "d1": {"number": 6}}}'), 5, 6)
+    assert (rows(drive), quarantined(drive), len(drive.requests)) == ([6], [5], 1)
+
+
+def test_a_dossier_read_alone_is_quarantined_for_a_value_that_is_no_json():
+    drive = Drive(
+        fetch_by_number(select_dossiers(7), 5),
+        lambda request: response(body=b'{"data": {"dossier": {"number": 5, "x": NaN, "y": "\xff"}}}'),
+    )
+    assert (rows(drive), quarantined(drive), len(drive.requests)) == ([], [5], 1)
+
+
+def test_texts_of_a_dossier_read_by_number_are_repaired():
+    drive = ask(lambda request: response(body=b'{"data": {"d0": {"number": 5, "x": "\xff"}}}'), 5)
+    assert [row.raw for page in drive.results for row in page.rows] == ['{"number": 5, "x": "\ufffd"}'.encode()]
+
+
 @pytest.mark.parametrize("outcome", ["not_found", "unauthorized"])
 def test_each_dossier_that_is_not_shown_costs_one_request(outcome):
     service = Dossiers(**{outcome: {3, 40}})

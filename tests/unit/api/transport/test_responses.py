@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 import msgspec
@@ -26,6 +27,7 @@ from ds_provider.exceptions import (
     DSTokenUnknownError,
     DSTransportError,
     DSUnauthorizedError,
+    DSUnreadableValueError,
 )
 from tests.support.flows import response
 
@@ -142,7 +144,9 @@ PASSING = {
     "no body": (response(body=b""), DSMalformedResponseError),
     "cut": (response(body=b'{"data":{"dossier":{"number":1'), DSMalformedResponseError),
     "HTML with 200": (html(200), DSMalformedResponseError),
-    "invalid UTF-8": (response(body=b'{"data":{"dossier":"\xff\xfe"}}'), DSMalformedResponseError),
+    "cut in a broken text": (response(body=b'{"data":{"dossier":"\xff\xfe'), DSMalformedResponseError),
+    "a value that is no JSON": (response(body=b'{"data":{"dossier":NaN}}'), DSUnreadableValueError),
+    "a number out of range": (response(body=b'{"data":{"dossier":1e999}}'), DSUnreadableValueError),
     "a list": (response([]), DSMalformedResponseError),
     "a number": (response(12), DSMalformedResponseError),
     "a text": (response("ok"), DSMalformedResponseError),
@@ -177,6 +181,13 @@ def test_error_message_is_one_line_of_text(exchange, expected):
 @pytest.mark.parametrize("body", [{"data": {"a": 1}}, {"data": {"a": 1}, "errors": []}, {"data": {}, "errors": None}])
 def test_whole_response_returns_its_data(body):
     assert read_response(response(body), decoder) == body["data"]
+
+
+def test_texts_that_are_no_json_are_repaired_and_counted_in_the_log(caplog):
+    with caplog.at_level(logging.WARNING):
+        data = read_response(response(body=b'{"data":{"a":"\xff","b":["\\ud800"]}}'), decoder)
+    assert data == {"a": "\ufffd", "b": ["\ufffd"]}
+    assert "2 texts" in caplog.text
 
 
 def test_unknown_keys_of_a_response_are_ignored():
