@@ -12,10 +12,10 @@ from threading import Event, Lock, Thread
 from typing import Any, Generic, TypeVar, cast
 
 import httpx
-from isal import isal_zlib
 
 from ds_provider.api.budget.limiter import Budget
 from ds_provider.api.transport.clock import ServiceClock
+from ds_provider.api.transport.encodings import decompress
 from ds_provider.api.transport.environment import http_options
 from ds_provider.api.transport.failures import failure_of
 from ds_provider.api.transport.flows import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
@@ -30,8 +30,6 @@ log = logging.getLogger(__name__)
 # the service itself gives up a slow SQL statement after 60 s: less than that here would cut responses that were coming
 READ_TIMEOUT_SECONDS = 90.0
 CONNECT_TIMEOUT_SECONDS = 15.0
-
-_GZIP = 16 + isal_zlib.MAX_WBITS
 
 
 class _Client(Generic[H]):
@@ -85,16 +83,12 @@ class _Client(Generic[H]):
     def _response(self, response: httpx.Response, body: bytes) -> Exchange:
         """Return the response without the token, which the service or a proxy may repeat: messages go into logs.
 
-        :param body: as it was sent, compressed or not: httpx would take twice as long to decompress it.
+        :param body: as it was sent, compressed or not.
         """
-        if response.headers.get("Content-Encoding", "identity").lower() == "gzip":
-            inflate = isal_zlib.decompressobj(_GZIP)
-            try:
-                body = inflate.decompress(body)
-            except Exception as error:  # noqa: BLE001 - isal's own errors have no type that can be named
-                return self._failure(f"its compression is damaged: {error}")
-            if not inflate.eof:
-                return self._failure("it is cut")
+        try:
+            body = decompress(body, response.headers.get("Content-Encoding", ""))
+        except ValueError as error:
+            return self._failure(str(error))
         token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
         return Response(response.status_code, dict(response.headers), body.replace(token, b"***"))
 

@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 # a body may be nested deeper than the decoder goes
 _UNREADABLE = (msgspec.DecodeError, UnicodeDecodeError, RecursionError)
 
-MAX_MESSAGE = 300
+MAX_MESSAGE, MAX_ENCODING = 300, 40
 
 _utf8 = codecs.getincrementaldecoder("utf-8")
 _PIECE_BYTES = 64 * 1024
@@ -74,6 +74,7 @@ _REMEDIES: dict[str | None, str] = {
     "unauthorized": ": check the number, and that the token is of an administrator of its démarche",
 }
 
+_WITHOUT_TOKEN = re.compile(r"\s*without a token\b", re.IGNORECASE)
 _IP = re.compile(r"\bAdd (\S+) to\b")
 
 
@@ -221,6 +222,8 @@ def _unreadable(response: Response) -> DSError:
     if fatal := _fatal(_lenient(response.body).errors):
         return _graphql_error(fatal, has_data=True)
     kind = response.headers.get("content-type", "no content type")
+    if encoding := response.headers.get("content-encoding"):
+        kind += f", encoded as {encoding[:MAX_ENCODING]} where gzip was asked for"
     return DSMalformedResponseError(
         f"the response of {len(response.body)} bytes ({kind}) is not one of the API's: cut, or not from the API",
         http_status=response.status,
@@ -290,7 +293,8 @@ def _access_error(status: int, error: GraphQLError) -> DSError:
         return DSTokenExpiredError(
             "the token has expired: create a new one on the service and put it in the connection's password", **facts
         )
-    if "persisted queries" in error.message:
+    # the service goes on to say what it allows without one, in words that change
+    if _WITHOUT_TOKEN.match(error.message):
         return DSTokenUnknownError(
             "the service does not know this token: put the whole token, with its trailing '=' if any, "
             "in the connection's password",

@@ -7,6 +7,7 @@ import json
 import logging
 import time
 import traceback
+import zlib
 from collections.abc import Callable
 from email.utils import formatdate
 from typing import Any
@@ -98,6 +99,21 @@ def test_client_decompresses_a_response(driver):
     body = gzip.compress(json.dumps(WHOLE).encode())
     service = Service(respond_with(200, content=body, headers={"content-encoding": "gzip"}))
     assert driver(service).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
+
+
+@pytest.mark.parametrize("encoding", ["deflate", "x-gzip", "gzip, gzip"])
+def test_client_decompresses_what_it_did_not_ask_for(driver, encoding):
+    body = json.dumps(WHOLE).encode()
+    for name in encoding.split(", "):
+        body = zlib.compress(body) if name == "deflate" else gzip.compress(body)
+    sent = respond_with(200, headers={"content-encoding": encoding}, stream=httpx.ByteStream(body))
+    assert driver(Service(sent)).result(lookups.run(Request(documents.load("ping")))) == WHOLE["data"]
+
+
+def test_error_names_an_encoding_that_was_not_asked_for(driver):
+    sent = respond_with(200, headers={"content-encoding": "br"}, stream=httpx.ByteStream(b"\x0b\x02\x80"))
+    with pytest.raises(DSMalformedResponseError, match="encoded as br where gzip was asked for"):
+        driver(Service(sent)).result(lookups.run(Request(documents.load("ping"))))
 
 
 def test_client_retries_a_response_that_is_not_gzip(driver, pauses):

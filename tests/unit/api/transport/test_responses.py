@@ -36,6 +36,10 @@ decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 HTML = b"<!DOCTYPE html><html><body><h1>Erreur</h1></body></html>"
 OUT_OF_TIME = "Timeout on Dossier.champs"
 TOO_COMPLEX = "Query has complexity of 94000, which exceeds max complexity of 60000"
+NO_TOKEN_NEWER = (
+    "Without a token, only the public getDemarcheDescriptor and getDemarcheDescriptors queries and introspection "
+    "are allowed"
+)
 NETWORK = "Request issued from a forbidden network. Add 203.0.113.7/32 to your allowed adresses in your /profil"
 NETWORK_V6 = "Request issued from a forbidden network. Add 2001:db8::7/128 to your allowed adresses in your /profil"
 NO_TOKEN = "Without a token, only persisted queries are allowed"
@@ -65,6 +69,10 @@ def error_of(exchange: Response | TransportFailure) -> Any:
 ACCESS = {
     "expired": (failed(error("Token expired", "unauthorized"), status=401, data=None), DSTokenExpiredError),
     "unknown token": (failed(error(NO_TOKEN, "forbidden"), status=403, data=None), DSTokenUnknownError),
+    "unknown token, in newer words": (
+        failed(error(NO_TOKEN_NEWER, "forbidden"), status=403, data=None),
+        DSTokenUnknownError,
+    ),
     "forbidden network": (failed(error(NETWORK, "forbidden"), status=403, data=None), DSNetworkForbiddenError),
     "another refusal": (failed(error("Not today", "forbidden"), status=403, data=None), DSTokenError),
     "refused by a proxy": (html(403), DSTokenError),
