@@ -233,13 +233,14 @@ class DSHook(BaseHook):
         :param groupe_instructeur_number: the group's number.
         :param deleted_since: only those dated at that instant or later, ISO 8601 with a time zone. The service dates a
             deletion back by 14 days or more, so the last run's date loses deletions. Leave an overlap of 45 days, or
-            read all, which is the default.
+            read all, which is the default. A later one is a warning.
         :param order: ``ASC`` or ``DESC``, by date of deletion.
         :param page_size: rows a request, 1 to 100.
         :param after: a cursor of the same selection. Reading begins after it.
         :raises DSConfigurationError: before any request, naming the parameter that cannot work.
         :raises DSError: if a page cannot be read, with the cursor that was reached.
         """
+        parameters.warn_of_lost_deletions(deleted_since)
         selection = parameters.select_deleted_dossiers(
             groupe_instructeur_number, deleted_since=deleted_since, order=order, page_size=page_size, after=after
         )

@@ -231,7 +231,8 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
     :param destination: the landing zone. (templated)
     :param window: ``"incremental"``: of the definitive deletions, those dated from 45 days before their group's were
         loaded last, or all if their beginning is not loaded. (templated)
-    :param deleted_since: only definitive deletions dated then or later, ISO 8601 with a time zone. (templated)
+    :param deleted_since: only definitive deletions dated then or later, ISO 8601 with a time zone. One
+        less than 45 days ago is a warning. (templated)
     :param order: ``ASC`` or ``DESC``, by date of deletion. (templated)
     :param page_size: rows a request, 100 at most. (templated)
     :param on_dossier_error: what to do if the service lists a dossier that it cannot give. All others are landed in any
@@ -278,6 +279,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
     def execute(self, context: Context) -> Summary | list[Summary]:
         """Extract the deletions, and return a group's summary, or a list of them if a list of groups was given."""
         numbers, several = self._parse_groups(self.groupe_instructeur_number)
+        parameters.warn_of_lost_deletions(self.deleted_since)
         paging = {"order": self.order, "page_size": self.page_size}
         pending = [parameters.select_pending_deleted_dossiers(number, **paging) for number in numbers]
         deleted = [

@@ -7,10 +7,14 @@ what they look like.
 from __future__ import annotations
 
 import json
+import logging
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
+from datetime import timedelta
 from typing import Any, cast
+
+import pendulum
 
 from ds_provider.api.query.cursors import parse_cursor
 from ds_provider.api.query.selection import (
@@ -26,8 +30,13 @@ from ds_provider.api.query.selection import (
 from ds_provider.api.query.windows import Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError
 
+log = logging.getLogger(__name__)
+
 # the API's Int: a larger number is refused with an error that does not name it
 MAX_NUMBER = 2**31 - 1
+
+# a deletion shows 14 days after its date, and later if the service's purge is late
+DELETIONS_OVERLAP = timedelta(days=45)
 
 _DIGITS = re.compile(r"\s*0*([0-9]+)\s*", re.ASCII)
 
@@ -181,6 +190,22 @@ def select_deleted_dossiers(
     since = parse_instant(deleted_since, "deleted_since")
     window = Window("deleted", start=since) if since else None
     return _select(DELETED_DOSSIERS, groupe_instructeur_number, window=window, **paging)
+
+
+def warn_of_lost_deletions(deleted_since: object) -> None:
+    """Warn if the bound is too late to show all deletions that are new: the service dates them back.
+
+    :raises DSConfigurationError: if it is no instant.
+    """
+    since, safe = parse_instant(deleted_since, "deleted_since"), pendulum.now("UTC") - DELETIONS_OVERLAP
+    if since and since > safe:
+        log.warning(
+            "deleted_since=%s is less than %d days ago and loses deletions, since the service dates them back by 14 "
+            "days or more: nothing is lost from %s on, or without it",
+            since.isoformat(),
+            DELETIONS_OVERLAP.days,
+            safe.isoformat(timespec="seconds"),
+        )
 
 
 def select_pending_deleted_dossiers(groupe_instructeur_number: object, **paging: object) -> Selection:

@@ -61,6 +61,12 @@ def test_rows_come_from_the_newest_in_descending_order(service, method, connecti
     assert [(asked["last"], asked.get("before")) for asked in service.variables] == [(2, None), (2, "c2")]
 
 
+def test_bound_that_loses_deletions_is_a_warning(service, caplog):
+    service.will_respond(page("deletedDossiers", more=False))
+    assert list(DSHook().iter_deleted_dossiers(7, deleted_since=datetime.now(timezone.utc))) == []
+    assert "loses deletions" in caplog.text
+
+
 @pytest.mark.parametrize(("method", "connection"), STREAMS.items())
 def test_rows_begin_after_a_cursor(service, method, connection):
     service.will_respond(page(connection, more=False))

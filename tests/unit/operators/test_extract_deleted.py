@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 from pathlib import Path
 
+import pendulum
 import pytest
 
 from ds_provider.exceptions import DSConfigurationError, DSUnauthorizedError
@@ -52,6 +53,13 @@ def test_deletions_land_as_two_extracts_and_the_summary_names_both(both, destina
     assert numbers(summary["manifest"]) == [1, 2, 3, 4, 5]
     assert numbers(summary["manifest_pending"]) == [2, 8]
     assert read_manifest(summary["manifest_pending"]).stream == "pending_deleted_dossiers"
+
+
+@pytest.mark.parametrize(("days", "warnings"), [(44, 1), (46, 0)])
+def test_bound_that_loses_deletions_is_one_warning_for_all_groups(both, destination, caplog, days, warnings):
+    since = pendulum.now("Europe/Paris").subtract(days=days)
+    operator(destination, [7, 8], deleted_since=since).execute({})
+    assert caplog.text.count("loses deletions") == warnings
 
 
 def test_pending_deletions_are_read_first(both, destination):

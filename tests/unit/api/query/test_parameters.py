@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 from collections import UserList
+from datetime import timedelta
 from typing import Any
 
+import pendulum
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,6 +23,7 @@ from ds_provider.api.query.parameters import (
     select_deleted_dossiers,
     select_dossiers,
     select_pending_deleted_dossiers,
+    warn_of_lost_deletions,
 )
 from ds_provider.api.query.selection import DOSSIER_STATES, Includes
 from ds_provider.exceptions import DSConfigurationError
@@ -295,6 +298,22 @@ def test_deletions_are_bounded_on_their_own_date():
     assert select_deleted_dossiers(7, deleted_since=INSTANT).window.date_column == "deleted"
     assert select_deleted_dossiers(7, deleted_since="").window is None
     assert refusal(select_deleted_dossiers, 7, deleted_since="2026-11-01").startswith("deleted_since ")
+
+
+@pytest.mark.parametrize("days", [0, 1, 14, 44.9])
+def test_bound_that_loses_deletions_is_a_warning_with_a_safe_one(days, caplog):
+    now = pendulum.now("UTC")
+    warn_of_lost_deletions(now - timedelta(days=days))
+    (record,) = caplog.records
+    assert record.levelname == "WARNING"
+    assert "deleted_since=" in record.getMessage()
+    assert f"from {now.subtract(days=45).isoformat()[:16]}" in record.getMessage()
+
+
+@pytest.mark.parametrize("given", [None, "", timedelta(days=45), timedelta(days=400)])
+def test_bound_that_loses_no_deletion_is_no_warning(given, caplog):
+    warn_of_lost_deletions(pendulum.now("UTC") - given if given else given)
+    assert caplog.records == []
 
 
 def test_pending_deletions_have_no_window():
