@@ -14,6 +14,18 @@ if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
 
 _EXAMPLE = "file:///data/ds or s3://my_conn@bucket/ds"
+_URL = re.compile(r"(?:(?P<scheme>[a-z][a-z0-9+.-]*)://|(?=/))(?P<path>.*)", re.DOTALL)
+_CANNOT_BE_MEANT = re.compile(r"|None|\.\.?|\s.*|.*\s|.*[\\\x00-\x1f\x7f].*", re.DOTALL)
+
+_AMAZON = "apache-airflow-providers-amazon[s3fs]"
+_GOOGLE = "apache-airflow-providers-google"
+_AZURE = "apache-airflow-providers-microsoft-azure"
+# the provider of each file system that Airflow does not bring
+_PACKAGES = {
+    **dict.fromkeys(("s3", "s3a"), _AMAZON),
+    **dict.fromkeys(("gs", "gcs"), _GOOGLE),
+    **dict.fromkeys(("abfs", "abfss", "adl"), _AZURE),
+}
 
 
 def open_destination(destination: object) -> ObjectStoragePath:
@@ -25,18 +37,47 @@ def open_destination(destination: object) -> ObjectStoragePath:
     from airflow.sdk import ObjectStoragePath
     from airflow.sdk.exceptions import AirflowNotFoundException
 
-    if not isinstance(destination, str) or not re.match(r"[a-z][a-z0-9+.-]*://|/", destination):
-        raise DSConfigurationError(f"destination must be a URL such as {_EXAMPLE}: got {destination!r}")
-    if destination.startswith("file://") and not re.match(r"file:///+[^/]", destination):
-        raise DSConfigurationError(f"destination needs a whole path, as in file:///data/ds: got {destination!r}")
+    url = parse_destination(destination)
     with storage_errors(f"destination {destination!r} cannot be opened"):
         try:
-            zone = ObjectStoragePath(destination if "://" in destination else f"file://{destination}")
+            zone = ObjectStoragePath(url)
             zone.fs  # noqa: B018 - the file system is found, and its connection asked for, on first use
-        except (ValueError, ImportError, AirflowNotFoundException) as error:
+        except (ValueError, ImportError) as error:
+            raise DSConfigurationError(
+                f"destination {destination!r} cannot be used: {error}{_remedy(url, error)}"
+            ) from None
+        except AirflowNotFoundException as error:
             raise DSConfigurationError(f"destination {destination!r} cannot be used: {error}") from None
     _prove_writable(zone)
     return zone
+
+
+def parse_destination(value: object, parameter: str = "destination") -> str:
+    """Return the URL of a landing zone, without a slash at its end.
+
+    :raises DSConfigurationError: if it is no URL of a whole path, or has a part that cannot be meant: an empty one, as
+        of a template that renders to nothing, would land elsewhere.
+    """
+    found = _URL.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        raise DSConfigurationError(f"{parameter} must be a URL such as {_EXAMPLE}: got {value!r}")
+    scheme, path = found["scheme"] or "file", found["path"].removesuffix("/")
+    root, *parts = path.split("/")
+    if scheme == "file" and (root or not parts):
+        raise DSConfigurationError(f"{parameter} needs a whole path, as in file:///data/ds: got {value!r}")
+    places = parts if scheme == "file" else [*root.split("@", 1), *parts]
+    if any(_CANNOT_BE_MEANT.fullmatch(place) for place in places):
+        raise DSConfigurationError(
+            f"{parameter} has an empty part or one that is no name (None, '..', a backslash, a space at an end): got "
+            f"{value!r}, correct it or the template in it"
+        )
+    return f"{scheme}://{path}"
+
+
+def _remedy(url: str, error: Exception) -> str:
+    is_missing = isinstance(error, ImportError) or "No filesystem registered" in str(error)
+    package = _PACKAGES.get(url.partition("://")[0]) if is_missing else None
+    return f"; install {package}, whose file system it needs" if package else ""
 
 
 def _prove_writable(zone: ObjectStoragePath) -> None:

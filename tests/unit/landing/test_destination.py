@@ -7,7 +7,7 @@ from airflow.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
-from ds_provider.landing.storage import open_destination
+from ds_provider.landing.storage import open_destination, parse_destination
 
 
 @pytest.mark.parametrize("given", ["", None, "data/ds", "./ds", "~/ds", "C:\\ds", "://x", 12, b"/data"], ids=repr)
@@ -34,6 +34,89 @@ def test_absolute_path_works_with_and_without_its_scheme(scheme, tmp_path):
     assert str(zone) == f"file://{tmp_path}/new/ds"
     (zone / "x").write_bytes(b"1")
     assert (tmp_path / "new/ds/x").read_bytes() == b"1"
+
+
+NOT_MEANT = [
+    "s3://bucket//x",
+    "s3://bucket/x//",
+    "s3://bucket/x//y",
+    "s3://bucket/None/x",
+    "s3://bucket/x/None",
+    "s3://None/x",
+    "s3://None@bucket/x",
+    "s3://@bucket/x",
+    "s3://conn@/x",
+    "s3:///x",
+    "s3://",
+    "s3:// /x",
+    "s3://bucket/ /x",
+    "s3://bucket/../x",
+    "s3://bucket/./x",
+    "s3://bucket\\x",
+    "s3://s3://bucket/x",
+    "gs://bucket//x",
+    "abfs:///x",
+    "file:////{folder}",
+    "file:///{folder}//x",
+    "file:///{folder}/None",
+    "file:///{folder}/../x",
+    "file:///{folder}\\x",
+    "file:///{folder}/x\n/y",
+    "file://relative/x",
+    "file://",
+    "file:///",
+    "file:///.",
+    "/",
+    "//{folder}",
+    "/{folder}//x",
+]
+
+
+@pytest.mark.parametrize("given", NOT_MEANT)
+def test_destination_with_a_part_that_is_not_meant_is_refused(given, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    given = given.format(folder=str(tmp_path).removeprefix("/"))
+    with pytest.raises(DSConfigurationError, match=r"^destination\b") as caught:
+        open_destination(given)
+    assert "\n" not in str(caught.value)
+    assert repr(given) in str(caught.value)
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize("given", ["file://{}/a/", " file://{}/a ", "{}/a/", "file://{}/a"])
+def test_slash_at_the_end_of_a_destination_is_no_other_place(given, tmp_path):
+    assert str(open_destination(given.format(tmp_path))) == f"file://{tmp_path}/a"
+
+
+@pytest.mark.parametrize("url", ["s3://bucket", "s3://conn@bucket/a b/é", "gs://bucket/a/..b", "file:///a/None.d/x"])
+def test_destination_is_parsed_as_it_is(url):
+    assert parse_destination(url) == parse_destination(f"{url}/") == url
+
+
+PACKAGES = {
+    "s3": r"apache-airflow-providers-amazon\[s3fs\]",
+    "s3a": r"apache-airflow-providers-amazon\[s3fs\]",
+    "gs": "apache-airflow-providers-google",
+    "gcs": "apache-airflow-providers-google",
+    "abfs": "apache-airflow-providers-microsoft-azure",
+    "abfss": "apache-airflow-providers-microsoft-azure",
+    "adl": "apache-airflow-providers-microsoft-azure",
+}
+
+
+@pytest.mark.parametrize("scheme", PACKAGES)
+def test_storage_without_its_provider_names_the_package(scheme):
+    with pytest.raises(DSConfigurationError, match=f"install {PACKAGES[scheme]}"):
+        open_destination(f"{scheme}://bucket/ds")
+
+
+def test_provider_without_its_library_names_the_package(monkeypatch):
+    def refuse(*args):
+        raise ImportError("s3fs is not there")
+
+    monkeypatch.setattr(ObjectStoragePath, "fs", property(refuse))
+    with pytest.raises(DSConfigurationError, match=rf"s3fs is not there.*install {PACKAGES['s3']}"):
+        open_destination("s3://bucket/ds")
 
 
 def test_write_probe_leaves_no_trace(tmp_path):
