@@ -6,9 +6,8 @@ deposited, changed or moved into a group starts a run. The run extracts what is 
 of `ds_warehouse_daily`. That DAG still handles deletions and the changes that move no date. Without a change, nothing
 runs.
 
-The event starts the run but does not say what to extract: the task continues after its last success, from the
-watermark that its asset `ds_extracted_on_event` keeps for each group. A lost or doubled event therefore loses nothing:
-the next run covers it. The first run extracts the groups in full.
+The event starts the run but does not say what to extract: the task extracts what changed since each group was loaded. A
+lost or doubled event therefore loses nothing: the next run covers it. The first run extracts the groups in full.
 
 **To make it yours**: put your group numbers in `GROUPES`, your landing zone in `destination`; in `WAREHOUSE` the
 connection of your database, or nothing for a DuckDB file in Airflow's home. The watcher needs a running triggerer.
@@ -35,9 +34,8 @@ WATCHER = AssetWatcher(
     name="ds_dossiers",
     trigger=DSDossierEventTrigger(groupe_instructeur_number=GROUPES, on="updated", poll_interval=30),
 )
-# two assets: a run that updated the one it is scheduled on would start another run
+# an asset that no task updates: a run that did would start another run
 CHANGES = Asset("ds_dossier_changes", watchers=[WATCHER])
-EXTRACTED = Asset("ds_extracted_on_event")
 
 
 @dag(
@@ -61,9 +59,9 @@ def ds_on_new_dossiers():
         # all groups in one task: one request finds the groups in which nothing changed
         groupe_instructeur_number=GROUPES,
         destination="{{ params.destination }}",
-        window="updated",
-        outlets=[EXTRACTED],
+        window="incremental",
         **PARTS,
+        **WAREHOUSE,
     )
     DSLoadOperator(task_id="load", manifests=dossiers.output, **WAREHOUSE)
 

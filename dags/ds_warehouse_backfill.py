@@ -1,8 +1,11 @@
 """
 ### The past of a démarche into the warehouse, month by month of deposit
 
-Loads the dossiers deposited in the run's month, Paris time, as they are today. Months can be loaded in any order, in
-parallel, twice, and next to `ds_warehouse_daily`: a version older than the one in the tables changes nothing.
+Loads the dossiers deposited in the run's month, Paris time, as they are today. `ds_warehouse_daily` loads the past by
+itself, in its first night: this DAG is for the months that you want to read again, or the only ones that you want.
+Months can be loaded in any order, in parallel, twice, and next to `ds_warehouse_daily`: a version older than the one in
+the tables changes nothing. Months of deposit do not make a group's history full, whatever their number:
+`DSFreshnessOperator` then needs `require_full_history=False`.
 
 Unpause the DAG, then backfill any range of months. Give the offset: Airflow takes a bare date as UTC, and a month
 begins in Paris an hour or two earlier.

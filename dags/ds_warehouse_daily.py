@@ -1,29 +1,27 @@
 """
 ### A démarche's dossiers in a warehouse, day by day
 
-Every night extracts the dossiers last changed in the day, Paris time, and all deletions. It also refreshes the dossiers
-extracted longest ago, a share of them each night, since some changes move no date. The files are then loaded into typed
-tables. These hold each dossier once, in its last version. A dossier that is deleted for good is erased from all tables,
-and from the files when they are pruned. Every Sunday compares all numbers and dates with the service's and corrects the
-differences.
+Every night extracts from each group what the warehouse lacks (`window="incremental"`): the first night the full group,
+then what changed since the group was loaded. A night that failed, a day without a run and a new group need nobody: the
+next night makes up for them. It also reads all deletions, and refreshes the dossiers extracted longest ago, a share of
+them each night, since some changes move no date. The files are then loaded into typed tables. These hold each dossier
+once, in its last version. A dossier that is deleted for good is erased from all tables, and from the files when they
+are pruned. Every Sunday compares all numbers and dates with the service's and corrects the differences.
 
-A group that fails stops no other group: the load takes what has landed, and the run ends red. All days together hold
-every dossier, hence `catchup=True`: Airflow runs the days that were missed.
+A group that fails stops no other group: the load takes what has landed, and the run ends red. The last check fails too
+if a group is not loaded from its first dossier on, or has not been for three days.
 
-No day holds the dossiers deposited before `start_date` and unchanged since: load them once with
-`ds_warehouse_backfill`. It loads entire months, so begin on the first of a month. The first Sunday would find these
-dossiers too, but fetches each by its number.
-
-**To make it yours**: put the démarche's number in `demarche`, your landing zone in `destination`, the day on which you
-begin in `start_date`; in `WAREHOUSE` the connection of your database, or nothing for a DuckDB file in Airflow's home.
+**To make it yours**: put the démarche's number in `demarche`, your landing zone in `destination`; in `WAREHOUSE` the
+connection of your database, or nothing for a DuckDB file in Airflow's home.
 """
 
 from __future__ import annotations
 
 from datetime import timedelta
+from typing import Any
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Param, TriggerRule, XComArg, dag, task
+from airflow.sdk import Param, TriggerRule, XComArg, dag, task
 
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.freshness import DSFreshnessOperator
@@ -40,10 +38,12 @@ LANDING = {"destination": "{{ params.destination }}"}
 
 
 @dag(
-    schedule=CronDataIntervalTimetable("@daily", timezone="Europe/Paris"),
+    schedule="@daily",
+    # the schedule's time zone is this one's
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
-    catchup=True,
-    # days may be loaded in any order, but the tasks of two runs would only wait for one another
+    # the next run makes up for a missed one
+    catchup=False,
+    # two runs would read the same
     max_active_runs=1,
     default_args={
         **DS_DEFAULT_ARGS,
@@ -66,7 +66,7 @@ def ds_warehouse_daily():
         batch_size="{{ params.groupes_per_task }}",
     )
     extractions = [
-        DSExtractDossiersOperator.partial(task_id="dossiers", window="updated", **LANDING, **PARTS),
+        DSExtractDossiersOperator.partial(task_id="dossiers", window="incremental", **LANDING, **PARTS, **WAREHOUSE),
         DSExtractDeletedDossiersOperator.partial(task_id="deletions", **LANDING),
         DSRefreshDossiersOperator.partial(
             task_id="refresh", max_age=timedelta(days=28), **LANDING, **PARTS, **WAREHOUSE
@@ -84,8 +84,8 @@ def ds_warehouse_daily():
     )
 
     @task.short_circuit(ignore_downstream_trigger_rules=False)
-    def sunday(data_interval_end: pendulum.DateTime) -> bool:
-        return data_interval_end.in_timezone("Europe/Paris").day_of_week == pendulum.SUNDAY
+    def sunday(dag_run: Any) -> bool:
+        return pendulum.instance(dag_run.run_after).in_timezone("Europe/Paris").day_of_week == pendulum.SUNDAY
 
     reconcile = DSReconcileOperator(
         task_id="reconcile",
@@ -102,7 +102,7 @@ def ds_warehouse_daily():
         **WAREHOUSE,
     )
 
-    # fails if a group has failed night after night
+    # fails if a group has failed night after night, or is not loaded from its first dossier on
     fresh = DSFreshnessOperator(
         task_id="fresh",
         groupe_instructeur_number=groupes.output,

@@ -1,9 +1,9 @@
 """
 ### A démarche's dossiers in a warehouse, hour by hour
 
-For teams that cannot wait for the night: extracts the dossiers last changed in the hour and loads them into the tables
-of `ds_warehouse_daily`. That DAG still handles deletions and the changes that move no date. One request finds the
-groups without a change, up to a hundred at a time, and only the others are extracted.
+For teams that cannot wait for the night: extracts what changed since each group was loaded, and loads it into the
+tables of `ds_warehouse_daily`. That DAG still handles deletions and the changes that move no date. One request finds
+the groups without a change, up to a hundred at a time, and only the others are extracted.
 
 **To make it yours**: as in `ds_warehouse_daily`, with the same warehouse.
 """
@@ -13,7 +13,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pendulum
-from airflow.sdk import CronDataIntervalTimetable, Param, dag
+from airflow.sdk import Param, dag
 
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
@@ -25,9 +25,9 @@ PARTS = {"include_messages": True, "include_avis": True, "include_labels": True,
 
 
 @dag(
-    schedule=CronDataIntervalTimetable("@hourly", timezone="Europe/Paris"),
+    schedule="@hourly",
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
-    # the day's run covers missed hours
+    # the next run makes up for a missed one
     catchup=False,
     max_active_runs=1,
     default_args={
@@ -50,8 +50,9 @@ def ds_warehouse_hourly():
         # all groups in one task: one request finds the groups in which nothing changed
         groupe_instructeur_number=groupes.output,
         destination="{{ params.destination }}",
-        window="updated",
+        window="incremental",
         **PARTS,
+        **WAREHOUSE,
     )
     DSLoadOperator(task_id="load", manifests=dossiers.output, **WAREHOUSE)
 

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Protocol
 import msgspec
 
 from ds_provider.api.query.selection import digest
+from ds_provider.landing.layout import generation_time
 from ds_provider.landing.manifest import Manifest, Part
 
 if TYPE_CHECKING:
@@ -104,7 +105,9 @@ class Checkpointer:
     def _check(self, checkpoint: Checkpoint, published: Manifest | None) -> None:
         if checkpoint.made_by != self._made_by:
             raise msgspec.ValidationError("it is of another query, window or destination")
-        if checkpoint.read_started_at < datetime.now(timezone.utc) - RESUMABLE:
+        # the names tell when by the clocks of workers, as the age of files does; the service's clock may differ
+        oldest = min([checkpoint.generation, *(part.name for part in checkpoint.parts)])
+        if oldest < generation_time(datetime.now(timezone.utc) - RESUMABLE):
             raise msgspec.ValidationError(f"it is of {checkpoint.read_started_at.isoformat(timespec='seconds')}")
         if (published.generation if published else None) not in (checkpoint.previous, checkpoint.generation):
             raise msgspec.ValidationError("another run has landed the same since")

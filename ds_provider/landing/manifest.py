@@ -53,6 +53,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param read_started_at: when the first page was asked for, by the first of the tries that read it; by the service's
         clock, as the next one, so that extracts of several workers are in order.
     :param read_finished_at: when the last page was there.
+    :param clock_correction: seconds from the worker's clock to the service's.
     :param generation: names this extraction.
     :param supersedes: the generation that this one replaced, whose parts stay until the next replacement.
     """
@@ -77,6 +78,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     last_date: datetime | None
     read_started_at: datetime
     read_finished_at: datetime
+    clock_correction: float = 0.0
     generation: str
     supersedes: str | None
 

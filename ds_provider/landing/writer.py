@@ -249,6 +249,7 @@ class LandingWriter:
             last_date=self.last_date,
             read_started_at=self._started,
             read_finished_at=max(self._started, self._clock.now()),
+            clock_correction=self._clock.correction,
             generation=self._generation,
             supersedes=self._previous.generation if self._previous else None,
         )

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -71,9 +71,9 @@ class DSFreshnessOperator(WarehouseMixin):
         expected = None if given is None else parse_groupes(flatten_batches(given))[0]
         warehouse = self.warehouse
         from ds_provider.warehouse.coverage import read_coverage
+        from ds_provider.warehouse.service_time import service_now
 
-        groups = read_coverage(warehouse)
-        now = datetime.now(timezone.utc)
+        groups, now = read_coverage(warehouse), service_now(warehouse)
         for number, group in groups.items():
             self.log.info("group %d: loaded %s, last extracted %s ago", number, group, now - group.last_read_at)
         checked = list(groups) if expected is None else expected

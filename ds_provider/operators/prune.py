@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Context
@@ -54,8 +54,9 @@ class DSPruneLandingOperator(WarehouseMixin):
         retention = check_duration(self.retention, "retention")
         warehouse = self.warehouse
         from ds_provider.sync.prune import Pruning
+        from ds_provider.warehouse.service_time import service_now
 
-        pruning = Pruning(warehouse, datetime.now(timezone.utc) - retention, self.log)
+        pruning = Pruning(warehouse, service_now(warehouse) - retention, self.log)
         pruning.run(open_destination(self.destination))
         self._log(pruning)
         if failures := pruning.failures:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperatorLink, Context
@@ -95,9 +95,10 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         includes = parse_includes(self._includes)
         warehouse = self.warehouse
         from ds_provider.sync.reconcile import reconcile
+        from ds_provider.warehouse.service_time import service_now
 
         kept = check_duration(self.erase_vanished_after, "erase_vanished_after")
-        policy = policy_of(self.on_pending, self.on_deleted, vanished_before=datetime.now(timezone.utc) - kept)
+        policy = policy_of(self.on_pending, self.on_deleted, vanished_before=service_now(warehouse) - kept)
         with self._open_extractor(context) as extractor:
             self.done = done = reconcile(extractor, warehouse, groups, includes, policy)
             self.log.info("loaded into %s: %s", warehouse, done.report.summary_line())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from typing import Any
 
 from airflow.sdk import Context
@@ -77,8 +77,9 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         includes = parse_includes(self._includes)
         warehouse = self.warehouse
         from ds_provider.sync.refresh import due_dossiers
+        from ds_provider.warehouse.service_time import service_now
 
-        due = due_dossiers(warehouse, numbers, max_age, datetime.now(timezone.utc))
+        due = due_dossiers(warehouse, numbers, max_age, service_now(warehouse))
         self.log.info("%d dossiers of %d groups are to be read again", sum(map(len, due.values())), len(due))
         if not due:
             self._push_landed(context)

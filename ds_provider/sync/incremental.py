@@ -9,10 +9,11 @@ from typing import TYPE_CHECKING
 
 import pendulum
 
+from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DELETED_DOSSIERS
 from ds_provider.api.query.windows import Window
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.warehouse.coverage import DELETION_OVERLAP, read_coverage
+from ds_provider.warehouse.coverage import read_coverage
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -59,7 +60,7 @@ def in_incremental_windows_of_deletions(
     """
     ends = _ends_of_full_history(selections, warehouse)
     return [
-        replace(selection, window=Window("deleted", start=end - DELETION_OVERLAP)) if end else selection
+        replace(selection, window=Window("deleted", start=end - DELETIONS_OVERLAP)) if end else selection
         for selection, end in zip(selections, _logged(selections, ends, log), strict=True)
     ]
 

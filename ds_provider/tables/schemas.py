@@ -344,6 +344,7 @@ LOADS = Table(
         "quarantined": INTEGER,
         "read_started_at": INSTANT,
         "read_finished_at": INSTANT,
+        "clock_correction": DECIMAL,  # seconds from the clock of the worker that read it to the service's
         "loaded_at": INSTANT,
     },
     key=("manifest", "generation"),

@@ -9,16 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta, timezone
+from datetime import datetime, timezone
 from typing import NamedTuple
 
+from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DOSSIERS, Stream
 from ds_provider.api.query.windows import BEGINNING
 from ds_provider.tables.schemas import LOADS
 from ds_provider.warehouse.database.store import Warehouse
-
-# the service dates a definitive deletion back by 14 days or more: those dated later may still be to come
-DELETION_OVERLAP = timedelta(days=45)
 
 Interval = tuple[datetime | None, datetime]
 
@@ -120,7 +118,7 @@ def _intervals(loads: Iterable[_Load]) -> Iterator[Interval]:
 def _intervals_of_deletions(loads: Iterable[_Load]) -> Iterator[Interval]:
     """Yield the interval in which each extraction saw the deletions become definitive: their dates lie before it."""
     for load in loads:
-        start = load.window_start and load.window_start + DELETION_OVERLAP
+        start = load.window_start and load.window_start + DELETIONS_OVERLAP
         if start is None or start < load.read_started_at:
             yield start, load.read_started_at
 

@@ -18,7 +18,7 @@ import scripts.demo
 from ds_provider.constants import DEFAULT_DATASET
 from scripts.demo import tables
 from scripts.demo.airflow import Airflow
-from scripts.demo.dags import BACKFILL, DAILY, write_backfill, write_daily
+from scripts.demo.dags import DAILY, write_daily
 from scripts.demo.drift import drift, true_listings
 from scripts.processes import CHECKOUT, Sandbox, sandbox
 
@@ -27,8 +27,6 @@ LANDING = HOME / "landing"
 DAGS = HOME / "dags"
 DATABASE = HOME / "ds_warehouse.duckdb"
 PARIS = ZoneInfo("Europe/Paris")
-# the sandbox's first deposits are as old as this
-PAST = timedelta(days=90)
 HEADING = "day          loaded  dossiers  pending  deleted  vanished  drift  seconds"
 
 LEGEND = """
@@ -43,9 +41,8 @@ Their files are in {landing}, the logs in {logs}.
 For the real service:
   1. a token: on the service, in an administrator's profile, "Jetons d'API"
   2. a connection: export AIRFLOW_CONN_DS_DEFAULT='{{"conn_type": "ds", "password": "<the token>"}}'
-  3. in dags/{daily}.py and dags/{backfill}.py: your démarche's number in `demarche`, your storage in
-     `destination`, your database's connection in `WAREHOUSE`, and your first day in `start_date`
-  4. the past, once: airflow backfill create --dag-id {backfill}, as its text says
+  3. in dags/{daily}.py: your démarche's number in `demarche`, your storage in `destination`, your database's
+     connection in `WAREHOUSE`; its first night loads everything
 """
 
 
@@ -65,63 +62,40 @@ def main() -> None:
         print(f"sandbox at {service.url}: démarche {service.demarche}, groups {service.groupes}", flush=True)
         print("starting Airflow, less than a minute …", flush=True)
         airflow = Airflow(HOME, service)
-        load_the_past(airflow, stack, service.demarche, months_until(first))
+        airflow.start(stack)
         play(airflow, service, first, end)
         truth = service.truth()
     with tables.opened(DATABASE) as warehouse:
         print_tables(warehouse, service.demarche)
         wrong = drift(truth, warehouse)
     places = {"python": sys.executable, "database": DATABASE, "landing": LANDING, "logs": HOME / "logs"}
-    print(NEXT_STEPS.format(**places, dataset=DEFAULT_DATASET, daily=DAILY, backfill=BACKFILL))
+    print(NEXT_STEPS.format(**places, dataset=DEFAULT_DATASET, daily=DAILY))
     print(f"drift: {len(wrong)} of {len(true_listings(truth))} dossiers, deleted ones included")
     if wrong:
         raise SystemExit("\n".join(f"{number}: {what}" for number, what in wrong.items()))
 
 
 def stretch(days: int, now: datetime) -> tuple[datetime, datetime]:
-    """Return the first day and the end.
-
-    The end is a Sunday, since only a Sunday's reconciliation finds expired dossiers. The first day lies in a past
-    month, so that the backfill's full months hold all that was deposited before.
-    """
+    """Return the first day and the end: a Sunday, since only a Sunday's reconciliation finds expired dossiers."""
     midnight = now.replace(hour=0, minute=0, second=0, microsecond=0)
     end = midnight - timedelta(days=midnight.isoweekday() % 7)
-    while end - timedelta(days=days) >= midnight.replace(day=1):
-        end -= timedelta(days=7)
     return end - timedelta(days=days), end
 
 
-def months_until(end: datetime) -> list[datetime]:
-    """Return the beginnings of the months of the past."""
-    months = [end.replace(day=1)]
-    while months[0] > end - PAST:
-        months.insert(0, (months[0] - timedelta(days=1)).replace(day=1))
-    return months
-
-
-def load_the_past(airflow: Airflow, stack: ExitStack, demarche: int, months: list[datetime]) -> None:
-    """Start Airflow with the backfill, and wait for its end."""
-    write_backfill(DAGS, demarche, LANDING)
-    airflow.create_backfill(BACKFILL, months, {"demarche": demarche})
-    airflow.start(stack)
-    print(f"the past, by month of deposit: {', '.join(f'{month:%Y-%m}' for month in months)} …", flush=True)
-    for month in months:
-        airflow.wait_for_run(BACKFILL, month)
-
-
 def play(airflow: Airflow, service: Sandbox, first: datetime, end: datetime) -> None:
-    """Run all days, each once the sandbox's clock stands at its end."""
-    write_daily(DAGS, service.demarche, LANDING, first, end)
+    """Run all days, each in the night after it, once the sandbox's clock stands there."""
+    write_daily(DAGS, service.demarche, LANDING, first + timedelta(days=1), end)
     print(HEADING, flush=True)
     for day in days_of(first, end):
         began, clock = datetime.now(timezone.utc), time.monotonic()
-        service.move_clock(day + timedelta(days=1))
-        airflow.wait_for_tables(DAILY, day)
+        night = day + timedelta(days=1)
+        service.move_clock(night)
+        airflow.wait_for_tables(DAILY, night)
         with tables.opened(DATABASE) as warehouse:
             wrong = drift(service.truth(), warehouse)
             totals = tables.totals(warehouse, began)
         print_day(day, totals, len(wrong), time.monotonic() - clock)
-    airflow.wait_for_run(DAILY, end - timedelta(days=1))
+    airflow.wait_for_run(DAILY, end)
 
 
 def days_of(first: datetime, end: datetime) -> Iterator[datetime]:

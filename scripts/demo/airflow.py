@@ -18,13 +18,6 @@ from typing import Any
 from scripts.processes import Sandbox, call, end_of, running
 
 BIN = Path(sys.executable).parent
-# one process: each command alone would import Airflow again
-COMMANDS = """
-import json, sys
-from airflow.__main__ import main
-for sys.argv in json.loads(sys.argv[1]):
-    main()
-"""
 # tasks fork from the scheduler, and so need not import these again
 SCHEDULER = """
 import sys
@@ -54,22 +47,11 @@ class Airflow:
         self.url = f"http://127.0.0.1:{port}"
         self.env = os.environ | settings(home, sandbox, port)
 
-    def create_backfill(self, dag: str, months: list[datetime], conf: dict[str, Any]) -> None:
-        """Create a DAG's runs of past months, by Airflow's own commands.
-
-        Call it before Airflow is started: on SQLite, a working scheduler gets in the way.
-        """
-        bounds = ["--from-date", months[0].isoformat(), "--to-date", months[-1].isoformat()]
-        # one month at a time: if two tasks name a new asset at the same moment, Airflow fails one of them
-        limit = ["--max-active-runs", "1"]
-        backfill = ["backfill", "create", "--dag-id", dag, *bounds, *limit, "--dag-run-conf", json.dumps(conf)]
-        commands = [["airflow", "db", "migrate"], ["airflow", "dags", "reserialize"], ["airflow", *backfill]]
-        command = [sys.executable, "-c", COMMANDS, json.dumps(commands)]
-        done = subprocess.run(command, env=self.env, capture_output=True, text=True, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"Airflow could not create the backfill:\n{done.stderr}")
-
     def start(self, stack: ExitStack) -> None:
+        migrate = [str(BIN / "airflow"), "db", "migrate"]
+        done = subprocess.run(migrate, env=self.env, capture_output=True, text=True, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"Airflow could not create its database:\n{done.stderr}")
         self._start("dag-processor", [str(BIN / "airflow"), "dag-processor"], stack)
         self._start("api-server", [str(BIN / "airflow"), "api-server"], stack)
         self._wait_for("Airflow's API server", self._is_api_up)
@@ -80,27 +62,27 @@ class Airflow:
         self.log = self.home / f"{component}.log"
         self.process = stack.enter_context(running(command, self.log, self.env))
 
-    def wait_for_tables(self, dag: str, day: datetime) -> None:
-        """Wait until a day's run has neither requests to send nor rows to load."""
-        self._wait_for(f"the run of {day:%Y-%m-%d}", lambda: self._is_loaded(dag, day))
+    def wait_for_tables(self, dag: str, night: datetime) -> None:
+        """Wait until a night's run has neither requests to send nor rows to load."""
+        self._wait_for(f"the run of {night:%Y-%m-%d}", lambda: self._is_loaded(dag, night))
 
-    def wait_for_run(self, dag: str, day: datetime) -> None:
-        self._wait_for(f"the end of the run of {day:%Y-%m-%d}", lambda: self._check_run(dag, day))
+    def wait_for_run(self, dag: str, night: datetime) -> None:
+        self._wait_for(f"the end of the run of {night:%Y-%m-%d}", lambda: self._check_run(dag, night))
 
-    def _check_run(self, dag: str, start: datetime) -> bool:
-        """Return true once the run of an interval has succeeded.
+    def _check_run(self, dag: str, night: datetime) -> bool:
+        """Return true once the run of a night has succeeded.
 
         :raises SystemExit: if it failed.
         """
-        states = {state for (state,) in self._query(RUN_STATE, dag, start)}
+        states = {state for (state,) in self._query(RUN_STATE, dag, night)}
         if states & FAILED:
             raise SystemExit(f"a run of {dag} failed: see {self.home / 'logs'}")
         return states == {"success"}
 
-    def _is_loaded(self, dag: str, start: datetime) -> bool:
-        states = dict(self._query(TASK_STATES, dag, start))
+    def _is_loaded(self, dag: str, night: datetime) -> bool:
+        states = dict(self._query(TASK_STATES, dag, night))
         if failed := sorted(task for task, state in states.items() if state in FAILED):
-            raise SystemExit(f"{failed} of {dag} failed on {start:%Y-%m-%d}: see {self.home / 'logs'}")
+            raise SystemExit(f"{failed} of {dag} failed on {night:%Y-%m-%d}: see {self.home / 'logs'}")
         return states.get("load") == "success" and states.get("reconcile") in ("success", "skipped")
 
     def _wait_for(self, what: str, ready: Callable[[], bool]) -> None:
@@ -120,10 +102,10 @@ class Airflow:
         except (OSError, ValueError):
             return False
 
-    def _query(self, sql: str, dag: str, start: datetime) -> list[Any]:
+    def _query(self, sql: str, dag: str, night: datetime) -> list[Any]:
         """Return rows of Airflow's database, or nothing while it cannot be read."""
         # as Airflow writes an instant into SQLite
-        stored = start.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
+        stored = night.astimezone(timezone.utc).strftime("%Y-%m-%d %H:%M:%S.%f")
         try:
             with sqlite3.connect(f"file:{self.home / 'airflow.db'}?mode=ro", uri=True, timeout=5) as database:
                 return database.execute(sql, (dag, stored)).fetchall()

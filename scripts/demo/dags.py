@@ -2,33 +2,25 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 
 from scripts.processes import CHECKOUT
 
-BACKFILL, DAILY = "ds_warehouse_backfill", "ds_warehouse_daily"
+DAILY = "ds_warehouse_daily"
 
 
-def write_backfill(folder: Path, demarche: int, landing: Path) -> None:
-    _write(folder, BACKFILL, _settings(demarche, landing))
-
-
-def write_daily(folder: Path, demarche: int, landing: Path, first: datetime, end: datetime) -> None:
-    """Write the daily DAG.
-
-    :param end: days that begin then or later are not run.
-    """
-    last = end - timedelta(days=1)
-    days = f'start_date={_day(first)}, tz="Europe/Paris"),\n    end_date={_day(last)},'
-    _write(folder, DAILY, _settings(demarche, landing) | {"start_date=pendulum.datetime(2026, 11, 1,": days})
-
-
-def _settings(demarche: int, landing: Path) -> dict[str, str]:
-    return {
+def write_daily(folder: Path, demarche: int, landing: Path, first: datetime, last: datetime) -> None:
+    """Write the daily DAG, to run in each night from the first to the last."""
+    nights = f'start_date={_day(first)}, tz="Europe/Paris"),\n    end_date={_day(last)},'
+    replacements = {
         '"demarche": Param(1,': f'"demarche": Param({demarche},',
         '"file:///opt/airflow/landing"': f'"{landing.as_uri()}"',
+        "start_date=pendulum.datetime(2026, 11, 1,": nights,
+        # all nights are in the past, and each has a run
+        "catchup=False": "catchup=True",
     }
+    _write(folder, DAILY, replacements)
 
 
 def _day(day: datetime) -> str:

@@ -3,19 +3,29 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
+import duckdb
 import pytest
 from airflow.dag_processing.dagbag import DagBag
 
+from ds_provider.api.transport import retry as retries
+from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing import iter_rows
+from ds_provider.sandbox import Sandbox
 from tests.support.operator_service import Store
+from tests.support.sandboxes import connect
 
 pytestmark = pytest.mark.integration
 
+DAY = timedelta(days=1)
+MIDNIGHT = datetime(2026, 11, 16, tzinfo=ZoneInfo("Europe/Paris"))
 README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
@@ -24,46 +34,111 @@ def block_with(text: str) -> str:
     return block
 
 
-def test_dag_in_fifteen_lines_lands_a_day(sandbox, connection, run_dag, tmp_path):
-    groupe, zone = sandbox.groupes[0], tmp_path / "landing"
-    source = block_with("def my_dossiers").replace("12345", str(groupe)).replace("file:///data/ds", zone.as_uri())
-    file = tmp_path / "my_dossiers.py"
-    file.write_text(source)
-    bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
-    assert not bag.import_errors
-    midnight = datetime(2026, 11, 19, tzinfo=ZoneInfo("Europe/Paris"))
-    assert run_dag(bag.dags["my_dossiers"], logical_date=midnight).state == "success"
-    streams = {path.parent.parent.name for path in zone.glob(f"groupe-{groupe}/*/*/manifest.json")}
-    assert streams == {"dossiers", "deleted_dossiers", "pending_deleted_dossiers"}
-
-
-def test_warehouse_dag_loads_a_day(sandbox, connection, run_dag, tmp_path, monkeypatch):
-    import duckdb
-
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    settings = {
-        "[12345, 12346]": str(sandbox.groupes),
-        "54321": str(sandbox.demarche),
-        "file:///data/ds": (tmp_path / "landing").as_uri(),
-    }
-    source = block_with("def my_warehouse")
-    for example, value in settings.items():
+def dag_of(text: str, tmp_path: Path, replacements: dict[str, str]) -> Any:
+    """Return the DAG of an example, with the reader's own numbers and folder in it."""
+    source = block_with(text)
+    for example, value in replacements.items():
         assert example in source
         source = source.replace(example, value)
-    file = tmp_path / "my_warehouse.py"
+    file = tmp_path / "example.py"
     file.write_text(source)
     bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
     assert not bag.import_errors
-    midnight = datetime(2026, 11, 19, tzinfo=ZoneInfo("Europe/Paris"))
-    assert run_dag(bag.dags["my_warehouse"], logical_date=midnight).state == "success"
-    # a manual run extracts the day before
-    since = {"updated_since": midnight - timedelta(days=1), "updated_until": midnight}
-    landed = {dossier["number"] for groupe in sandbox.groupes for dossier in DSHook().iter_dossiers(groupe, **since)}
-    with duckdb.connect(str(tmp_path / "ds_warehouse.duckdb"), read_only=True) as warehouse:
-        loaded = warehouse.sql("SELECT number FROM demarches_simplifiees.dossiers").fetchall()
-    # the window begins a few minutes before the day
-    assert landed
-    assert landed <= {number for (number,) in loaded}
+    (dag,) = bag.dags.values()
+    for task in dag.tasks:
+        # a retry would wait for minutes
+        task.retries = 0
+    return dag
+
+
+@pytest.fixture
+def living(monkeypatch):
+    """A sandbox of this test alone, whose clock the test moves from night to night, and the connection to it."""
+    with Sandbox(seed=17, groupes=5, dossiers=40, now=MIDNIGHT, rate_limit=0) as running:
+        connect(running, monkeypatch)
+        yield running
+
+
+@pytest.fixture
+def warehouse_night(living, run_dag, tmp_path, monkeypatch):
+    """Run the README's warehouse for one night, and return the state of the run."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
+    settings = {"54321": str(living.demarche), "file:///data/ds": (tmp_path / "landing").as_uri()}
+    dag = dag_of("def my_warehouse", tmp_path, settings)
+    return lambda: str(run_dag(dag, logical_date=living.clock.now, run_after=living.clock.now).state)
+
+
+@contextmanager
+def hidden_group(sandbox: Sandbox, number: int) -> Iterator[None]:
+    """Have the démarche without a group."""
+    groups = sandbox.world.demarche.groupes
+    (place,) = (i for i, group in enumerate(groups) if group.number == number)
+    group = groups.pop(place)
+    try:
+        yield
+    finally:
+        groups.insert(place, group)
+
+
+def shown(sandbox: Sandbox) -> set[tuple[int, int, str, int]]:
+    """Return what the groups show: number, group, state and date of last change, to the second."""
+    return {
+        (d.number, d.groupe.number, d.state, d.updated_at // 1_000_000)
+        for d in sandbox.world.dossiers.values()
+        if d.visible and d.groupe.number in sandbox.groupes
+    }
+
+
+def held(home: Path) -> set[tuple[int, int, str, int]]:
+    sql = (
+        "select number, groupe_instructeur_number, state, cast(epoch(date_derniere_modification) as bigint) "
+        f"from {DEFAULT_DATASET}.dossiers where deletion_stage is null"
+    )
+    with closing(duckdb.connect(str(home / "ds_warehouse.duckdb"), read_only=True)) as warehouse:
+        rows = warehouse.execute(sql).fetchall()
+    assert len(rows) == len(set(rows))
+    return set(rows)
+
+
+def test_warehouse_holds_what_the_groups_show_after_each_green_night(living, warehouse_night, tmp_path):
+    # the first group appears later
+    late, *others = living.groupes
+    with hidden_group(living, late):
+        assert warehouse_night() == "success"
+        assert held(tmp_path) == {row for row in shown(living) if row[1] in others}
+    assert len(held(tmp_path)) > 100
+
+    # a night that fails is red, and the next makes up for it and for the new group
+    living.clock.move_to(MIDNIGHT + DAY)
+    living.faults.set({"server_error": {"rate": 1.0}})
+    assert warehouse_night() == "failed"
+    living.faults.clear()
+    living.clock.move_to(MIDNIGHT + 2 * DAY)
+    assert warehouse_night() == "success"
+    assert held(tmp_path) == shown(living)
+
+    # two days without a run
+    living.clock.move_to(MIDNIGHT + 5 * DAY)
+    before = len(living.requests)
+    assert warehouse_night() == "success"
+    assert held(tmp_path) == shown(living)
+    assert len(living.requests) - before < 30, "only what changed is read"
+
+
+def test_files_hold_what_the_group_shows_after_each_night(living, run_dag, tmp_path, monkeypatch):
+    group, zone = living.groupes[0], tmp_path / "landing"
+    dag = dag_of("def my_files", tmp_path, {"12345": str(group), "file:///data/ds": zone.as_uri()})
+    for night in (MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + 4 * DAY):
+        living.clock.move_to(night)
+        assert run_dag(dag, run_after=night, logical_date=night).state == "success"
+        latest: dict[int, tuple[str, str]] = {}
+        for manifest in zone.glob(f"groupe-{group}/dossiers/*/manifest.json"):
+            for row in iter_rows(manifest.as_uri()):
+                version = row["dateDerniereModification"], row["state"]
+                latest[row["number"]] = max(version, latest.get(row["number"], version))
+        truth = {number: state for number, groupe, state, _ in shown(living) if groupe == group}
+        assert {number: latest[number][1] for number in truth} == truth
 
 
 def test_sensor_finds_dossiers(sandbox, connection):

@@ -17,6 +17,7 @@ from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.http.control import truth
 from scripts.demo.drift import drift
 from tests.support.dag_files import load, midnight, shown
+from tests.support.sandboxes import shown_numbers
 
 pytestmark = pytest.mark.integration
 
@@ -41,7 +42,7 @@ def run(sandbox, connection, run_dag, tmp_path, monkeypatch) -> Any:
 
     def run(name: str, at: datetime, **more: Any) -> dict[str, str]:
         """Return the states of its tasks, and the state of the run under the DAG's name."""
-        dag_run = run_dag(load(name), logical_date=at, run_conf=conf | more)
+        dag_run = run_dag(load(name), logical_date=at, run_after=at, run_conf=conf | more)
         return states_of(dag_run) | {name: str(dag_run.state)}
 
     return run
@@ -71,19 +72,22 @@ def loaded_numbers(home: Path) -> list[int]:
         return [number for (number,) in warehouse.execute(f"select number from {DEFAULT_DATASET}.dossiers").fetchall()]
 
 
+def missing(sandbox: Sandbox, home: Path) -> set[int]:
+    """Return the dossiers that the groups show, and the tables do not."""
+    return set().union(*shown_numbers(sandbox).values()) - set(loaded_numbers(home))
+
+
 def in_window(sandbox: Sandbox, column: str, start: datetime, end: datetime) -> set[int]:
     return {number for groupe in sandbox.groupes for number in shown(sandbox, groupe, column, start, end)}
 
 
-def test_daily_dag_ends_without_drift_after_a_missed_day(run, sandbox, tmp_path):
-    for month in ("2026-09-01", "2026-10-01", "2026-11-01", "2026-12-01"):
-        assert run("ds_warehouse_backfill", midnight(month))["ds_warehouse_backfill"] == "success"
+def test_daily_dag_ends_without_drift_from_its_first_night_on(run, sandbox, tmp_path):
     states = run("ds_warehouse_daily", SUNDAY - 3 * DAY)
     assert states["ds_warehouse_daily"] == "success"
     assert (states["reconcile"], states["prune"], states["failed"]) == ("skipped", "success", "skipped")
-    assert find_drift(sandbox, tmp_path) == {}
+    assert missing(sandbox, tmp_path) == set()
 
-    # two days pass, and the first is not extracted
+    # two nights without a run
     sandbox.clock.move_to(SUNDAY)
     assert in_window(sandbox, "updated_at", SUNDAY - 3 * DAY, SUNDAY - DAY)
     states = run("ds_warehouse_daily", SUNDAY)
@@ -93,19 +97,17 @@ def test_daily_dag_ends_without_drift_after_a_missed_day(run, sandbox, tmp_path)
 
 
 def test_poison_dossier_fails_the_daily_run_and_hides_no_other(run, sandbox, tmp_path):
-    window = SUNDAY - 4 * DAY, SUNDAY - 3 * DAY
-    poison = min(shown(sandbox, sandbox.groupes[0], "updated_at", *window))
+    poison = min(shown(sandbox, sandbox.groupes[0], "updated_at", SUNDAY - 4 * DAY, SUNDAY - 3 * DAY))
     sandbox.faults.set({"poison": {"numbers": [poison]}})
-    states = run("ds_warehouse_daily", window[1], groupes_per_task=2)
+    states = run("ds_warehouse_daily", SUNDAY - 3 * DAY, groupes_per_task=2)
     assert states["ds_warehouse_daily"] == "failed"
     assert (states["load"], states["failed"]) == ("success", "failed")
-    expected = in_window(sandbox, "updated_at", window[0] - LOOKBACK, window[1])
-    assert sorted(loaded_numbers(tmp_path)) == sorted(expected - {poison})
+    assert missing(sandbox, tmp_path) == {poison}
 
     sandbox.faults.clear()
-    states = run("ds_warehouse_daily", window[1] + timedelta(seconds=1), groupes_per_task=2)
+    states = run("ds_warehouse_daily", SUNDAY - 3 * DAY + timedelta(seconds=1), groupes_per_task=2)
     assert states["ds_warehouse_daily"] == "success"
-    assert poison in loaded_numbers(tmp_path)
+    assert missing(sandbox, tmp_path) == set()
 
 
 def test_daily_run_without_access_fails(run, sandbox):
@@ -116,18 +118,22 @@ def test_daily_run_without_access_fails(run, sandbox):
 
 def test_hourly_dag_sends_two_requests_in_an_idle_hour_and_loads_a_busy_one(run, sandbox, tmp_path):
     now = SUNDAY - 3 * DAY
-    ends = [now - n * HOUR for n in range(72)]
-    changed = {end: in_window(sandbox, "updated_at", end - HOUR - LOOKBACK, end) for end in ends}
-    idle = next(end for end in ends if not changed[end])
-    busy = max(ends, key=lambda end: len(changed[end]))
+    assert run("ds_warehouse_hourly", now)["ds_warehouse_hourly"] == "success"
+    assert missing(sandbox, tmp_path) == set()
 
+    sandbox.clock.move_to(now + HOUR)
+    assert not in_window(sandbox, "updated_at", now - LOOKBACK, now + HOUR)
     before = len(sandbox.requests)
-    assert run("ds_warehouse_hourly", idle)["ds_warehouse_hourly"] == "success"
+    assert run("ds_warehouse_hourly", now + HOUR)["ds_warehouse_hourly"] == "success"
     assert len(sandbox.requests) - before == 2
 
-    assert run("ds_warehouse_hourly", busy)["ds_warehouse_hourly"] == "success"
-    assert sorted(loaded_numbers(tmp_path)) == sorted(changed[busy])
-    assert changed[busy]
+    sandbox.clock.move_to(now + DAY)
+    changed = in_window(sandbox, "updated_at", now, now + DAY)
+    before = len(sandbox.requests)
+    assert run("ds_warehouse_hourly", now + DAY)["ds_warehouse_hourly"] == "success"
+    assert missing(sandbox, tmp_path) == set()
+    assert changed
+    assert len(sandbox.requests) - before <= 2 + len(sandbox.groupes)
 
 
 def test_backfill_loads_a_month_twice_into_the_same_rows(run, sandbox, tmp_path):

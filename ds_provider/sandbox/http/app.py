@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass
+from datetime import timezone
+from email.utils import format_datetime
 from typing import Any
 
 import msgspec
@@ -76,6 +78,7 @@ async def answer_graphql(state: State, request: Request) -> Response:
     if response is None:
         response = _execute(state, request, await request.body(), faults, call)
         await _delay(faults, call)
+    response.headers["Date"] = format_datetime(state.clock.now.astimezone(timezone.utc), usegmt=True)
     request.state.fault = next((name for name in ("dropped", "cut_body") if name in faults), None)
     state.record(ServedRequest(operation_name(call.params), call.variables, response.status_code, faults.names()))
     return response

@@ -54,6 +54,8 @@ def create_server(state: State) -> uvicorn.Server:
         lifespan="off",
         timeout_graceful_shutdown=1,
         server_header=False,
+        # the answers carry the sandbox's own time
+        date_header=False,
     )
     return uvicorn.Server(config)
 

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
 from ds_provider.api.query.parameters import select_dossiers
 from ds_provider.landing.gzip_members import pack
+from ds_provider.landing.layout import generation_time
 from tests.support.landing_pages import MemoryStore, begin, finish, land, page, parts_in, rows_of, writer_at, zone_at
 
 PAGES = [page(1, 2), page(3), page(4, 5)]
@@ -39,11 +40,12 @@ def test_checkpoint_of_another_destination_is_ignored(zone, tmp_path):
 
 
 @pytest.mark.parametrize("hours", [23, 25])
-def test_checkpoint_is_good_for_a_day(hours, zone):
+def test_checkpoint_is_good_for_a_day(hours, zone, monkeypatch):
     store = MemoryStore()
-    writer = writer_at(zone, select_dossiers(7), store)
-    writer._began -= timedelta(hours=hours).total_seconds()
-    writer.add(page(1))
+    earlier = generation_time(datetime.now(timezone.utc) - timedelta(hours=hours))
+    with monkeypatch.context() as patch:
+        patch.setattr("ds_provider.landing.writer.new_generation", lambda: f"{earlier}-00000000")
+        writer_at(zone, select_dossiers(7), store).add(page(1))
     assert bool(resumed_numbers(zone, store)) is (hours < 24)
 
 

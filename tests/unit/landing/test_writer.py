@@ -54,6 +54,7 @@ FIELDS = {
     "first_date",
     "last_date",
     "read_started_at",
+    "clock_correction",
     "read_finished_at",
     "generation",
     "supersedes",

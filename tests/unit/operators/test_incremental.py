@@ -6,11 +6,12 @@ from datetime import datetime, timedelta, timezone
 
 import pytest
 
+from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.warehouse.coverage import DELETION_OVERLAP, read_coverage
+from ds_provider.warehouse.coverage import read_coverage
 from tests.support.operator_service import START
 from tests.support.operator_warehouse import context
 
@@ -157,7 +158,7 @@ def test_deletions_are_extracted_from_the_overlap_before_the_last_loaded_on(worl
     load(first)
     read_at = read_manifest(first[0]["manifest"]).read_started_at
     (start, end), _ = windows(extract_deletions(destination))
-    assert (datetime.fromisoformat(start), end) == (read_at - DELETION_OVERLAP, None)
+    assert (datetime.fromisoformat(start), end) == (read_at - DELETIONS_OVERLAP, None)
 
 
 def test_deletions_that_were_never_loaded_are_extracted_again_in_full(world, hooks, destination):

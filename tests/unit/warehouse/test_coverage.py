@@ -9,10 +9,11 @@ import pyarrow as pa
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DELETED_DOSSIERS
 from ds_provider.api.query.windows import BEGINNING
 from ds_provider.tables.schemas import LOADS
-from ds_provider.warehouse.coverage import DELETION_OVERLAP, Coverage, covered, read_coverage
+from ds_provider.warehouse.coverage import Coverage, covered, read_coverage
 from tests.support.quick_warehouse import QuickWarehouse
 
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -119,7 +120,7 @@ def test_only_the_given_groups_are_read() -> None:
 
 
 def test_deletions_are_covered_from_the_overlap_after_their_first_date() -> None:
-    overlap = DELETION_OVERLAP.days
+    overlap = DELETIONS_OVERLAP.days
     deletions = [
         full(1, stream="deleted_dossiers", parts=None),
         window(1 - overlap, None, 4, stream="deleted_dossiers", date_column="deleted", parts=None),
