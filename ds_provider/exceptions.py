@@ -52,6 +52,9 @@ class DSError(Exception):
     """Base of all errors of the provider, with the facts that a person needs to find the cause.
 
     :param message: what happened and, if there is one, the remedy.
+    :param connection: the id of the Airflow connection whose token was used.
+    :param demarche_number: the démarche that was asked for.
+    :param dossier_number: the dossier that was asked for.
     :param groupe_instructeur_number: the group that was being read.
     :param stream: ``dossiers``, ``deleted_dossiers`` or ``pending_deleted_dossiers``.
     :param window: the window that was being read, as text.
@@ -63,6 +66,9 @@ class DSError(Exception):
 
     message: str
     _: KW_ONLY
+    connection: str | None = None
+    demarche_number: int | None = None
+    dossier_number: int | None = None
     groupe_instructeur_number: int | None = None
     stream: str | None = None
     window: str | None = None

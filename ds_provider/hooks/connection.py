@@ -50,6 +50,7 @@ def client_settings(connection: Connection) -> dict[str, Any]:
     return {
         "url": url,
         "token": token,
+        "connection": connection.conn_id,
         "user_agent": user_agent(),
         "read_timeout": _read_timeout(connection),
         "budget": Budget(_store(connection), budget_key(token, urlsplit(url).netloc), _requests_per_minute(connection)),

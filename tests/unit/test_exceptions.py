@@ -31,6 +31,9 @@ from ds_provider.exceptions import (
 _LINE = re.compile(r"^ {4}(?P<tree>[ │├└─]*)(?P<name>DS\w+)", re.MULTILINE)
 
 KNOWN = {
+    "connection": "ds_default",
+    "demarche_number": 4321,
+    "dossier_number": 987,
     "groupe_instructeur_number": 12,
     "stream": "dossiers",
     "window": "created [2026-11-01T00:00:00+00:00, …)",

@@ -173,7 +173,7 @@ def _read_batch(
 def _fetch_alone(selection: Selection, number: int) -> SubFlow[tuple[Page, DSError | None]]:
     """Return a page about one dossier, and the error if it cannot be read."""
     variables = {"number": number, **selection.includes.variables()}
-    request = Request(documents.load("dossier"), variables, selection.context())
+    request = Request(documents.load("dossier"), variables, {**selection.context(), "dossier_number": number})
     try:
         row = yield from send_with_retry(lambda: request, partial(_read_alone, number=number), attempts=ATTEMPTS)
     except DSNotFoundError:

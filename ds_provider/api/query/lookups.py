@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import re
+from contextlib import suppress
+from dataclasses import replace
 from datetime import datetime
 from typing import Any, cast
 
@@ -50,12 +53,32 @@ class _Forms(_Groupes, rename="camel"):
     revisions: list[_Revision]
 
 
+# the fact of an error that is the number of a root field
+_FACTS = {
+    "demarche": "demarche_number",
+    "demarcheDescriptor": "demarche_number",
+    "dossier": "dossier_number",
+    "groupeInstructeur": "groupe_instructeur_number",
+}
+_NUMBERED = re.compile(rf"\b({'|'.join(_FACTS)})\s*\(\s*(?:demarche\s*:\s*\{{\s*)?number\s*:\s*(\$\w+|[0-9]+)")
+
 _decoder = msgspec.json.Decoder(Body[dict[str, Any]])
 
 
 def run(request: Request) -> Flow[dict[str, Any]]:
-    """Yield the ``data`` of any operation, once its response is whole."""
+    """Yield the ``data`` of any operation, once its response is whole. Errors name the numbers that it asks for."""
+    request = replace(request, context={**_numbers_in(request), **request.context})
     return once(request, lambda exchange: read_response(exchange, _decoder))
+
+
+def _numbers_in(request: Request) -> dict[str, int]:
+    """Return what an operation asks for by number, as the facts of an error."""
+    numbers: dict[str, int] = {}
+    for field, given in _NUMBERED.findall(request.query):
+        value: Any = request.variables.get(given[1:]) if given.startswith("$") else given
+        with suppress(TypeError, ValueError):
+            numbers.setdefault(_FACTS[field], int(value))
+    return numbers
 
 
 def ping() -> Flow[dict[str, Any]]:
@@ -88,7 +111,7 @@ def get_revisions(demarche_number: int) -> Flow[dict[str, Any]]:
 def _root_field(
     document: str, field: str, number: int, shape: type[msgspec.Struct] | None = None, /, **variables: bool
 ) -> SubFlow[dict[str, Any]]:
-    request = Request(documents.load(document), {"number": number, **variables})
+    request = Request(documents.load(document), {"number": number, **variables}, {_FACTS[field]: number})
 
     def read(exchange: Exchange) -> dict[str, Any]:
         found = read_response(exchange, _decoder).get(field)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -10,6 +11,8 @@ from typing import Literal
 import pendulum
 
 from ds_provider.exceptions import DSConfigurationError
+
+PARIS = "Europe/Paris"
 
 DateColumn = Literal["created", "updated", "deleted"]
 
@@ -42,8 +45,8 @@ class Window:
     def __post_init__(self) -> None:
         if self.start and self.end and self.start >= self.end:
             raise DSConfigurationError(
-                f"{self.date_column}_since ({self.start.isoformat()}) must be before {self.date_column}_until "
-                f"({self.end.isoformat()}): the window [since, until) would be empty"
+                f"{self.date_column}_since ({_shown(self.start)}) must be before {self.date_column}_until "
+                f"({_shown(self.end)}): the window [since, until) would be empty"
             )
 
     @property
@@ -57,8 +60,16 @@ class Window:
         return (self.start.isoformat() if self.start else None, self.end.isoformat() if self.end else None)
 
     def __str__(self) -> str:
-        start, end = (bound or "…" for bound in self.iso_bounds)
-        return f"{self.date_column} [{start}, {end})"
+        return f"{self.date_column} [{_shown(self.start)}, {_shown(self.end)})"
+
+
+def _shown(bound: pendulum.DateTime | None) -> str:
+    """Return a bound for people: one in UTC by the service's own clock, any other as it was given."""
+    if bound is None:
+        return "…"
+    with suppress(OverflowError, ValueError):
+        bound = bound if bound.utcoffset() else bound.in_timezone(PARIS)
+    return bound.isoformat()
 
 
 def parse_instant(value: object, parameter: str) -> pendulum.DateTime | None:

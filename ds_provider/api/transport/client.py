@@ -21,6 +21,7 @@ from ds_provider.api.transport.failures import failure_of
 from ds_provider.api.transport.flows import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
 from ds_provider.api.transport.messages import Exchange, Request, Response, TransportFailure
 from ds_provider.api.transport.responses import seconds_to_reset
+from ds_provider.exceptions import DSError
 
 T = TypeVar("T")
 H = TypeVar("H", httpx.Client, httpx.AsyncClient)
@@ -41,6 +42,7 @@ class _Client(Generic[H]):
     :param token: the API token, sent in a header and kept nowhere else.
     :param user_agent: how the client names itself to the service.
     :param read_timeout: seconds to wait for a response.
+    :param connection: the id of the Airflow connection, for errors.
     :param budget: each request is taken from it before it is sent; closed with the client. No limit without it.
     :param clock: what earlier clients learnt of the service's time.
     :param transport: an httpx transport in place of the network and of what the environment says of it, for tests.
@@ -56,12 +58,14 @@ class _Client(Generic[H]):
         *,
         user_agent: str,
         read_timeout: float = READ_TIMEOUT_SECONDS,
+        connection: str | None = None,
         budget: Budget | None = None,
         clock: ServiceClock | None = None,
         transport: Any = None,
     ) -> None:
         self.requests = 0
         self.clock = clock or ServiceClock()
+        self._connection = connection
         self._url = httpx.URL(url)
         self._budget = budget
         self._count_lock = Lock()
@@ -130,6 +134,9 @@ class DSClient(_Client[httpx.Client]):
                     step = flow.send(sent_back)
                 except StopIteration:
                     return
+                except DSError as error:
+                    error.add_context(connection=self._connection)
+                    raise
                 sent_back = None
                 if isinstance(step, Send):
                     sent_back = self._exchange(step.request)
@@ -198,6 +205,9 @@ class AsyncDSClient(_Client[httpx.AsyncClient]):
                     step = flow.send(sent_back)
                 except StopIteration:
                     return
+                except DSError as error:
+                    error.add_context(connection=self._connection)
+                    raise
                 sent_back = None
                 if isinstance(step, Send):
                     sent_back = await self._exchange(step.request)

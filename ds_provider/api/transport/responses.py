@@ -21,6 +21,7 @@ import msgspec
 from ds_provider.api.transport.clock import date_in
 from ds_provider.api.transport.failures import proxy_login_message
 from ds_provider.api.transport.messages import Exchange, Response, TransportFailure
+from ds_provider.api.transport.remedies import remedy
 from ds_provider.api.transport.repair import Repair
 from ds_provider.exceptions import (
     DSComplexityError,
@@ -67,11 +68,6 @@ _KINDS: dict[str | None, type[DSError]] = {
     "internal_server_error": DSServerError,
     "bad_request": DSRequestError,
     "graphql_parse_failed": DSRequestError,
-}
-
-_REMEDIES: dict[str | None, str] = {
-    "not_found": ": check the number, and that it is not deleted or hidden on the service",
-    "unauthorized": ": check the number, and that the token is of an administrator of its démarche",
 }
 
 _WITHOUT_TOKEN = re.compile(r"\s*without a token\b", re.IGNORECASE)
@@ -238,7 +234,7 @@ def _graphql_error(errors: Sequence[GraphQLError], *, has_data: bool) -> DSError
     if "exceeds max complexity" in error.message:
         kind = DSComplexityError
     return kind(
-        f"the API answered: {error.message.strip() or 'an error without a message'}{_REMEDIES.get(error.code, '')}",
+        f"the API answered: {error.message.strip() or 'an error without a message'}{remedy(error.code, error.message)}",
         code=error.code,
         exception_id=error.exception_id,
         http_status=200,

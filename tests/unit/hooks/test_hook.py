@@ -13,6 +13,7 @@ import pytest
 from airflow.sdk.exceptions import AirflowNotFoundException
 
 from ds_provider.api.query import lookups
+from ds_provider.api.transport.messages import Request
 from ds_provider.exceptions import (
     DSConfigurationError,
     DSError,
@@ -142,6 +143,67 @@ def test_get_groupes_raises_for_an_unauthorized_demarche(service):
     service.will_respond(refused("hidden due to permissions", "unauthorized"))
     with pytest.raises(DSUnauthorizedError):
         DSHook().get_groupes(123)
+
+
+NUMBERED = {
+    "groups of a démarche": (lambda hook: hook.get_groupes(123), "Demarche not found", "demarche number 123"),
+    "revisions": (lambda hook: hook.get_revisions(123), "Demarche not found", "demarche number 123"),
+    "form": (lambda hook: hook.get_demarche_descriptor(123), "DemarcheDescriptor not found", "demarche number 123"),
+    "dossier": (lambda hook: hook.get_dossier(5), "Dossier not found", "dossier number 5"),
+    "group": (
+        lambda hook: list(hook.iter_dossiers(7)),
+        "GroupeInstructeurWithDossiers not found",
+        "groupe instructeur number 7",
+    ),
+    "variable": (
+        lambda hook: hook.run("query($n: Int!) { dossier(number: $n) { id } }", {"n": 5}),
+        "Dossier not found",
+        "dossier number 5",
+    ),
+    "number in the query": (
+        lambda hook: hook.run("{ d: demarche( number:123) { id } }"),
+        "Demarche not found",
+        "demarche number 123",
+    ),
+    "descriptor": (
+        lambda hook: hook.run("{ demarcheDescriptor(demarche: {number: 123}) { id } }"),
+        "DemarcheDescriptor not found",
+        "demarche number 123",
+    ),
+}
+
+
+@pytest.mark.parametrize(("ask", "message", "number"), NUMBERED.values(), ids=NUMBERED)
+def test_object_that_is_not_found_is_named_with_its_number_and_connection(service, ask, message, number):
+    service.will_respond(refused(message, "not_found"))
+    with pytest.raises(DSNotFoundError, match=": check the number, and that ") as caught:
+        ask(DSHook())
+    assert number in str(caught.value)
+    assert "connection ds_default" in str(caught.value)
+    assert len(service.requests) == 1
+
+
+@pytest.mark.parametrize(("ask", "message", "number"), NUMBERED.values(), ids=NUMBERED)
+def test_object_without_a_right_is_named_with_who_grants_it(service, ask, message, number):
+    service.will_respond(
+        refused(f"An object of type {message.split()[0]} was hidden due to permissions", "unauthorized")
+    )
+    with pytest.raises(DSUnauthorizedError, match=r"administrator.*get_groupes") as caught:
+        ask(DSHook("ds_other"))
+    assert number in str(caught.value)
+    assert "connection ds_other" in str(caught.value)
+
+
+def test_error_on_an_event_loop_names_the_connection(service):
+    service.will_respond(refused("Dossier not found", "not_found"))
+
+    async def ask() -> None:
+        async with DSHook().async_client() as client:
+            await client.result(lookups.run(Request("{ dossier(number: 5) { id } }")))
+
+    with pytest.raises(DSNotFoundError) as caught:
+        asyncio.run(ask())
+    assert (caught.value.connection, caught.value.dossier_number) == ("ds_default", 5)
 
 
 def test_get_dossier_returns_one_dossier(service):

@@ -164,5 +164,20 @@ def test_open_window_is_read_from_the_first_row():
 
 
 def test_window_s_text_shows_its_open_sides():
-    assert str(Window("created", None, START)) == "created […, 2026-11-01T00:00:00+00:00)"
-    assert str(Window("updated", START)) == "updated [2026-11-01T00:00:00+00:00, …)"
+    assert str(Window("created", None, START)) == "created […, 2026-11-01T01:00:00+01:00)"
+    assert str(Window("updated", START)) == "updated [2026-11-01T01:00:00+01:00, …)"
+
+
+def test_window_is_shown_by_the_clock_of_paris_through_the_year():
+    window = Window("created", pendulum.datetime(2026, 6, 30, 22), pendulum.datetime(2026, 12, 31, 23))
+    assert str(window) == "created [2026-07-01T00:00:00+02:00, 2027-01-01T00:00:00+01:00)"
+    assert window.iso_bounds == ("2026-06-30T22:00:00+00:00", "2026-12-31T23:00:00+00:00")
+
+
+def test_window_that_has_an_offset_is_shown_with_it():
+    start = pendulum.datetime(2026, 11, 1, tz="Indian/Reunion")
+    assert str(Window("created", start)) == "created [2026-11-01T00:00:00+04:00, …)"
+
+
+def test_end_of_time_is_shown_in_utc():
+    assert str(Window("created", None, pendulum.datetime(9999, 12, 31, 23, 30))).endswith("9999-12-31T23:30:00+00:00)")
