@@ -202,8 +202,9 @@ def _read_row(node: msgspec.Raw, number: int) -> Row:
 
 
 def _page(selection: Selection, rows: list[Row]) -> Page:
-    quarantined = [row.quarantined for row in rows if row.quarantined]
-    return Page(_filter(selection, [row for row in rows if not row.quarantined]), quarantined=quarantined)
+    chosen = _filter(selection, rows)
+    quarantined = [row.quarantined for row in chosen if row.quarantined]
+    return Page([row for row in chosen if not row.quarantined], quarantined=quarantined)
 
 
 def _filter(selection: Selection, rows: list[Row]) -> list[Row]:

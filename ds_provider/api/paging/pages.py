@@ -68,9 +68,9 @@ class PageFilter:
                 repeated.append(row.date(self._date_column))
         self._seen.update(row.head.number for row in new)
         return Page(
-            rows=[row for row in new if not row.quarantined and self._revision in (None, row.head.revision_id)],
+            rows=[row for row in new if not row.quarantined and self._is_on_revision(row)],
             last_date=raw[-1].date(self._date_column) if raw and not raw[-1].quarantined else None,
-            quarantined=[row.quarantined for row in new if row.quarantined],
+            quarantined=[row.quarantined for row in new if row.quarantined and self._is_on_revision(row)],
             earliest_change=min(repeated) if repeats_are_changes and repeated else None,
         )
 
@@ -89,6 +89,11 @@ class PageFilter:
             or any(head.number == self._bound.first_number_after for head in past)
             or 0 < len(raw) == len(past)
         )
+
+    def _is_on_revision(self, row: Row) -> bool:
+        # of what the service cannot give, few fields are known
+        is_unknown = row.quarantined is not None and row.head.demarche is None
+        return is_unknown or self._revision in (None, row.head.revision_id)
 
     def _in_window(self, rows: list[Row]) -> list[Row]:
         if self._descending:

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 
 from ds_provider.api.budget.limiter import Budget
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.hooks.connection import client_settings, endpoint, secrets_in, user_agent
+from ds_provider.get_provider_info import CONNECTION_TYPE
+from ds_provider.hooks.connection import EXTRA_FIELDS, client_settings, endpoint, secrets_in, user_agent
 from ds_provider.hooks.ds import DSHook
 
 TOKEN = "MDAwMDAwMDAtMDAwMDtTM2NyM3Q="
@@ -248,6 +249,10 @@ def test_misspelt_extra_is_refused_with_the_nearest_known_name(name, meant):
 @pytest.mark.parametrize("name", ["team", "", TOKEN * 4], ids=["another", "empty", "token"])
 def test_unknown_extra_is_refused_with_the_known_names(name):
     assert "read_timeout, requests_per_minute, budget_url" in refusal(connection(extra=json.dumps({name: 60})))
+
+
+def test_known_extras_are_the_fields_of_the_form():
+    assert set(CONNECTION_TYPE["conn-fields"]) == set(EXTRA_FIELDS)
 
 
 def test_extra_of_other_tools_is_ignored():

@@ -100,6 +100,13 @@ def test_dossier_with_a_value_that_is_no_json_is_quarantined_alone(value):
     assert len(driven.requests) == 1
 
 
+@pytest.mark.parametrize(("revision", "quarantined"), [("UmV2LTE=", [12]), ("UmV2LTI=", [])])
+def test_dossier_on_another_revision_is_not_quarantined(revision, quarantined):
+    node = b'{%b,"x":NaN,"demarche":{"number":1,"revision":{"id":"UmV2LTE="}}}' % HEAD
+    (page,) = drive(node, revision=revision).results
+    assert [record.number for record in page.quarantined] == quarantined
+
+
 @pytest.mark.parametrize("value", ["1e999", "-1E+400", "9" * 5000])
 def test_number_out_of_range_lands_and_is_decoded_as_infinite(value):
     node = b'{%b,"x":%b}' % (HEAD, value.encode())
