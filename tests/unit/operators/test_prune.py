@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from ds_provider.api.query.parameters import select_deleted_dossiers, select_dossiers
+from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError, DSWarehouseError
 from ds_provider.landing.manifest import read_manifest
 from ds_provider.operators.prune import DSPruneLandingOperator
@@ -87,12 +89,8 @@ def lines(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """Date the manifests that are written from here on two months back."""
 
-    class Then(datetime):
-        @classmethod
-        def now(cls, tz: Any = None) -> datetime:
-            return datetime.now(tz) - 2 * MONTH
-
-    monkeypatch.setattr("ds_provider.landing.writer.datetime", Then)
+    long_ago = (2 * MONTH).total_seconds()
+    monkeypatch.setattr("ds_provider.landing.writer.ServiceClock", lambda: ServiceClock(lambda: time.time() - long_ago))
 
 
 def prune(zone: ObjectStoragePath, **asked: Any) -> dict[str, int]:
