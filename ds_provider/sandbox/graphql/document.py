@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-from graphql import GraphQLSchema, GraphQLSyntaxError, parse
+from graphql import GraphQLSchema, GraphQLSyntaxError
 from graphql.language import (
     FragmentDefinitionNode,
     InlineFragmentNode,
@@ -16,6 +16,7 @@ from graphql.language import (
 )
 
 from ds_provider.sandbox.graphql.errors import RefusalError, ServerError, error
+from ds_provider.sandbox.graphql.parsing import parse_document, syntax_error
 from ds_provider.sandbox.graphql.schema import schema
 from ds_provider.sandbox.graphql.validation import validate_document
 
@@ -92,9 +93,9 @@ def _read(text: str | None, served: GraphQLSchema) -> Document | RefusalError:
     if text is None:
         return RefusalError(200, {"errors": [error("No query string was present")]})
     try:
-        tree = parse(text)
+        tree = parse_document(text)
     except GraphQLSyntaxError as problem:
-        return RefusalError(200, {"errors": [_syntax_error(problem, text)]})
+        return RefusalError(200, {"errors": [syntax_error(problem)]})
     try:
         errors = validate_document(served, tree)
     except RefusalError as refused:
@@ -104,19 +105,3 @@ def _read(text: str | None, served: GraphQLSchema) -> Document | RefusalError:
     fragments = {d.name.value: d for d in tree.definitions if isinstance(d, FragmentDefinitionNode)}
     operations = tuple(d for d in tree.definitions if isinstance(d, OperationDefinitionNode))
     return Document(text, operations, fragments, frozenset(types.names), types.bare, tuple(errors))
-
-
-def _syntax_error(problem: GraphQLSyntaxError, text: str) -> dict[str, Any]:
-    """Return a syntax error in the form of graphql-ruby's; an empty text has no place."""
-    place: Any = problem.locations[0] if problem.locations else None
-    if place is None or not _tokens(text):
-        return error("Unexpected end of document", locations=[])
-    expected, found, token = problem.message.removeprefix("Syntax Error: ").partition(", found ")
-    message = f"{expected}, actual: {token.rstrip('.')}" if found else expected
-    message = f"{message} at [{place.line}, {place.column}]"
-    return error(message, locations=[{"line": place.line, "column": place.column}])
-
-
-def _tokens(text: str) -> bool:
-    """Return whether a text has more than blanks, commas and comments."""
-    return any(line.partition("#")[0].strip(" \t,\ufeff") for line in text.splitlines())

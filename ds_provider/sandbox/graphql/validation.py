@@ -99,22 +99,37 @@ class Validator(ArgumentChecks):
         name = f" {node.name.value}" if node.name else ""
         with self.at(f"{node.operation.value}{name}"):
             self._check_repeated_directives(node)
+            if kind is not None and not self._has_selections(node, kind):
+                return
+            self._check_variable_names(node)
             self.usages.enter(node, self.path)
             if kind is None:
                 verb = node.operation.value
                 code = f"missing{verb.capitalize()}Configuration"
                 self.fail(f"Schema is not configured for {PLACES[verb.upper()]}", node, code)
                 return
-            self._check_merging(kind, node.selection_set)
-            for variable, defined in repeated(node.variable_definitions or (), lambda each: each.variable.name.value):
-                self.fail(
-                    f'There can only be one variable named "{variable}"', defined, "variableNotUnique",
-                    variableName=variable,
-                )  # fmt: skip
             for definition in node.variable_definitions or ():
                 self._variable(definition)
             self._directives(node, node.operation.name)
             self._selections(node.selection_set, kind)
+
+    def _has_selections(self, node: OperationDefinitionNode, kind: Any) -> bool:
+        self._check_merging(kind, node.selection_set)
+        if node.selection_set.selections:
+            return True
+        name = node.name.value if node.name else ""
+        shown = f"{node.operation.value} '{name}'" if name else "anonymous query"
+        self._report_missing_selections(node, shown, name, kind)
+        return False
+
+    def _report_missing_selections(self, node: Any, shown: str, name: str, kind: Any) -> None:
+        problem = f"Field must have selections ({shown} returns {kind.name} but has no selections. "
+        problem += f"Did you mean '{name} {{ ... }}'?)"
+        self.fail(problem, node, "selectionMismatch", nodeName=shown, typeName=kind.name)
+
+    def _check_variable_names(self, node: OperationDefinitionNode) -> None:
+        for name, nodes in repeated(node.variable_definitions or (), lambda each: each.variable.name.value):
+            self.fail(f'There can only be one variable named "{name}"', nodes, "variableNotUnique", variableName=name)
 
     def _fragment(self, node: FragmentDefinitionNode) -> None:
         with self.at(f"fragment {node.name.value}"):
@@ -186,17 +201,17 @@ class Validator(ArgumentChecks):
 
     def _has_fitting_selections(self, node: FieldNode, kind: Any) -> bool:
         name = node.name.value
-        if is_composite_type(kind) and node.selection_set is None:
-            problem = f"Field must have selections (field '{name}' returns {kind.name} but has no selections. "
-            problem += f"Did you mean '{name} {{ ... }}'?)"
-        elif not is_composite_type(kind) and node.selection_set is not None:
-            chosen = ", ".join(f'"{_selection_name(each)}"' for each in node.selection_set.selections)
+        selections = node.selection_set.selections if node.selection_set is not None else ()
+        if is_composite_type(kind):
+            if not selections:
+                self._report_missing_selections(node, f"field '{name}'", name, kind)
+            return bool(selections)
+        if selections:
+            chosen = ", ".join(f'"{_selection_name(each)}"' for each in selections)
             problem = f"Selections can't be made on {_leaf_kind(kind)} (field '{name}' returns {kind.name} "
             problem += f"but has selections [{chosen}])"
-        else:
-            return True
-        self.fail(problem, node, "selectionMismatch", nodeName=f"field '{name}'", typeName=kind.name)
-        return False
+            self.fail(problem, node, "selectionMismatch", nodeName=f"field '{name}'", typeName=kind.name)
+        return not selections
 
     def _check_merging(self, kind: Any, selections: SelectionSetNode) -> None:
         for conflict in merging.conflicts(self.schema, self.fragments, kind, selections):

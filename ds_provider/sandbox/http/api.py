@@ -6,7 +6,7 @@ from collections import OrderedDict
 from random import Random
 from typing import Any
 
-from graphql import execute_sync, parse
+from graphql import execute_sync
 
 from ds_provider.sandbox.graphql.complexity import Cost, check_limits
 from ds_provider.sandbox.graphql.context import Context
@@ -14,6 +14,7 @@ from ds_provider.sandbox.graphql.document import Document, read_document
 from ds_provider.sandbox.graphql.errors import ServerError
 from ds_provider.sandbox.graphql.execution import Compiler, Execution, NullFieldError, Plan
 from ds_provider.sandbox.graphql.listings import Listings
+from ds_provider.sandbox.graphql.parsing import parse_document
 from ds_provider.sandbox.graphql.projection import INTROSPECTION
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
 from ds_provider.sandbox.graphql.schema import listed_schema, schema
@@ -129,5 +130,5 @@ def _is_introspection(operation: Any) -> bool:
 
 
 def _introspect(query: str, name: str | None, given: JSON) -> JSON:
-    result = execute_sync(listed_schema(), parse(query), variable_values=given, operation_name=name)
+    result = execute_sync(listed_schema(), parse_document(query), variable_values=given, operation_name=name)
     return dict(result.formatted)

@@ -42,7 +42,7 @@ def create_app(state: State) -> ASGIApp:
 
     routes = [
         Route("/api/v2/graphql", graphql, methods=["POST"]),
-        Route("/api/v2/graphql", _no_such_page, methods=["GET"]),
+        Route("/api/v2/graphql", _no_such_page, methods=["GET", "PUT", "PATCH", "DELETE", "OPTIONS"]),
         Route("/files/{token}/{name}", download, methods=["GET"]),
         *control.routes(state),
     ]

@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from ds_provider.sandbox.graphql.document import read_document
 from ds_provider.sandbox.graphql.errors import RefusalError
+from ds_provider.sandbox.graphql.parsing import parse_document
 from ds_provider.sandbox.graphql.schema import schema
 from ds_provider.sandbox.graphql.spelling import distance, similarity, suggestions
 from ds_provider.sandbox.graphql.validation import validate_document
@@ -96,7 +97,49 @@ CASES = [
 
 
 def errors_of(query: str) -> list[dict[str, Any]]:
-    return validate_document(schema(), parse(query))
+    return validate_document(schema(), parse_document(query))
+
+
+@pytest.mark.parametrize(
+    ("query", "message"),
+    [
+        ("nope", 'Expected one of SCHEMA, SCALAR, TYPE, ENUM, INPUT, UNION, INTERFACE, actual: IDENTIFIER ("nope")'
+         " at [1, 1]"),
+        ("}", 'Expected one of SCHEMA, SCALAR, TYPE, ENUM, INPUT, UNION, INTERFACE, actual: RCURLY ("}") at [1, 1]'),
+        ("query {", 'Expected NAME, actual: (none) ("") at [1, 7]'),
+        ("query { # comment", 'Expected NAME, actual: (none) (" # comment") at [1, 7]'),
+        ("query q", 'Expected LCURLY, actual: (none) ("") at [1, 7]'),
+        ("{\n  demarche(number: ) { id } }", 'Expected VALUE, actual: RPAREN (")") at [2, 20]'),
+        ("{ demarche(number 1) { id } }", 'Expected COLON, actual: INT ("1") at [1, 19]'),
+        ("query ($n Int) { a }", 'Expected COLON, actual: IDENTIFIER ("Int") at [1, 11]'),
+        ("{ ...F } fragment F Demarche { id }", 'Expected ON, actual: IDENTIFIER ("Demarche") at [1, 21]'),
+        ('{ a(b: "c) }', "Expected string or block string, but it was malformed"),
+    ],
+)  # fmt: skip
+def test_syntax_error_has_the_message_and_place_of_the_api(query: str, message: str) -> None:
+    with pytest.raises(RefusalError) as refused:
+        read_document(query)
+    (error,) = refused.value.body["errors"]
+    assert (refused.value.status, error["message"]) == (200, message)
+    if " at [" in message:
+        line, column = message.rpartition(" at [")[2].rstrip("]").split(", ")
+        assert error["locations"] == [{"line": int(line), "column": int(column)}]
+
+
+@pytest.mark.parametrize(
+    ("query", "message", "path"),
+    [
+        ("{ }", "(anonymous query returns Query but has no selections. Did you mean ' { ... }'?)", ["query"]),
+        ("query q {}", "(query 'q' returns Query but has no selections. Did you mean 'q { ... }'?)", ["query q"]),
+        ("{ demarche(number: 1) {} }",
+         "(field 'demarche' returns Demarche but has no selections. Did you mean 'demarche { ... }'?)",
+         ["query", "demarche"]),
+    ],
+)  # fmt: skip
+def test_empty_selection_is_no_syntax_error(query: str, message: str, path: list[str]) -> None:
+    (error,) = errors_of(query)
+    assert (error["message"], error["path"]) == (f"Field must have selections {message}", path)
+    assert error["extensions"]["code"] == "selectionMismatch"
 
 
 @pytest.mark.parametrize(
