@@ -106,14 +106,23 @@ class Usages:
                 message = f"Fragment {name} was used, but not defined"
                 fail(message, spread, "useAndDefineFragment", path, fragmentName=name)
         for node, path in fragments:
-            if (name := node.name.value) not in spread_names:
+            if (name := node.name.value) not in spread_names and self._is_resolved(node, defined):
                 message = f"Fragment {name} was defined, but not used"
                 fail(message, node, "useAndDefineFragment", path, fragmentName=name)
         for node, path in fragments:
-            if any(each is node for each in self._reached(node)):
+            if self._is_circular(node):
                 name = node.name.value
                 message = f"Fragment {name} contains an infinite loop"
                 fail(message, node, "infiniteLoop", path, fragmentName=name)
+
+    def _is_circular(self, node: Definition) -> bool:
+        """Return whether a fragment spreads itself, or one that does."""
+        return any(each is other for each in (node, *self._reached(node)) for other in self._reached(each))
+
+    def _is_resolved(self, node: Definition, defined: set[str]) -> bool:
+        """Return whether all that a fragment spreads is known: if not, it is not called unused."""
+        spreads = (spread for each in (node, *self._reached(node)) for spread, _ in self._spreads[id(each)])
+        return not self._is_circular(node) and all(spread.name.value in defined for spread in spreads)
 
 
 def check_definitions(fail: Fail, tree: DocumentNode) -> None:

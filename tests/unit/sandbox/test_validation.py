@@ -57,6 +57,10 @@ CASES = [
      "Fragment F was defined, but not used", "useAndDefineFragment", ["fragment F"]),
     ("{ demarche(number: 1) { ...F } } fragment F on Demarche { title ...F }",
      "Fragment F contains an infinite loop", "infiniteLoop", ["fragment F"]),
+    ("{ demarche(number: 1) { ...G } } fragment F on Demarche { title ...F } fragment G on Demarche { ...F }",
+     "Fragment F contains an infinite loop", "infiniteLoop", ["fragment F"]),
+    ("{ __typename } fragment F on Demarche { ...G }",
+     "Fragment G was used, but not defined", "useAndDefineFragment", ["fragment F", "... G"]),
     ("{ demarche(number: 1) { ...F } } fragment F on Dossier { id }",
      "Fragment F on Dossier can't be spread inside Demarche", "cannotSpreadFragment", ["query", "demarche", "... F"]),
     ("{ demarche(number: 1) { ... on Dossier { id } } }",
@@ -218,3 +222,20 @@ def test_distances_are_symmetric_and_zero_for_the_same_word(one: str, other: str
 )
 def test_suggestions_are_the_known_names_like_a_word(word: str, expected: list[str]) -> None:
     assert suggestions(word, ["title", "state", "dossiers", "groupeInstructeurs"]) == expected
+
+
+TOKENS = """{ } ( ) : $ @ ! ... = [ ] demarche number dossiers nodes champs id title query fragment on F $n 1 1.5 true
+null "x" Demarche Int TextChamp ACCEPTE @include(if:true) {number:1} # ,"""
+
+
+def checked(text: str) -> list[dict[str, Any]]:
+    try:
+        return list(read_document(text).errors)
+    except RefusalError as refused:
+        return list(refused.body["errors"])
+
+
+@given(st.lists(st.sampled_from(TOKENS.split()), max_size=25).map(" ".join))
+def test_any_text_is_a_document_or_refused_in_the_form_of_the_api(text: str) -> None:
+    allowed = {"message", "locations", "path", "extensions"}
+    assert all({"message"} <= set(error) <= allowed for error in checked(text))
