@@ -94,10 +94,11 @@ def _read(text: str | None, served: GraphQLSchema) -> Document | RefusalError:
         return RefusalError(200, {"errors": [error("No query string was present")]})
     try:
         tree = parse_document(text)
+        errors = validate_document(served, tree)
     except GraphQLSyntaxError as problem:
         return RefusalError(200, {"errors": [syntax_error(problem)]})
-    try:
-        errors = validate_document(served, tree)
+    except RecursionError:
+        return RefusalError(200, {"errors": [error("This query is too large to execute.", locations=[])]})
     except RefusalError as refused:
         return refused
     types = _TypeCollector()

@@ -22,7 +22,7 @@ from ds_provider.sandbox.graphql.variables import read_variables
 from ds_provider.sandbox.http.answers import internal_error
 from ds_provider.sandbox.http.auth import Token
 from ds_provider.sandbox.http.faults import RequestFaults
-from ds_provider.sandbox.http.params import query_text, read_variables_of
+from ds_provider.sandbox.http.params import given_operation, query_text, read_variables_of
 from ds_provider.sandbox.http.response_faults import null_node
 from ds_provider.sandbox.world.clock import Clock
 from ds_provider.sandbox.world.content import Content
@@ -53,8 +53,8 @@ class Api:
         :param faults: faults that hit the request
         :raises RefusalError: if the request as a whole is refused
         """
-        name: str | None = params.get("operationName")
-        query, given = query_text(params), read_variables_of(params)
+        name, query = given_operation(params), query_text(params)
+        given = read_variables_of(params)
         document = read_document(query)
         with self.world.lock:
             now = self.clock.now_micros

@@ -32,7 +32,7 @@ def read_params(raw: bytes, content_type: str, url_query: str) -> JSON:
     if kind in JSON_TYPES and raw.strip():
         try:
             body = msgspec.json.decode(raw)
-        except msgspec.MsgspecError as problem:
+        except (msgspec.MsgspecError, RecursionError) as problem:
             raise refusal(400, str(problem), "bad_request") from problem
         params |= body if isinstance(body, dict) else {}
     elif kind in FORM_TYPES:
@@ -76,16 +76,22 @@ def _decode_variables(value: Any) -> JSON:
             return {}
         try:
             return _decode_variables(msgspec.json.decode(value))
-        except msgspec.MsgspecError as problem:
+        except (msgspec.MsgspecError, RecursionError) as problem:
             raise refusal(400, str(problem), "graphql_parse_failed") from problem
     if value is not None and not isinstance(value, dict):
         raise refusal(400, f"Unexpected parameter: {msgspec.json.encode(value).decode()}", "bad_request")
     return value or {}
 
 
+def given_operation(params: JSON) -> str | None:
+    """Return the name of an operation that a request gives, None if it gives none."""
+    name = params.get("operationName")
+    return None if name is None else str(name)
+
+
 def operation_name(params: JSON) -> str | None:
     """Return the name of the operation that a request asks for: the given one, else that of its only operation."""
-    given: str | None = params.get("operationName")
+    given = given_operation(params)
     try:
         operation = read_document(query_text(params)).operation(given)
     except (RefusalError, ServerError):

@@ -122,7 +122,7 @@ def test_hidden_and_purged_dossiers_are_not_found(client: Client) -> None:
         assert code_of(client.post(DOSSIER, n=number)) == "not_found"
 
 
-@pytest.mark.parametrize("body", [b"{", b"[", b'{"query": "{ __typename }"', b"\xff", b"nope"])
+@pytest.mark.parametrize("body", [b"{", b"[", b'{"query": "{ __typename }"', b"\xff", b"nope", b"[" * 9999])
 def test_body_that_is_not_json_is_refused(sandbox: Sandbox, body: bytes) -> None:
     response = post(sandbox, f"Bearer {sandbox.token}", content=body, headers_of_body=JSON_BODY)
     assert (response.status_code, code_of(response)) == (400, "bad_request")
@@ -161,6 +161,21 @@ def test_empty_query_is_an_error_without_a_place(client: Client, query: str) -> 
     response = client.post(query)
     assert response.status_code == 200
     assert response.json() == {"errors": [{"message": "Unexpected end of document", "locations": []}]}
+
+
+def test_query_that_is_too_deep_to_be_read_is_refused(client: Client) -> None:
+    response = client.post("{ a" * 9999)
+    assert (response.status_code, response.json()["errors"][0]["message"]) == (
+        200,
+        "This query is too large to execute.",
+    )
+
+
+@pytest.mark.parametrize("name", [5, ["a"], {"a": 1}, True])
+def test_operation_name_that_is_no_text_is_that_of_no_operation(sandbox: Sandbox, name: Any) -> None:
+    body = {"query": "query a { __typename }", "operationName": name}
+    (error,) = post(sandbox, f"Bearer {sandbox.token}", json=body).json()["errors"]
+    assert error["message"] == f'No operation named "{name}"'
 
 
 @pytest.mark.parametrize("query", [5, True, {"a": 1}, ["{ __typename }"]])
