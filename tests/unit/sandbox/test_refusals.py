@@ -11,7 +11,6 @@ import httpx
 import pytest
 
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.options import JANUARY
 from tests.support.sandbox_client import HTTP, Client, page_query
 
 TYPENAME = "{ __typename }"
@@ -66,7 +65,7 @@ def test_missing_or_unknown_token_is_refused(sandbox: Sandbox, authorization: st
 
 
 def test_server_of_january_names_another_rule_for_a_missing_token() -> None:
-    with Sandbox(groupes=1, dossiers=1, server=JANUARY) as sandbox:
+    with Sandbox(groupes=1, dossiers=1, server="2026-01") as sandbox:
         for query in ("{ demarche(number: 1) { id } }", TYPENAME):
             response = post(sandbox, json={"query": query})
             assert (response.status_code, response.json()["errors"][0]["message"]) == (403, STORED_ONLY)

@@ -12,7 +12,6 @@ from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.graphql.schema import schema
 from ds_provider.sandbox.graphql.stored_queries import PUBLIC_OPERATIONS, fit, stored_query
 from ds_provider.sandbox.graphql.validation import validate_document
-from ds_provider.sandbox.options import JANUARY
 from tests.support.sandbox_client import HTTP, Client
 
 ID = "ds-query-v2"
@@ -116,6 +115,16 @@ def test_form_of_a_demarche_is_public(sandbox: Sandbox) -> None:
             assert found["revision"]["champDescriptors"]
 
 
+def test_list_of_public_forms_needs_no_token(sandbox: Sandbox) -> None:
+    response = call(sandbox, "getDemarcheDescriptors", None, first=1, includeRevision=True)
+    (node,) = response.json()["data"]["demarcheDescriptors"]["nodes"]
+    assert node["number"] == sandbox.demarche
+
+
+def test_stored_query_reads_the_moves_of_a_dossier(sandbox: Sandbox, dossier: int) -> None:
+    assert "assignments" in ask(sandbox, "getDossier", dossierNumber=dossier, includeAssignments=True)["dossier"]
+
+
 def ask_id(sandbox: Sandbox) -> str:
     return str(ask(sandbox, "getDemarche", demarcheNumber=sandbox.demarche)["demarche"]["id"])
 
@@ -129,7 +138,7 @@ def test_other_stored_queries_need_a_token(sandbox: Sandbox, operation: str | No
 
 
 def test_server_of_january_runs_stored_queries_without_a_token() -> None:
-    with Sandbox(groupes=1, dossiers=1, server=JANUARY) as sandbox:
+    with Sandbox(groupes=1, dossiers=1, server="2026-01") as sandbox:
         response = call(sandbox, "getDemarche", None, demarcheNumber=sandbox.demarche)
         assert (response.status_code, response.json()["data"]) == (200, None)
         (error,) = response.json()["errors"]
