@@ -18,7 +18,10 @@ DATE = pa.date32()
 INSTANT = pa.timestamp("us", tz="UTC")
 
 ERASED = "_erased"
-"""Column of a hard delete: a row in which it is true is not loaded, and removes the rows that have its key."""
+"""Column of a batch that marks hard deletes: a row in which it is true removes the rows that have its key.
+
+No table of a warehouse has it.
+"""
 
 # what a file or a geographic area belongs to
 CHAMPS, ANNOTATIONS, MESSAGES, AVIS = "champs", "annotations", "messages", "avis"
@@ -31,6 +34,7 @@ class Table:
 
     :param columns: name and Arrow type of each.
     :param key: rows that are loaded replace all those that have the same values in these columns.
+    :param required: a column that has a value in every row: a staged row in which it is null is a hard delete.
     :param unique: whether the key names one row.
     :param json: the columns that hold JSON.
     :param parts: all values of ``part``, where the key has that column.
@@ -39,13 +43,14 @@ class Table:
     name: str
     columns: dict[str, pa.DataType]
     key: tuple[str, ...]
+    required: str
     unique: bool = False
     json: tuple[str, ...] = ()
     parts: tuple[str, ...] = ()
 
     @property
     def schema(self) -> pa.Schema:
-        """Arrow schema: the columns, and the one that marks a hard delete."""
+        """Arrow schema of a batch: the columns, and the one that marks a hard delete."""
         return pa.schema([*self.columns.items(), (ERASED, BOOLEAN)])
 
 
@@ -54,7 +59,7 @@ def _child_table(
 ) -> Table:
     """Return a table whose rows are replaced all together with their dossier, or with a part of it."""
     key = ("dossier_number", "part") if parts else ("dossier_number",)
-    return Table(name, {"dossier_number": INTEGER, **columns}, key, json=json, parts=parts)
+    return Table(name, {"dossier_number": INTEGER, **columns}, key, "position", json=json, parts=parts)
 
 
 VALUE_COLUMNS = {
@@ -164,6 +169,7 @@ DOSSIERS = Table(
         "read_at": INSTANT,  # when the extraction began that landed the row
     },
     key=("number",),
+    required="read_at",
     unique=True,
     json=("demandeur_address", "demandeur_entreprise_effectif_mensuel", "demandeur_entreprise_effectif_annuel"),
 )
@@ -247,8 +253,8 @@ AVIS_ROWS = _child_table(
     },
 )
 
-INSTRUCTEURS = _child_table("instructeurs", {"id": TEXT, "email": TEXT})
-LABELS = _child_table("labels", {"id": TEXT, "name": TEXT, "color": TEXT})
+INSTRUCTEURS = _child_table("instructeurs", {"id": TEXT, "position": INTEGER, "email": TEXT})
+LABELS = _child_table("labels", {"id": TEXT, "position": INTEGER, "name": TEXT, "color": TEXT})
 
 GROUPES_INSTRUCTEURS = Table(
     "groupes_instructeurs",
@@ -261,6 +267,7 @@ GROUPES_INSTRUCTEURS = Table(
         "read_at": INSTANT,
     },
     key=("number",),
+    required="read_at",
     unique=True,
 )
 
@@ -274,6 +281,7 @@ REVISIONS = Table(
         "read_at": INSTANT,
     },
     key=("id",),
+    required="read_at",
     unique=True,
 )
 
@@ -294,6 +302,7 @@ CHAMP_DESCRIPTORS = Table(
         "read_at": INSTANT,
     },
     key=("revision_id",),
+    required="read_at",
     json=("options",),
 )
 
@@ -309,6 +318,7 @@ DELETED_DOSSIERS = Table(
         "read_at": INSTANT,
     },
     key=("number",),
+    required="read_at",
     unique=True,
 )
 
@@ -321,10 +331,12 @@ CHAMP_COLUMNS = Table(
         "part": TEXT,  # champs or annotations
         "repetition_descriptor_id": TEXT,  # null in a table of dossiers
         "champ_descriptor_id": TEXT,
-        "kind": TEXT,  # text, boolean, integer, decimal, date, timestamp or json
+        "path": TEXT,  # of the value in the champ, as the API names it; null for the answer
+        "kind": TEXT,  # text, boolean, integer, decimal, date or timestamp
         "label": TEXT,  # the one that it was named after
     },
     key=("relation", "column_name"),
+    required="label",
     unique=True,
 )
 
@@ -348,8 +360,21 @@ LOADS = Table(
         "loaded_at": INSTANT,
     },
     key=("manifest", "generation"),
+    required="loaded_at",
     unique=True,
 )
+
+DOSSIER_COLUMNS = {
+    "number": INTEGER,
+    "state": TEXT,
+    "groupe_instructeur_number": INTEGER,
+    "date_depot": INSTANT,
+    "date_derniere_modification": INSTANT,
+    "date_traitement": INSTANT,
+}
+"""Columns of a dossier in each row of the wide tables."""
+BLOCK_COLUMNS = {"row_id": TEXT, "row_index": INTEGER}
+"""Columns of a repetition's row, in the wide tables of blocks."""
 
 CHILD_TABLES = (
     CHAMP_ROWS,

@@ -16,8 +16,10 @@ SHOWN = f"""
 """
 DELETED = f"select number, groupe_instructeur_number, stage, reason from {DEFAULT_DATASET}.deleted_dossiers"
 CHILD_TABLES = f"""
-    select table_name from information_schema.columns
-    where table_schema = '{DEFAULT_DATASET}' and column_name = 'dossier_number'
+    select table_name, column_name from information_schema.columns
+    where table_schema = '{DEFAULT_DATASET}' and (
+        column_name = 'dossier_number' or (column_name = 'number' and starts_with(table_name, 'demarche_'))
+    )
 """
 
 
@@ -66,9 +68,10 @@ def table_listings(warehouse: duckdb.DuckDBPyConnection) -> dict[int, Listing]:
 def orphan_rows(warehouse: duckdb.DuckDBPyConnection) -> dict[int, set[str]]:
     """Return, by dossier number, the tables with rows of a dossier that is no longer in ``dossiers``."""
     found: dict[int, set[str]] = {}
-    for (table,) in warehouse.execute(CHILD_TABLES).fetchall():
-        orphans = f"from {DEFAULT_DATASET}.{table} anti join {DEFAULT_DATASET}.dossiers on dossier_number = number"
-        for (number,) in warehouse.execute(f"select distinct dossier_number {orphans}").fetchall():
+    for table, key in warehouse.execute(CHILD_TABLES).fetchall():
+        known = f"select number from {DEFAULT_DATASET}.dossiers"
+        orphans = f"select distinct {key} from {DEFAULT_DATASET}.{table} where {key} not in ({known})"
+        for (number,) in warehouse.execute(orphans).fetchall():
             found.setdefault(number, set()).add(table)
     return found
 

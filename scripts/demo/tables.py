@@ -44,7 +44,7 @@ ANSWERS = {
     "A champ, in the wide table: how the chosen sectors fare": """
         select coalesce(filiere, '(none)') as filiere, count(*) as dossiers,
             count(*) filter (state = 'accepte') as accepted
-        from {dataset}.demarche_{demarche} join {dataset}.dossiers on dossier_number = number
+        from {dataset}.demarche_{demarche}
         group by all order by dossiers desc, filiere
     """,
 }

@@ -72,7 +72,8 @@ def dossier_numbers(database: Database) -> set[int]:
     """Return the numbers of the dossiers that any table has a row of."""
     columns = database.rows(
         f"SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE {DATASETS} AND "
-        "(column_name = 'dossier_number' OR (table_name = 'dossiers' AND column_name = 'number'))"
+        "(column_name = 'dossier_number' OR (column_name = 'number' AND "
+        "(table_name = 'dossiers' OR table_name LIKE 'demarche\\_%' ESCAPE '\\')))"
     )
     # in the dataset and in its staging twin
     assert len(columns) >= 2 * 10

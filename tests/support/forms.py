@@ -9,7 +9,7 @@ from typing import Any
 import pyarrow as pa
 
 from ds_provider.tables.schemas import ANNOTATION_ROWS, CHAMP_ROWS, CHAMPS, DOSSIERS
-from ds_provider.tables.wide.grouping import Champ
+from ds_provider.tables.wide.grouping import ChampValue
 
 DEMARCHE = 123
 READ_AT = datetime(2026, 11, 20, 12, tzinfo=timezone.utc)
@@ -19,8 +19,8 @@ Row = dict[str, Any]
 
 def champ(
     id: str, label: str, kind: str = "text", *, block: str | None = None, of: int = DEMARCHE, part: str = CHAMPS
-) -> Champ:
-    return Champ(of, part, block, id, kind, label, block or "")
+) -> ChampValue:
+    return ChampValue(of, part, block, id, None, kind, label, block or "")
 
 
 def row(dossier: int, id: str | None, type: str = "TextChamp", label: str = "", **values: Any) -> Row:

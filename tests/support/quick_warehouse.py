@@ -61,12 +61,12 @@ class QuickWarehouse:
 
     def _merge(self, table: Table, staged: Sequence[Row]) -> None:
         columns = self._columns.setdefault(table.name, {})
-        columns.update({field.name: field.type for field in table.schema})
+        columns.update(table.columns)
         keys = [_key(table, row) for row in staged]
         replaced = set(keys)
         assert not table.unique or len(keys) == len(replaced), f"{table.name} is given a key twice in one write"
         kept = [row for row in self._tables.get(table.name, ()) if _key(table, row) not in replaced]
-        kept += [row for row in staged if not row[ERASED]]
+        kept += [{name: row[name] for name in table.columns} for row in staged if not row[ERASED]]
         # a column that came later is null in what came before
         self._tables[table.name] = [dict.fromkeys(columns) | row for row in kept]
 

@@ -15,6 +15,7 @@ from ds_provider.tables.schemas import (
     CHAMP_COLUMNS,
     CHAMP_ROWS,
     CHAMPS,
+    DOSSIER_COLUMNS,
     DOSSIERS,
     FICHIERS,
     INSTANT,
@@ -25,6 +26,9 @@ from ds_provider.tables.schemas import (
     Table,
 )
 from ds_provider.warehouse.database.store import Warehouse
+from ds_provider.warehouse.load.loader import load
+from ds_provider.warehouse.load.report import Policy
+from tests.support.warehouse_life import Landed, World
 from tests.support.warehouse_rows import batch, hard_delete, rows_of
 
 NOW = datetime(2026, 3, 29, 2, 30, 0, 123456, tzinfo=timezone.utc)
@@ -158,7 +162,7 @@ class StoreCases:
         assert warehouse.read(CHAMP_ROWS, list(row)).to_pylist() == [row]
 
     def test_new_column_is_null_in_older_rows(self, warehouse: Warehouse) -> None:
-        wide = Table("demarche_1", {"dossier_number": INTEGER, "nom": TEXT}, ("dossier_number",), unique=True)
+        wide = Table("demarche_1", {"dossier_number": INTEGER, "nom": TEXT}, ("dossier_number",), "nom", unique=True)
         wider = replace(wide, columns={**wide.columns, "le": INSTANT, "reponse": TEXT}, json=("reponse",))
         warehouse.write([batch(wide, {"dossier_number": 1, "nom": "a"})])
         assert warehouse.read(wider, ["dossier_number", "le"]).to_pylist() == [{"dossier_number": 1, "le": None}]
@@ -167,14 +171,19 @@ class StoreCases:
         assert rows == [(1, "a", None, None), (2, "b", NOW, "{}")]
 
     def test_missing_column_stays_and_is_null(self, warehouse: Warehouse) -> None:
-        wide = Table("demarche_1", {"dossier_number": INTEGER, "nom": TEXT, "age": INTEGER}, ("dossier_number",))
+        wide = Table(
+            "demarche_1",
+            {"dossier_number": INTEGER, "nom": TEXT, "age": INTEGER},
+            ("dossier_number",),
+            "dossier_number",
+        )
         narrow = replace(wide, columns={"dossier_number": INTEGER, "age": INTEGER})
         warehouse.write([batch(wide, *({"dossier_number": number, "nom": "a"} for number in (1, 2)))])
         warehouse.write([batch(narrow, {"dossier_number": 2, "age": 3})])
         assert rows_of(warehouse, wide, "dossier_number", "nom", "age") == [(1, "a", None), (2, None, 3)]
 
     def test_batches_of_one_table_may_have_different_columns(self, warehouse: Warehouse) -> None:
-        wide = Table("demarche_1", {"dossier_number": INTEGER, "a": TEXT}, ("dossier_number",))
+        wide = Table("demarche_1", {"dossier_number": INTEGER, "a": TEXT}, ("dossier_number",), "a")
         wider = replace(wide, columns={"dossier_number": INTEGER, "b": TEXT, "a": TEXT})
         warehouse.write(
             [
@@ -188,9 +197,11 @@ class StoreCases:
     def test_names_stay_unchanged(self, warehouse: Warehouse) -> None:
         name = "demarche_1_" + "d" * 40 + "__x_"
         columns = {"dossier_number": INTEGER, "c" * 60: TEXT, "_a__b_1_": TEXT, "select": TEXT}
-        warehouse.write([batch(Table(name, columns, ("dossier_number",)), {"dossier_number": 1, "select": "s"})])
+        warehouse.write(
+            [batch(Table(name, columns, ("dossier_number",), "dossier_number"), {"dossier_number": 1, "select": "s"})]
+        )
         assert name in warehouse.table_names()
-        read = warehouse.read(Table(name, columns, ("dossier_number",)), list(columns))
+        read = warehouse.read(Table(name, columns, ("dossier_number",), "dossier_number"), list(columns))
         assert read.to_pylist() == [dict.fromkeys(columns) | {"dossier_number": 1, "select": "s"}]
 
     def test_read_returns_only_the_requested_rows_and_columns(self, warehouse: Warehouse) -> None:
@@ -209,6 +220,25 @@ class StoreCases:
         warehouse.write([batch(DOSSIERS, {"number": 1}, {"number": 2})])
         warehouse.execute(f"UPDATE {warehouse.qualified('dossiers')} SET deletion_stage = 'pending' WHERE number = 1")
         assert rows_of(warehouse, DOSSIERS, "number", "deletion_stage") == [(1, "pending"), (2, None)]
+
+    def test_load_leaves_nothing_that_only_it_needs(self, warehouse: Warehouse) -> None:
+        world = World()
+        for number in (1, 2, 3):
+            world.play("deposit", number, 10)
+        load(warehouse, world.read(10), Policy())
+        world.play("purge", 2, 10)
+        world.play("move", 1, 20)
+        (moved,) = world.read(20).dossiers
+        assert isinstance(moved, Landed)
+        unread = [json.dumps({**json.loads(row), "champs": None, "annotations": None}).encode() for row in moved.rows]
+        load(warehouse, replace(world.read(10), dossiers=[replace(moved, rows=tuple(unread))]), Policy())
+        for name in warehouse.table_names():
+            assert not [column for column in warehouse.columns_of(name) if column.startswith("_")], name
+        wide = Table("demarche_12", {**DOSSIER_COLUMNS, "nom": TEXT}, ("number",), "state", unique=True)
+        dossiers = rows_of(warehouse, DOSSIERS, *DOSSIER_COLUMNS)
+        assert rows_of(warehouse, wide, *DOSSIER_COLUMNS) == dossiers
+        assert [row[:3] for row in dossiers] == [(1, "en_construction", 20), (3, "en_construction", 10)]
+        assert rows_of(warehouse, wide, "number", "nom") == [(1, "secret-1-0"), (3, "secret-3-0")]
 
     def test_table_names_are_those_of_the_dataset(self, warehouse: Warehouse) -> None:
         other = Warehouse(warehouse.destination, "another", warehouse._working_folder)
@@ -345,7 +375,9 @@ class StoreCases:
             assert warehouse.table_names() == set()
 
 
-GEOMETRY = Table("geo", {"dossier_number": INTEGER, "geometry": TEXT}, ("dossier_number",), json=("geometry",))
+GEOMETRY = Table(
+    "geo", {"dossier_number": INTEGER, "geometry": TEXT}, ("dossier_number",), "dossier_number", json=("geometry",)
+)
 
 
 def is_free(warehouse: Warehouse) -> bool:

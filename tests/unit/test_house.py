@@ -38,7 +38,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "tables": {"exceptions"},
     "tables.json": {"tables", "exceptions"},
     "tables.rows": {"tables", "tables.json", "exceptions"},
-    "tables.wide": {"tables", "tables.rows", "exceptions"},
+    "tables.wide": {"tables", "tables.json", "tables.rows", "exceptions"},
     "warehouse.database": {"tables", "tables.rows", "constants", "exceptions"},
     "warehouse": {"api.query", "landing", "tables", "warehouse.database", "exceptions"},
     "warehouse.load": TABLES | {"api.query", "landing", "warehouse", "warehouse.database", "exceptions"},

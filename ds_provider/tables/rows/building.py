@@ -67,7 +67,10 @@ def build(table: Table, columns: Mapping[str, Sequence[Any]], *, hard_delete: bo
     :param hard_delete: whether the rows remove those that have their keys.
     """
     rows = len(columns[table.key[0]])
-    arrays = [_array(columns.get(name), kind, rows) for name, kind in table.columns.items()]
+    arrays = [
+        array_of(columns[name], kind) if name in columns else pa.nulls(rows, kind)
+        for name, kind in table.columns.items()
+    ]
     return pa.table([*arrays, pa.repeat(hard_delete, rows)], schema=table.schema)
 
 
@@ -86,9 +89,8 @@ def hard_delete_rows(table: Table, keys: Sequence[Key]) -> pa.Table:
     return build(table, columns, hard_delete=True)
 
 
-def _array(values: Sequence[Any] | None, kind: pa.DataType, rows: int) -> pa.Array:
-    if values is None:
-        return pa.nulls(rows, kind)
+def array_of(values: Sequence[Any], kind: pa.DataType) -> pa.Array:
+    """Return values as the API sends them as an array of a column's type."""
     if kind in _RANGES:
         return _dates(pa.array(values, TEXT), kind)
     return without_nul(pa.array(values, TEXT)) if kind == TEXT else pa.array(values, kind)

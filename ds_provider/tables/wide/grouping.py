@@ -1,4 +1,4 @@
-"""Champs of a published form, and the rows of a batch of dossiers grouped by champ."""
+"""Values of the champs of a published form, and the rows of a batch of dossiers grouped by champ."""
 
 from __future__ import annotations
 
@@ -9,28 +9,45 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from ds_provider.tables.rows import kinds
-from ds_provider.tables.schemas import ERASED, INTEGER, TEXT
+from ds_provider.tables.schemas import ERASED, INTEGER, TEXT, VALUE_COLUMNS
+from ds_provider.tables.wide.values import TEXT_VALUE, Value, arrays_of, text_without_value, values_of
 
 Columns = Mapping[str, pa.Array]
 
+_VALUE_COLUMNS = ("string_value", *VALUE_COLUMNS)
 _GROUPED_BY = ("champ_descriptor_id", "repetition_descriptor_id", "type")
 
 
-class Champ(NamedTuple):
-    """A champ of one démarche, as its form or a dossier shows it.
+class ChampValue(NamedTuple):
+    """One value of a champ of one démarche, as its form or a dossier shows it.
 
     :param part: ``champs`` or ``annotations``.
     :param repetition_descriptor_id: the repetition block that holds it; null at the root.
-    :param kind: of its values, see :mod:`ds_provider.tables.rows.kinds`.
+    :param kind: of the value, see :data:`~ds_provider.tables.schemas.VALUE_COLUMNS`.
+    :param path: of the value within the champ; null for the answer.
+    :param suffix: what the column's name adds to that of the answer.
     """
 
     demarche_number: int
     part: str
     repetition_descriptor_id: str | None
     champ_descriptor_id: str
+    path: str | None
     kind: str
     label: str
     repetition_label: str
+    suffix: str | None = None
+
+
+class Cells(NamedTuple):
+    """One value of a champ in a batch.
+
+    :param indexes: of the rows that show it, in the batch.
+    """
+
+    champ: ChampValue
+    indexes: pa.Array
+    values: pa.Array
 
 
 class ChampRows(NamedTuple):
@@ -46,7 +63,7 @@ class ChampRows(NamedTuple):
     indexes: pa.Array
 
 
-def published_champs(descriptors: pa.Table, revisions: pa.Table) -> Iterator[Champ]:
+def published_champs(descriptors: pa.Table, revisions: pa.Table) -> Iterator[ChampValue]:
     """Return the champs of the forms that are filled in now: they may have columns before any dossier shows them.
 
     A form in the making is left out: columns stay, and it may still change.
@@ -61,15 +78,11 @@ def published_champs(descriptors: pa.Table, revisions: pa.Table) -> Iterator[Cha
     labels = {(row["demarche_number"], row["id"]): row["label"] for row in rows}
     for row in rows:
         if not row[ERASED] and kinds.has_value(champ_type := kinds.champ_type(row["type"])):
-            yield Champ(
-                row["demarche_number"],
-                row["part"],
-                row["repetition_descriptor_id"],
-                row["id"],
-                kinds.kind_of(champ_type),
-                row["label"],
-                labels.get((row["demarche_number"], row["repetition_descriptor_id"]), ""),
-            )
+            block = row["repetition_descriptor_id"]
+            place = row["demarche_number"], row["part"], block, row["id"]
+            for value in values_of(champ_type):
+                of_block = labels.get((row["demarche_number"], block), "")
+                yield ChampValue(*place, value.path, value.kind, row["label"], of_block, value.suffix)
 
 
 def by_demarche(champs: pa.Table, dossiers: pa.Table) -> Iterator[tuple[int, Columns]]:
@@ -107,14 +120,29 @@ def by_champ(columns: Columns) -> list[ChampRows]:
     return found
 
 
-def champs_with_values(demarche_number: int, part: str, found: list[ChampRows]) -> Iterator[tuple[Champ, ChampRows]]:
-    """Return the champs that have values, each with its rows; those of the root first."""
+def cells_of(demarche_number: int, part: str, found: list[ChampRows], columns: Columns) -> Iterator[Cells]:
+    """Yield the values of champs, those of the root first.
+
+    :param columns: those of the batch.
+    """
     labels = {rows.champ_descriptor_id: rows.label for rows in found if rows.type == kinds.REPETITION}
     for rows in sorted(found, key=lambda rows: rows.repetition_descriptor_id is not None):
         if kinds.has_value(rows.type):
-            block, kind = rows.repetition_descriptor_id, kinds.kind_of(rows.type)
-            of_block = labels.get(block or "", "")
-            yield Champ(demarche_number, part, block, rows.champ_descriptor_id, kind, rows.label, of_block), rows
+            block = rows.repetition_descriptor_id
+            place = demarche_number, part, block, rows.champ_descriptor_id
+            for value, indexes, values in _values_of_rows(rows, columns):
+                of_block = labels.get(block or "", "")
+                champ = ChampValue(*place, value.path, value.kind, rows.label, of_block, value.suffix)
+                yield Cells(champ, indexes, values)
+
+
+def _values_of_rows(rows: ChampRows, columns: Columns) -> Iterator[tuple[Value, pa.Array, pa.Array]]:
+    values, own = values_of(rows.type), {name: columns[name].take(rows.indexes) for name in _VALUE_COLUMNS}
+    for value, array in zip(values, arrays_of(values, own), strict=True):
+        yield value, rows.indexes, array
+    is_text = text_without_value(rows.type, own)
+    if is_text is not None and pc.any(is_text).as_py():
+        yield TEXT_VALUE, rows.indexes.filter(is_text), own["string_value"].filter(is_text)
 
 
 def _unchunked(column: pa.ChunkedArray) -> pa.Array:

@@ -7,8 +7,10 @@ import unicodedata
 from collections.abc import Container
 from itertools import count
 
-# columns of wide tables besides those of champs
-FIXED = frozenset({"dossier_number", "row_id", "row_index"})
+from ds_provider.tables.schemas import BLOCK_COLUMNS, DOSSIER_COLUMNS
+
+# columns of wide tables besides those of champs, and the one by which other tables name a dossier
+FIXED = frozenset({*DOSSIER_COLUMNS, *BLOCK_COLUMNS, "dossier_number"})
 # the words that Postgres or DuckDB do not take for a name everywhere unless they are quoted
 _WORDS = """
 all analyse analyze and anti any array as asc asof asymmetric at authorization between bigint binary bit boolean both

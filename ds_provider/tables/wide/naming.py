@@ -8,16 +8,17 @@ from typing import Any, NamedTuple
 import pyarrow as pa
 
 from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS, CHAMP_DESCRIPTORS, ERASED, REVISIONS
-from ds_provider.tables.wide.grouping import Champ, published_champs
-from ds_provider.tables.wide.identifiers import free_name, slug, suffixed
+from ds_provider.tables.wide.grouping import ChampValue, published_champs
+from ds_provider.tables.wide.identifiers import FIXED, free_name, slug, suffixed
 
-MAX_COLUMN = 50
 # Postgres cuts names at 63 bytes
-MAX_RELATION = 60
+MAX_NAME = 63
+# of a label's part of a column's name
+MAX_LABEL = 50
 
 
 class Column(NamedTuple):
-    """Row of the table ``champ_columns``: the place of one champ's values of one kind.
+    """Row of the table ``champ_columns``: the place of one value of a champ, of one kind.
 
     :param relation: the name of the wide table.
     :param label: the one that the column was named after.
@@ -29,6 +30,7 @@ class Column(NamedTuple):
     part: str
     repetition_descriptor_id: str | None
     champ_descriptor_id: str
+    path: str | None
     kind: str
     label: str
 
@@ -57,23 +59,23 @@ class ColumnRegistry:
         """
         return self.register(published_champs(described[CHAMP_DESCRIPTORS.name], described[REVISIONS.name]))
 
-    def register(self, champs: Iterable[Champ]) -> pa.Table:
+    def register(self, champs: Iterable[ChampValue]) -> pa.Table:
         """Give columns to champs, in their order, and return the new rows of ``champ_columns``.
 
-        A champ has a column for each kind of value that it ever had.
+        A value has a column for each kind that it ever had.
         """
         added = []
         for champ in champs:
             known = self._columns.get(_identity(champ), [])
-            if all(column.kind != champ.kind for column in known):
+            if not any(_holds(column, champ) for column in known):
                 added.append(self._name(champ, known))
                 self._keep(added[-1])
         rows = [{**column._asdict(), ERASED: False} for column in added]
         return pa.Table.from_pylist(rows, schema=CHAMP_COLUMNS.schema)
 
-    def column(self, champ: Champ) -> Column:
+    def column(self, champ: ChampValue) -> Column:
         """Return the column of a registered champ."""
-        return next(column for column in self._columns[_identity(champ)] if column.kind == champ.kind)
+        return next(column for column in self._columns[_identity(champ)] if _holds(column, champ))
 
     def blocks(self, demarche_number: int, part: str) -> dict[str, str]:
         """Return the names of the wide tables of a part's repetition blocks, by the block's descriptor."""
@@ -86,26 +88,27 @@ class ColumnRegistry:
         if column.repetition_descriptor_id is not None:
             self._blocks[_block(column)] = column.relation
 
-    def _name(self, champ: Champ, known: list[Column]) -> Column:
+    def _name(self, champ: ChampValue, known: list[Column]) -> Column:
         relation = self._relation(champ)
-        wanted = slug(champ.label, "champ", MAX_COLUMN)
-        if known:
-            # the columns of later kinds carry the name of the first, and are longer
-            first = min((column.column_name for column in known), key=lambda name: (len(name), name))
-            wanted = suffixed(first, champ.kind, MAX_COLUMN)
-        name = free_name(wanted, {column.column_name for column in self.relations.get(relation, ())}, MAX_COLUMN)
-        # the rest is the champ's, but for the label of its block
-        return Column(relation, name, *champ[:-1])
+        wanted = slug(champ.label, "champ", MAX_LABEL)
+        if answers := [column.column_name for column in known if column.path is None]:
+            # the columns of parts and of later kinds carry the name of the first answer's, and are longer
+            first = min(answers, key=lambda name: (len(name), name))
+            wanted = suffixed(first, champ.suffix or champ.kind, MAX_NAME)
+        taken = FIXED.union(column.column_name for column in self.relations.get(relation, ()))
+        name = free_name(wanted, taken, MAX_NAME)
+        # the rest is the champ's, but for the label of its block and the suffix
+        return Column(relation, name, *champ[:-2])
 
-    def _relation(self, champ: Champ) -> str:
+    def _relation(self, champ: ChampValue) -> str:
         main = main_relation(champ.demarche_number, champ.part)
         if champ.repetition_descriptor_id is None:
             return main
         if _block(champ) in self._blocks:
             return self._blocks[_block(champ)]
-        wanted = f"{main}_{slug(champ.repetition_label, 'bloc', MAX_RELATION - len(main) - 1)}"
+        wanted = f"{main}_{slug(champ.repetition_label, 'bloc', MAX_NAME - len(main) - 1)}"
         # a block of the champs may be labelled "Annotations"
-        return free_name(wanted, {*self.relations, main_relation(champ.demarche_number, ANNOTATIONS)}, MAX_RELATION)
+        return free_name(wanted, {*self.relations, main_relation(champ.demarche_number, ANNOTATIONS)}, MAX_NAME)
 
 
 def main_relation(demarche_number: int, part: str) -> str:
@@ -114,9 +117,13 @@ def main_relation(demarche_number: int, part: str) -> str:
     return f"{name}_annotations" if part == ANNOTATIONS else name
 
 
-def _identity(champ: Champ | Column) -> tuple[object, ...]:
+def _holds(column: Column, champ: ChampValue) -> bool:
+    return (column.path, column.kind) == (champ.path, champ.kind)
+
+
+def _identity(champ: ChampValue | Column) -> tuple[object, ...]:
     return *_block(champ), champ.champ_descriptor_id
 
 
-def _block(champ: Champ | Column) -> tuple[object, ...]:
+def _block(champ: ChampValue | Column) -> tuple[object, ...]:
     return champ.demarche_number, champ.part, champ.repetition_descriptor_id

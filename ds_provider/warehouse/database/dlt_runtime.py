@@ -16,6 +16,7 @@ from typing import Any
 import dlt
 import dlt.destinations
 import pyarrow as pa
+import pyarrow.compute as pc
 from dlt.common.configuration.container import Container
 from dlt.common.configuration.providers import ConfigProvider, DictionaryProvider
 from dlt.common.configuration.specs.pluggable_run_context import PluggableRunContext
@@ -23,7 +24,7 @@ from dlt.common.runtime.run_context import RunContext
 from dlt.destinations.impl.duckdb.configuration import DuckDbCredentials
 
 from ds_provider.tables.rows.building import without_nul
-from ds_provider.tables.schemas import ERASED, Table
+from ds_provider.tables.schemas import ERASED, TEXT, Table
 from ds_provider.warehouse.database.destinations import Destination
 
 SCHEMA = "ds"
@@ -108,9 +109,20 @@ def _items(rows: Iterable[Rows], replace_nul: bool) -> Iterator[Any]:
 
     :param replace_nul: put U+FFFD in place of the character NUL.
     """
-    for table, batch in _concatenated((table, conformed(batch, table.schema)) for table, batch in rows):
+    for table, batch in _concatenated((table, _staged(table, batch)) for table, batch in rows):
         item = _without_nul(batch) if replace_nul else batch
         yield dlt.mark.with_hints(item, _hints(table), create_table_variant=True)
+
+
+def _staged(table: Table, batch: pa.Table) -> pa.Table:
+    """Return a batch as it is staged: its required column is null in hard deletes, and in no other row."""
+    batch = conformed(batch, table.schema)
+    index = batch.schema.get_field_index(table.required)
+    kind = table.columns[table.required]
+    # the service promises each of these values; should one be missing nevertheless, its row is none to delete
+    nothing = pa.scalar("" if kind == TEXT else 0, kind)
+    values = pc.if_else(pc.fill_null(batch[ERASED], False), pa.scalar(None, kind), pc.coalesce(batch[index], nothing))
+    return batch.set_column(index, table.required, values).drop_columns([ERASED])
 
 
 def _concatenated(rows: Iterable[Rows]) -> Iterator[Rows]:
@@ -130,16 +142,25 @@ def _concatenated(rows: Iterable[Rows]) -> Iterator[Rows]:
 
 
 def _hints(table: Table) -> Any:
-    columns: dict[str, Any] = {name: {"data_type": "json"} for name in sorted(table.json)}
-    columns[ERASED] = {"data_type": "bool", "hard_delete": True}
-    key = list(table.key)
+    """Return the hints of a table.
+
+    dlt's own hint of a hard delete would leave its column in the tables that people see: the scope and the filter do
+    the same without one.
+    """
+    key = ", ".join(table.key)
+    keys = f"({key})" if len(table.key) > 1 else key
     return dlt.mark.make_hints(
         table_name=table.name,
-        # a unique key is given once in a run: to look for doubles would sort all rows
-        write_disposition={"disposition": "merge", "strategy": "delete-insert", "deduplicated": True},
-        primary_key=key if table.unique else None,
-        merge_key=None if table.unique else key,
-        columns=columns,
+        write_disposition={
+            "disposition": "merge",
+            "strategy": "delete-insert",
+            "destination_scope": f"{keys} IN (SELECT {key} FROM {{staging_table}})",
+            "source_filter": f"{table.required} IS NOT NULL",
+            # a unique key is given once in a run: to look for doubles would sort all rows
+            "deduplicated": True,
+        },
+        primary_key=list(table.key) if table.unique else None,
+        columns={name: {"data_type": "json"} for name in sorted(table.json)},
     )
 
 

@@ -38,6 +38,8 @@ log = logging.getLogger(__name__)
 
 Rows = tuple[Table, pa.Table]
 
+_WIDE_PARTS = (schemas.CHAMPS, schemas.ANNOTATIONS)
+
 
 def load(
     warehouse: Warehouse,
@@ -77,6 +79,7 @@ class _Load:
     erased: list[int] = field(default_factory=list)
     groups: dict[int, dict[str, Any]] = field(default_factory=dict)
     revisions: dict[str, dict[str, Any]] = field(default_factory=dict)
+    has_unread_parts: bool = False
 
     def __post_init__(self) -> None:
         self.tombstones = TombstoneSet(self.state.tombstones)
@@ -89,6 +92,8 @@ class _Load:
             self.warehouse.write(self._counted(self._dossiers(spool)))
         with self.warehouse.connected():
             self._flag_dossiers()
+            if self.has_unread_parts:
+                self._update_wide_rows()
             self.warehouse.create_indexes((*schemas.TABLES, *wide_tables(self.state.registry)))
         loads = _table(schemas.LOADS, [_load_row(extract) for extract in self.extracts])
         self.warehouse.write(self._counted([loads, mark_removal()]))
@@ -153,6 +158,7 @@ class _Load:
         dossiers = tables.pop(schemas.DOSSIERS.name)
         spool.add(self._with_deletions(dossiers))
         self._collect(tables)
+        self.has_unread_parts |= any(_is_unread(tables[part], dossiers) for part in _WIDE_PARTS)
         for table in schemas.CHILD_TABLES:
             yield table, tables[table.name]
         yield from widen(dossiers, tables, self.state.registry)
@@ -205,12 +211,29 @@ class _Load:
         concerned = f"deletion_stage IS NOT NULL OR number IN (SELECT number FROM {tombstones})"
         self.warehouse.execute(f"UPDATE {dossiers} SET {values} WHERE {concerned}")
 
+    def _update_wide_rows(self) -> None:
+        """Copy states and dates of dossiers into the wide rows of parts that were not read this time."""
+        dossiers, existing = self.warehouse.qualified(schemas.DOSSIERS.name), self.warehouse.table_names()
+        changing = ("date_derniere_modification", "state", "groupe_instructeur_number")
+        for name in (table.name for table in wide_tables(self.state.registry) if table.name in existing):
+            same = f"FROM {dossiers} AS dossier WHERE dossier.number = {name}.number"
+            differs = " OR ".join(f"dossier.{column} <> {name}.{column}" for column in changing)
+            columns = schemas.DOSSIER_COLUMNS.keys() - {"number"}
+            values = ", ".join(f"{column} = (SELECT dossier.{column} {same})" for column in sorted(columns))
+            target = self.warehouse.qualified(name)
+            self.warehouse.execute(f"UPDATE {target} SET {values} WHERE EXISTS (SELECT 1 {same} AND ({differs}))")
+
     def _counted(self, rows: Iterable[Rows]) -> Iterator[Rows]:
         for table, part in rows:
             if part.num_rows:
                 erased = pc.sum(part[schemas.ERASED]).as_py() or 0
                 self.report.rows[table.name] += part.num_rows - erased
                 yield table, part
+
+
+def _is_unread(rows: pa.Table, dossiers: pa.Table) -> bool:
+    """Return whether some dossiers have no row of a part, not even a hard delete: it was not asked for."""
+    return bool(len(rows["dossier_number"].unique()) < dossiers.num_rows)
 
 
 def _table(table: Table, rows: Iterable[dict[str, Any]]) -> Rows:

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from ds_provider.exceptions import DSWarehouseError
 from ds_provider.tables.rows.building import hard_delete_rows
-from ds_provider.tables.schemas import CHILD_TABLES, DOSSIERS, ERASED, LOADS, TABLES, Table
+from ds_provider.tables.schemas import CHILD_TABLES, DOSSIER_COLUMNS, DOSSIERS, LOADS, TABLES, Table
 from ds_provider.warehouse.database.store import Warehouse
 
 _MARK = ("", "unfinished")
@@ -47,8 +47,8 @@ def mark_removal() -> tuple[Table, pa.Table]:
 
 
 def _refuse_others(warehouse: Warehouse, names: Collection[str]) -> None:
-    ours = (table.name for table in TABLES if table.name in names)
-    others = [name for name in ours if ERASED not in warehouse.columns_of(name)]
+    ours = (table for table in TABLES if table.name in names)
+    others = [table.name for table in ours if not {*table.key, table.required} <= warehouse.columns_of(table.name)]
     if others:
         raise DSWarehouseError(
             f"{warehouse} has tables of its own under the names {', '.join(others)}: give dataset the name of a schema "
@@ -57,18 +57,21 @@ def _refuse_others(warehouse: Warehouse, names: Collection[str]) -> None:
 
 
 def _remove_orphans(warehouse: Warehouse, names: Collection[str]) -> None:
-    for name in _child_table_names(warehouse, names):
+    for name, key in _child_tables(warehouse, names):
         orphans = f"DELETE FROM {warehouse.qualified(name)}"
         if DOSSIERS.name in names:
             dossiers = warehouse.qualified(DOSSIERS.name)
-            orphans += f" WHERE dossier_number NOT IN (SELECT number FROM {dossiers})"
+            orphans += f" WHERE {key} NOT IN (SELECT number FROM {dossiers})"
         warehouse.execute(orphans)
 
 
-def _child_table_names(warehouse: Warehouse, names: Collection[str]) -> Iterator[str]:
-    """Yield the tables with child rows. A wide one is known by its columns: its load may have registered nothing."""
+def _child_tables(warehouse: Warehouse, names: Collection[str]) -> Iterator[tuple[str, str]]:
+    """Yield the tables with child rows, and their column of a dossier's number.
+
+    A wide one is known by its columns: its load may have registered nothing.
+    """
     for name in sorted(names):
-        if name in _CHILD_TABLES or (
-            _WIDE.fullmatch(name) and {"dossier_number", ERASED} <= warehouse.columns_of(name)
-        ):
-            yield name
+        if name in _CHILD_TABLES:
+            yield name, "dossier_number"
+        elif _WIDE.fullmatch(name) and DOSSIER_COLUMNS.keys() <= warehouse.columns_of(name):
+            yield name, "number"

@@ -26,7 +26,9 @@ def test_hard_delete_covers_each_part_of_a_table() -> None:
 
 
 def test_hard_delete_covers_wide_tables() -> None:
-    wide = Table("demarche_1", {"dossier_number": pa.int64(), "objet": pa.string()}, ("dossier_number",), unique=True)
+    wide = Table(
+        "demarche_1", {"dossier_number": pa.int64(), "objet": pa.string()}, ("dossier_number",), "objet", unique=True
+    )
     assert hard_delete_dossiers(wide, [5]).to_pylist() == [{"dossier_number": 5, "objet": None, ERASED: True}]
 
 

@@ -9,12 +9,13 @@ from hypothesis import strategies as st
 
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS
-from ds_provider.tables.wide.grouping import Champ
-from ds_provider.tables.wide.naming import MAX_COLUMN, MAX_RELATION, ColumnRegistry
+from ds_provider.tables.wide.grouping import ChampValue
+from ds_provider.tables.wide.identifiers import FIXED
+from ds_provider.tables.wide.naming import MAX_NAME, ColumnRegistry
 from tests.support.forms import READ_AT, champ, demarche, descriptor, revision
 
 
-def names(registry: ColumnRegistry, *champs: Champ) -> list[str]:
+def names(registry: ColumnRegistry, *champs: ChampValue) -> list[str]:
     registry.register(champs)
     return [registry.column(champ).column_name for champ in champs]
 
@@ -30,6 +31,7 @@ def test_champ_is_named_after_its_label():
         "part": "champs",
         "repetition_descriptor_id": None,
         "champ_descriptor_id": "C2",
+        "path": None,
         "kind": "date",
         "label": "Né le",
     }
@@ -120,19 +122,36 @@ def test_table_names_of_large_numbers_and_long_labels_are_short_enough():
         long = champ("C", "A", block=f"R{i}", of=2**31 - 1, part=ANNOTATIONS)._replace(repetition_label="x" * 90)
         registry.register([long])
     assert len(registry.relations) == 12
-    assert max(map(len, registry.relations)) <= MAX_RELATION
+    assert max(map(len, registry.relations)) <= MAX_NAME
 
 
 # a few champs and labels, so that they often meet
 champs = st.builds(
-    Champ,
+    ChampValue,
     demarche_number=st.sampled_from([1, 2]),
     part=st.sampled_from(["champs", "annotations"]),
     repetition_descriptor_id=st.sampled_from([None, "R1", "R2"]),
     repetition_label=st.sampled_from(["", "Annotations", "Enfants"]),
     champ_descriptor_id=st.sampled_from(["C1", "C2", "C3"]),
-    label=st.sampled_from(["", "Nom", "nom 2", "Nom text", "x" * 60, "x" * 48, "Dossier number", "select"]) | st.text(),
-    kind=st.sampled_from(["text", "integer", "json"]),
+    label=st.sampled_from(
+        [
+            "",
+            "Nom",
+            "nom 2",
+            "Nom text",
+            "x" * 60,
+            "x" * 48,
+            "Dossier number",
+            "select",
+            "Number",
+            "Row",
+            "Groupe instructeur",
+        ]
+    )
+    | st.text(),
+    kind=st.sampled_from(["text", "integer", "decimal"]),
+    path=st.sampled_from([None, None, "commune.code", "commune.name"]),
+    suffix=st.just("code"),
 )
 forms = st.lists(st.lists(champs, max_size=6), max_size=6)
 
@@ -155,13 +174,14 @@ def test_column_names_never_change_over_any_sequence_of_forms(forms):
         kept.rows += registry.register(form).to_pylist()
         for shown in form:
             column = registry.column(shown)
-            key = (*shown[:3], shown.champ_descriptor_id, shown.kind)
+            key = (*shown[:3], shown.champ_descriptor_id, shown.kind, shown.path)
             assert given_names.setdefault(key, (column.relation, column.column_name)) == column[:2]
     assert len(set(given_names.values())) == len(given_names) == len(kept.rows), "each has a column of its own"
     registry = kept.registry()
     for (number, part, block, *_), (relation, name) in given_names.items():
-        assert len(relation) <= MAX_RELATION
-        assert len(name) <= MAX_COLUMN
+        assert len(relation) <= MAX_NAME
+        assert len(name) <= MAX_NAME
+        assert name not in FIXED
         owners = {(column.demarche_number, column.part, column.repetition_descriptor_id)
                   for column in registry.relations[relation]}  # fmt: skip
         assert owners == {(number, part, block)}

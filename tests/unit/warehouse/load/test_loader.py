@@ -14,17 +14,23 @@ from hypothesis import strategies as st
 
 from ds_provider.tables.instants import to_microseconds
 from ds_provider.tables.rows.building import hard_delete_dossiers
-from ds_provider.tables.schemas import CHAMP_ROWS
+from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIER_COLUMNS
 from ds_provider.warehouse.extracts import LandedExtracts
 from ds_provider.warehouse.load.loader import load
 from ds_provider.warehouse.load.report import LoadReport, Policy
 from ds_provider.warehouse.tombstones import VANISHED, Tombstone
 from tests.support.forms import demarche, descriptor, revision
 from tests.support.quick_warehouse import Killed, QuickWarehouse
-from tests.support.warehouse_life import DEMARCHE, START, World, again, together
+from tests.support.warehouse_life import DEMARCHE, START, Landed, World, again, together
 
 NUMBERS, GROUPS = (1, 2, 3, 4), (10, 20)
-TABLES_OF_DOSSIERS = ("champs", "messages", "demarche_12", "demarche_12_annotations")
+# each with its column of a dossier's number
+TABLES_OF_DOSSIERS = {
+    "champs": "dossier_number",
+    "messages": "dossier_number",
+    "demarche_12": "number",
+    "demarche_12_annotations": "number",
+}
 
 EVENTS = st.tuples(
     st.sampled_from(
@@ -65,8 +71,14 @@ def tables(warehouse: QuickWarehouse) -> dict[str, Any]:
         "tombstones": warehouse.rows("deleted_dossiers", "number", "groupe_instructeur_number", "stage", "reason"),
         "champs": warehouse.rows("champs", "dossier_number", "text_value"),
         "messages": warehouse.rows("messages", "dossier_number", "id"),
-        "wide": warehouse.rows("demarche_12", "dossier_number", "nom"),
+        "wide": warehouse.rows("demarche_12", "number", "nom"),
     }
+
+
+def assert_wide_rows_equal_dossiers(warehouse: QuickWarehouse) -> None:
+    dossiers = warehouse.rows("dossiers", *DOSSIER_COLUMNS)
+    for table in ("demarche_12", "demarche_12_annotations"):
+        assert set(warehouse.rows(table, *DOSSIER_COLUMNS)) <= set(dossiers), table
 
 
 def check(warehouse: QuickWarehouse, world: World) -> None:
@@ -87,12 +99,13 @@ def check(warehouse: QuickWarehouse, world: World) -> None:
     pending = {one.number for one in world.dossiers.values() if one.hidden}
     assert {n for n, stage in stages.items() if stage == "pending"} == pending
     assert_gone(warehouse, set(world.purged))
+    assert_wide_rows_equal_dossiers(warehouse)
 
 
 def assert_gone(warehouse: QuickWarehouse, numbers: set[int]) -> None:
     assert not numbers & {row[0] for row in warehouse.rows("dossiers", "number")}
-    for table in TABLES_OF_DOSSIERS:
-        assert not numbers & {row[0] for row in warehouse.rows(table, "dossier_number")}, table
+    for table, key in TABLES_OF_DOSSIERS.items():
+        assert not numbers & {row[0] for row in warehouse.rows(table, key)}, table
 
 
 def reconciled(world: World, held: QuickWarehouse) -> list[Tombstone]:
@@ -160,6 +173,7 @@ def test_daily_windows_hold_all_but_expired_dossiers(days: list[list[tuple[str, 
     held = {number: group for number, group, _, stage in tables(warehouse)["dossiers"] if not stage}
     assert held == shown
     assert_gone(warehouse, set(world.purged))
+    assert_wide_rows_equal_dossiers(warehouse)
 
 
 @pytest.mark.parametrize(("seen", "erased"), [(1, True), (2, False), (3, False)])
@@ -370,8 +384,8 @@ def test_killed_load_leaves_no_orphans_after_the_next_one(
         world.dossiers.pop(number, None)
     load_into(warehouse, together(*(world.read(group) for group in GROUPS)))
     shown = {row[0] for row in warehouse.rows("dossiers", "number")}
-    for table in TABLES_OF_DOSSIERS:
-        assert {row[0] for row in warehouse.rows(table, "dossier_number")} <= shown, table
+    for table, key in TABLES_OF_DOSSIERS.items():
+        assert {row[0] for row in warehouse.rows(table, key)} <= shown, table
     assert warehouse.rows("loads", "generation", "manifest")
     assert ("unfinished", "") not in warehouse.rows("loads", "generation", "manifest")
 
@@ -456,3 +470,25 @@ def test_extract_between_two_snapshots_does_not_restore_a_dossier() -> None:
     load_into(warehouse, world.read(10))
     load_into(warehouse, LandedExtracts(dossiers=between))
     assert warehouse.rows("dossiers", "number", "deletion_stage") == [(1, "pending")]
+
+
+@pytest.mark.parametrize("is_read", [True, False])
+def test_wide_rows_follow_their_dossier_also_where_champs_are_not_read(is_read: bool) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    for number in (1, 2):
+        world.play("deposit", number, 10)
+    load_into(warehouse, world.read(10))
+    world.play("move", 1, 20)
+    extracts = world.read(20)
+    landed = cast("Landed", extracts.dossiers[0])
+    if not is_read:
+        nodes = [{**json.loads(line), "champs": None, "annotations": None} for line in landed.rows]
+        extracts = replace(
+            extracts, dossiers=[replace(landed, rows=tuple(json.dumps(node).encode() for node in nodes))]
+        )
+    load_into(warehouse, extracts)
+    assert warehouse.rows("demarche_12", "number", "groupe_instructeur_number", "nom") == [
+        (1, 20, "secret-1-0"),
+        (2, 10, "secret-2-0"),
+    ]
+    assert_wide_rows_equal_dossiers(warehouse)

@@ -101,6 +101,6 @@ def test_database_is_cleaned_by_the_load_after_a_killed_one(
     assert (2,) in database.run("SELECT dossier_number FROM champs")
     del world.dossiers[2]
     load(database.warehouse, world.read(10), Policy())
-    for table in ("champs", "demarche_12"):
-        assert database.run(f"SELECT dossier_number FROM {table}") == [(1,)]
+    for table, key in (("champs", "dossier_number"), ("demarche_12", "number")):
+        assert database.run(f"SELECT {key} FROM {table}") == [(1,)]
     assert database.run("SELECT count(*) FROM loads WHERE generation = 'unfinished'") == [(0,)]
