@@ -59,6 +59,11 @@ class DSWarehouseHook(BaseHook):
                 "dataset must be up to 40 small letters, digits and underscores, and begin with a letter, "
                 f"such as {DEFAULT_DATASET!r}: got {self.dataset!r}"
             )
+        if str(self.dataset).endswith("_staging"):
+            # a load of the dataset of that name without the ending empties all tables there
+            raise DSConfigurationError(
+                f"dataset must not end in '_staging', where another dataset's rows pass through: got {self.dataset!r}"
+            )
         destination = self._destination()
         require_drivers(destination.kind)
         from ds_provider.warehouse.database.store import Warehouse

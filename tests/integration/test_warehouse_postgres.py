@@ -14,7 +14,7 @@ import psycopg2
 import pytest
 
 from ds_provider.exceptions import DSWarehouseError
-from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIERS, TABLES
+from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIERS, INTEGER, TABLES, Table
 from ds_provider.warehouse.database.destinations import ConnectionFields, Destination, destination_of
 from ds_provider.warehouse.database.store import Warehouse
 from tests.support.postgres import create_database
@@ -102,6 +102,15 @@ class TestPostgres(StoreCases):
         found = query(warehouse.destination, "SELECT tablename, indexdef FROM pg_indexes WHERE schemaname = 'ds'")
         assert any(table == "dossiers" and "(number)" in index for table, index in found)
         assert any(table == "champs" and "(dossier_number)" in index for table, index in found)
+
+    def test_tables_whose_long_names_begin_alike_are_indexed(self, warehouse: Warehouse) -> None:
+        columns = {"dossier_number": INTEGER}
+        names = ["demarche_2147483647_annotations_" + "x" * 29 + end for end in ("", "_2")]
+        tables = [Table(name, columns, ("dossier_number",), "dossier_number") for name in names]
+        warehouse.write([batch(table, {"dossier_number": 1}) for table in tables])
+        warehouse.create_indexes(tables)
+        found = query(warehouse.destination, "SELECT tablename FROM pg_indexes WHERE schemaname = 'ds' ORDER BY 1")
+        assert [name for (name,) in found] == names
 
     def test_lock_ends_with_its_connection(self, warehouse: Warehouse) -> None:
         with warehouse.locked():

@@ -14,6 +14,7 @@ from dlt.destinations.job_client_impl import SqlJobClientBase
 from ds_provider.tables.schemas import Table
 from ds_provider.warehouse.database.destinations import Destination
 from ds_provider.warehouse.database.dlt_runtime import SCHEMA, VERSIONS, conformed, factory_of
+from ds_provider.warehouse.database.names import index_name
 
 ROWS_AT_ONCE = 100_000
 
@@ -75,7 +76,7 @@ class DltClient:
 
     def create_index(self, table: str, column: str) -> None:
         """Index a column, unless it is indexed."""
-        index, target = self._quoted(f"{table[:50]}_{column}_idx"[:63]), self.qualified(table)
+        index, target = self._quoted(index_name(table, column)), self.qualified(table)
         self.execute(f"CREATE INDEX IF NOT EXISTS {index} ON {target} ({self._quoted(column)})")
 
     def tidy(self) -> None:

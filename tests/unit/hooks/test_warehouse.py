@@ -103,3 +103,8 @@ def test_hook_is_imported_without_the_extra() -> None:
     )
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, timeout=120, check=False)
     assert done.returncode == 0, done.stderr
+
+
+def test_hook_refuses_the_dataset_that_another_one_empties(connect) -> None:
+    with pytest.raises(DSConfigurationError, match="_staging"):
+        DSWarehouseHook(dataset="demarches_simplifiees_staging").warehouse()
