@@ -6,6 +6,8 @@
      ├─ DSConfigurationError     a parameter or a connection cannot work; no request was sent
      ├─ DSDestinationError       the landing zone cannot be written or read
      ├─ DSWarehouseError         the warehouse cannot be written or read
+     │   ├─ DSWarehouseLockedError     others use it; the same load may succeed later
+     │   └─ DSWarehouseRightsError     its role lacks a right that a person must grant
      ├─ DSAccessError            access is refused; a person must act, another attempt changes nothing
      │   ├─ DSTokenError               the token itself is refused, for any request
      │   │   ├─ DSTokenUnknownError        the service does not know it
@@ -42,6 +44,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import KW_ONLY, dataclass, field, fields
+from datetime import datetime, timezone
 from typing import Any, TypeVar
 
 E = TypeVar("E", bound="DSError")
@@ -105,6 +108,42 @@ class DSDestinationError(DSError, OSError):
 
 class DSWarehouseError(DSError):
     """The warehouse cannot be written or read. What was merged stays, and merging it again changes nothing."""
+
+
+@dataclass(frozen=True)
+class LockHolder:
+    """A transaction that holds tables of the warehouse.
+
+    :param state: such as ``idle in transaction``; null, as ``since``, where the database shows it to other roles only.
+    :param since: when the transaction began, with a time zone.
+    :param tables: their names.
+    """
+
+    pid: int
+    user: str | None
+    application_name: str | None
+    state: str | None
+    since: datetime | None
+    tables: str
+
+    def __str__(self) -> str:
+        since = self.since and f"since {self.since.astimezone(timezone.utc):%Y-%m-%d %H:%M:%S} UTC"
+        state = f"{self.state or 'in a state that this role may not see'} {since or ''}".strip()
+        return f"pid {self.pid}, user {self.user}, application {self.application_name!r}, {state}, holds {self.tables}"
+
+
+@dataclass(eq=False, repr=False)
+class DSWarehouseLockedError(DSWarehouseError):
+    """Others use the warehouse: an open transaction on its tables, or a process that has its file open.
+
+    :param holders: the open transactions, where the database tells them.
+    """
+
+    holders: Sequence[LockHolder] = ()
+
+
+class DSWarehouseRightsError(DSWarehouseError):
+    """The role lacks a right in the database: a person must grant it."""
 
 
 class DSAccessError(DSError):

@@ -18,6 +18,7 @@ from ds_provider.exceptions import (
     DSMaintenanceError,
     DSRateLimitedError,
     DSRequestError,
+    DSWarehouseRightsError,
 )
 
 P = ParamSpec("P")
@@ -28,8 +29,9 @@ PERMANENT_ERRORS: tuple[type[DSError], ...] = (
     DSConfigurationError,
     DSGroupesRefusedError,
     DSRequestError,
+    DSWarehouseRightsError,
 )
-"""Errors that last until a person changes the token, its rights or a parameter."""
+"""Errors that last until a person changes the token, its rights, the warehouse's or a parameter."""
 
 DS_RETRY_POLICY = ExceptionRetryPolicy(
     rules=[

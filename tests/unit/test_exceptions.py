@@ -5,6 +5,7 @@ from __future__ import annotations
 import copy
 import pickle
 import re
+from datetime import datetime, timezone
 
 import pytest
 
@@ -26,6 +27,8 @@ from ds_provider.exceptions import (
     DSStaleError,
     DSTransientError,
     DSTransportError,
+    DSWarehouseLockedError,
+    LockHolder,
 )
 
 _LINE = re.compile(r"^ {4}(?P<tree>[ │├└─]*)(?P<name>DS\w+)", re.MULTILINE)
@@ -62,6 +65,7 @@ def family(parent: type[DSError] = DSError) -> list[type[DSError]]:
 
 CLASSES = [kind for kind in family() if kind.__module__ == exceptions.__name__]
 FACTUAL = [kind for kind in CLASSES if kind.__init__ is DSError.__init__]
+HOLDER = LockHolder(12, "bi", "Metabase", "idle in transaction", datetime(2026, 9, 1, tzinfo=timezone.utc), "dossiers")
 SAMPLES = [
     *[kind("what happened", **KNOWN) for kind in FACTUAL],
     DSNetworkForbiddenError("refused", ip="203.0.113.7/32", code="forbidden", http_status=403),
@@ -70,6 +74,7 @@ SAMPLES = [
     DSRateLimitedError("spent", wait_seconds=12.5, http_status=429),
     DSQuarantinedError("two cannot be read", [101, 102], [{"rows": 1}], **KNOWN),
     DSStaleError("two are stale", [12, 13]),
+    DSWarehouseLockedError("held", [HOLDER]),
     DSGroupesRefusedError("one of three is refused", {12: DSNotFoundError("gone", **KNOWN)}, [{"rows": 1}]),
     DSGroupesFailedError("two of three failed", {12: DSNotFoundError("gone", **KNOWN), 13: DSTransportError("broken")}),
 ]

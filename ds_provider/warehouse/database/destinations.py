@@ -37,6 +37,8 @@ _LIBPQ_EXTRAS = (
     *("connect_timeout", "application_name", "options", "target_session_attrs"),
     *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
 )
+# a statement that waits for a lock makes all later ones wait: it gives up, and is tried again later
+LOCK_TIMEOUT = "-clock_timeout=5s"
 _SNOWFLAKE_EXTRAS = {
     "warehouse": "warehouse",
     "role": "role",
@@ -120,11 +122,13 @@ def _postgres(fields: ConnectionFields) -> Destination:
     host = fields.host.strip() or "localhost"
     port = fields.port or 5432
     query = {name: _libpq_value(name, value) for name, value in _given(fields.extra, _LIBPQ_EXTRAS).items()}
+    # the last one holds: the connection's own. dlt writes a space as a plus, which libpq does not read as one
+    query["options"] = f"{LOCK_TIMEOUT} {query.get('options', '')}".strip().replace(" ", "\t")
     if host.startswith("/"):
         query["host"] = host
     address = "localhost" if host.startswith("/") else _address(host)
     url = f"postgresql://{_user_info(fields)}@{address}:{port}/{quote(fields.schema, safe='')}"
-    url += f"?{urlencode(query, quote_via=quote)}" if query else ""
+    url += f"?{urlencode(query, quote_via=quote)}"
     return Destination("postgres", f"Postgres {host}:{port}/{fields.schema}", url, secrets=_secrets(fields))
 
 

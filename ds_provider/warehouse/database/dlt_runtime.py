@@ -47,8 +47,9 @@ _SETTINGS: dict[str, Any] = {
     "schema": {"naming": "direct"},
     # what exists is asked of the database
     "restore_from_destination": False,
-    # tables are merged side by side, each on a connection of its own
-    "load": {"workers": 4},
+    # tables are merged side by side, each on a connection of its own; a statement that failed is not sent again at
+    # once: it may have failed since others hold the table, and this load holds the lock of the warehouse
+    "load": {"workers": 4, "raise_on_max_retries": 1},
 }
 
 

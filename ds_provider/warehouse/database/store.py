@@ -2,20 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext, suppress
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import pyarrow as pa
 
-from ds_provider.exceptions import DSError, DSWarehouseError
+from ds_provider.exceptions import (
+    DSError,
+    DSWarehouseError,
+    DSWarehouseLockedError,
+    DSWarehouseRightsError,
+    LockHolder,
+)
 from ds_provider.tables.schemas import Table
 from ds_provider.warehouse.database.destinations import Destination
-from ds_provider.warehouse.database.errors import redacted_reason
+from ds_provider.warehouse.database.errors import is_lock_failure, is_refused, redacted_reason
+from ds_provider.warehouse.database.lock_holders import lock_holders
 from ds_provider.warehouse.database.locks import advisory_lock, file_lock
 from ds_provider.warehouse.database.scratch import scratch_folder
+from ds_provider.warehouse.database.waiting import wait_out
 
 if TYPE_CHECKING:
     from ds_provider.warehouse.database.dlt_client import DltClient
@@ -23,6 +31,8 @@ if TYPE_CHECKING:
 # dlt takes a third of a second to import, and DAG files must not wait for it: modules that need it are imported late
 
 Rows = Iterable[tuple[Table, pa.Table]]
+
+T = TypeVar("T")
 
 
 class Warehouse:
@@ -52,6 +62,8 @@ class Warehouse:
         Other objects of this class wait too, those of this process included. Only DuckDB and Postgres have such a
         lock: with others the DAG must run one writer at a time (``max_active_runs``, or a pool).
 
+        Within it nothing waits for others who use the tables: whoever holds the lock leaves it before it waits.
+
         :raises DSWarehouseError: if another writer does not end within an hour.
         """
         if self._is_locked:
@@ -77,18 +89,13 @@ class Warehouse:
         if self._client is not None:
             yield self._client
             return
-        from ds_provider.warehouse.database.dlt_client import DltClient
-
-        with ExitStack() as stack:
-            with self._errors("reached"):
-                stack.enter_context(self._isolated_dlt())
-                self._client = stack.enter_context(DltClient(self.destination, self.dataset))
-            try:
-                yield self._client
-            finally:
-                self._client = None
-                with self._errors("closed"):
-                    stack.close()
+        stack, self._client = self._wait_out(self._open)
+        try:
+            yield self._client
+        finally:
+            self._client = None
+            with self._errors("closed"):
+                stack.close()
 
     def write(self, rows: Rows) -> None:
         """Merge all rows in one run: many batches of a table, in any order. A few megabytes of each are in memory.
@@ -122,16 +129,14 @@ class Warehouse:
         :param where: a condition in SQL.
         :raises DSWarehouseError: if the database cannot be read.
         """
-        with self._errors("read"), self.connected() as client:
-            return client.read(table, columns, where)
+        return self._run("read", lambda client: client.read(table, columns, where))
 
     def execute(self, sql: str) -> None:
         """Run one statement, which names tables by :meth:`qualified`.
 
         :raises DSWarehouseError: if the database refuses it.
         """
-        with self._errors("written"), self.connected() as client:
-            client.execute(sql)
+        self._run("written", lambda client: client.execute(sql))
 
     def qualified(self, name: str) -> str:
         """Return a table's name for SQL: with its dataset, and quoted.
@@ -146,16 +151,15 @@ class Warehouse:
 
         :raises DSWarehouseError: if the database cannot be read.
         """
-        with self._errors("read"), self.connected() as client:
-            return {name for name in client.table_names() if not name.startswith("_dlt_")}
+        names = self._run("read", lambda client: client.table_names())
+        return {name for name in names if not name.startswith("_dlt_")}
 
     def columns_of(self, name: str) -> set[str]:
         """Return the columns of a table: an empty set if it does not exist.
 
         :raises DSWarehouseError: if the database cannot be read.
         """
-        with self._errors("read"), self.connected() as client:
-            return client.columns_of(name)
+        return self._run("read", lambda client: client.columns_of(name))
 
     def create_indexes(self, tables: Iterable[Table]) -> None:
         """Index the first column of each table's key, in Postgres alone: the other databases need none.
@@ -174,6 +178,25 @@ class Warehouse:
     def scratch(self) -> AbstractContextManager[Path]:
         """Return a context with a folder for spooled rows; a later run removes it if this one is killed."""
         return scratch_folder(self._working_folder)
+
+    def _run(self, what: str, action: Callable[[DltClient], T]) -> T:
+        def attempt() -> T:
+            with self._errors(what), self.connected() as client:
+                return action(client)
+
+        return self._wait_out(attempt)
+
+    def _wait_out(self, action: Callable[[], T]) -> T:
+        """Run an action that may meet others, and wait for them, unless the lock is held."""
+        return action() if self._is_locked else wait_out(action)
+
+    def _open(self) -> tuple[ExitStack, DltClient]:
+        from ds_provider.warehouse.database.dlt_client import DltClient
+
+        with ExitStack() as stack, self._errors("reached"):
+            stack.enter_context(self._isolated_dlt())
+            client = stack.enter_context(DltClient(self.destination, self.dataset))
+            return stack.pop_all(), client
 
     def _lock(self) -> AbstractContextManager[None]:
         credentials = str(self.destination.credentials)
@@ -209,8 +232,28 @@ class Warehouse:
         except Exception as error:  # noqa: BLE001 - every database has errors of its own
             if source and source.failure:
                 raise source.failure from None
-            reason = redacted_reason(error, self.destination.secrets)
-            raise DSWarehouseError(f"{self} cannot be {what}: {reason}") from None
+            raise self._failure(what, error) from None
+
+    def _failure(self, what: str, error: Exception) -> DSWarehouseError:
+        text = f"{self} cannot be {what}: {redacted_reason(error, self.destination.secrets)}"
+        schemas = self.dataset, f"{self.dataset}_staging"
+        if is_refused(error):
+            return DSWarehouseRightsError(
+                f"{text}; the role needs the schemas {' and '.join(schemas)}, with USAGE and CREATE on both, and to "
+                "own the tables in them: docs/warehouse.md has the GRANT"
+            )
+        if not is_lock_failure(error):
+            return DSWarehouseError(text)
+        holders = self._holders(schemas)
+        held = f"in use by {'; '.join(map(str, holders))}" if holders else "in use by others"
+        return DSWarehouseLockedError(f"{text}; {held}", holders)
+
+    def _holders(self, schemas: Sequence[str]) -> list[LockHolder]:
+        if self.destination.kind == "postgres":
+            # only the reason of an error: what hides it hides no more
+            with suppress(Exception):
+                return lock_holders(str(self.destination.credentials), schemas)
+        return []
 
 
 class _Source:

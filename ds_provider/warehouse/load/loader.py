@@ -26,6 +26,7 @@ from ds_provider.tables.rows.flatten import flatten
 from ds_provider.tables.schemas import Table
 from ds_provider.tables.wide.pivot import wide_tables, widen
 from ds_provider.warehouse.database.store import Warehouse
+from ds_provider.warehouse.database.waiting import wait_out
 from ds_provider.warehouse.extracts import LandedExtract, LandedExtracts
 from ds_provider.warehouse.load.recovery import mark_removal, recover_and_mark
 from ds_provider.warehouse.load.report import LoadReport, Policy
@@ -55,14 +56,20 @@ def load(
         service's time at which it was read.
     :param vanished: dossiers that no list of the service shows.
     :raises DSDestinationError: if an extract cannot be read.
+    :raises DSWarehouseLockedError: if others hold the tables for more than ten minutes.
     :raises DSWarehouseError: if the database refuses; the same load can be run again.
     """
     described = [describe(demarche, read_at) for demarche, read_at in demarches]
-    with warehouse.locked():
-        with warehouse.connected():
-            state = WarehouseState.of(warehouse)
-            recover_and_mark(warehouse, state.table_names)
-        return _Load(warehouse, state, extracts, policy, described, vanished).run()
+
+    def attempt() -> LoadReport:
+        with warehouse.locked():
+            with warehouse.connected():
+                state = WarehouseState.of(warehouse)
+                recover_and_mark(warehouse, state.table_names)
+            return _Load(warehouse, state, extracts, policy, described, vanished).run()
+
+    # from the beginning, since another load may come in between
+    return wait_out(attempt)
 
 
 @dataclass

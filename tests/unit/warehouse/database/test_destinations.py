@@ -27,7 +27,11 @@ def test_postgres_is_a_url() -> None:
     destination = destination_of(replace(POSTGRES, extra={"sslmode": "require", "cursor": "dictcursor"}))
     assert destination.kind == "postgres"
     parts = urlsplit(destination.credentials)
-    assert (parts.hostname, parts.port, parts.query) == ("db.example.org", 5433, "sslmode=require")
+    assert (parts.hostname, parts.port, parts.query) == (
+        "db.example.org",
+        5433,
+        "sslmode=require&options=-clock_timeout%3D5s",
+    )
     assert destination.name == "Postgres db.example.org:5433/données"
 
 
@@ -35,7 +39,13 @@ def test_postgres_host_may_be_a_socket_folder() -> None:
     destination = destination_of(replace(POSTGRES, host="/var/run/postgresql", port=None))
     parts = urlsplit(destination.credentials)
     assert (parts.hostname, parts.port) == ("localhost", 5432)
-    assert parse_qs(parts.query) == {"host": ["/var/run/postgresql"]}
+    assert parse_qs(parts.query) == {"host": ["/var/run/postgresql"], "options": ["-clock_timeout=5s"]}
+
+
+def test_postgres_options_of_the_connection_come_last() -> None:
+    extra = {"options": "-c lock_timeout=1min"}
+    parts = urlsplit(destination_of(replace(POSTGRES, extra=extra)).credentials)
+    assert parse_qs(parts.query)["options"] == ["-clock_timeout=5s\t-c\tlock_timeout=1min"]
 
 
 def test_postgres_host_may_be_an_ipv6_address() -> None:

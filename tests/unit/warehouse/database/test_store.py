@@ -5,18 +5,26 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
 
-from ds_provider.exceptions import DSWarehouseError
+from ds_provider.exceptions import DSWarehouseError, DSWarehouseLockedError
 from ds_provider.tables.schemas import DOSSIERS
 from ds_provider.warehouse.database.destinations import duckdb_file
+from ds_provider.warehouse.database.locks import file_lock
 from ds_provider.warehouse.database.scratch import scratch_folder
 from ds_provider.warehouse.database.store import Warehouse
+from ds_provider.warehouse.extracts import LandedExtracts
+from ds_provider.warehouse.load.loader import load
+from ds_provider.warehouse.load.report import Policy
+from tests.support import pauses
 from tests.support.store_cases import StoreCases
 from tests.support.warehouse_rows import batch, rows_of
 
+WAITING = "ds_provider.warehouse.database.waiting"
 CHECKOUT = Path(__file__).parents[4]
 
 
@@ -171,3 +179,50 @@ def test_write_restores_the_dlt_context_of_its_caller(warehouse: Warehouse) -> N
     warehouse.write([batch(DOSSIERS, {"number": 1})])
     assert (PluggableRunContext in Container()) is had
     assert dict(os.environ) == environment
+
+
+_KEEPS_THE_FILE_OPEN = """
+import sys
+import duckdb
+connection = duckdb.connect(sys.argv[1] + "/data.duckdb")
+print("open", flush=True)
+sys.stdin.readline()
+"""
+
+
+@contextmanager
+def opened_elsewhere(folder: Path) -> Iterator[subprocess.Popen[str]]:
+    """Keep the file open in a process that knows nothing of our lock, such as a person's client."""
+    command = [sys.executable, "-c", _KEEPS_THE_FILE_OPEN, str(folder)]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "open\n"
+        yield process
+        process.kill()
+
+
+def test_reader_waits_for_a_process_that_has_the_file_open(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    warehouse.write([batch(DOSSIERS, {"number": 1})])
+    with opened_elsewhere(tmp_path) as process:
+
+        def close(seconds: float) -> None:
+            assert not warehouse._is_locked
+            with file_lock(tmp_path / "data.duckdb.lock", "the file"):
+                process.communicate("close\n")
+
+        pauses.cut_short(monkeypatch, WAITING, "time", close)
+        assert rows_of(warehouse, DOSSIERS, "number") == [(1,)]
+    assert f"PID {process.pid}" in caplog.text
+
+
+def test_load_that_waited_in_vain_names_the_process_that_has_the_file_open(
+    warehouse: Warehouse, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(f"{WAITING}.PATIENCE_SECONDS", 0.0)
+    with (
+        opened_elsewhere(tmp_path) as process,
+        pytest.raises(DSWarehouseLockedError, match=rf"data\.duckdb.*PID {process.pid}.*in use by others"),
+    ):
+        load(warehouse, LandedExtracts(), Policy())
