@@ -73,7 +73,7 @@ def dossier_numbers(database: Database) -> set[int]:
     columns = database.rows(
         f"SELECT table_schema, table_name, column_name FROM information_schema.columns WHERE {DATASETS} AND "
         "(column_name = 'dossier_number' OR (column_name = 'number' AND "
-        "(table_name = 'dossiers' OR starts_with(table_name, 'demarche_')))"
+        "(table_name = 'dossiers' OR starts_with(table_name, 'demarche_'))))"
     )
     # in the dataset and in its staging twin
     assert len(columns) >= 2 * 10
