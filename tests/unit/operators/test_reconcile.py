@@ -20,7 +20,7 @@ from tests.support.operator_warehouse import GROUPES, PERSON, context
 from tests.support.quick_warehouse import Killed
 
 NOTHING = dict.fromkeys(("missing", "moved", "stale", "restored", "hidden", "vanished", "read"), 0)
-TABLES = {"dossiers": "number", "champs": "dossier_number", "demarche_12": "dossier_number"}
+TABLES = {"dossiers": "number", "champs": "dossier_number", "demarche_12": "number"}
 
 
 @pytest.fixture
