@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from ds_provider.exceptions import DSWarehouseError
+from ds_provider.exceptions import DSWarehouseLockedError
 
 log = logging.getLogger(__name__)
 
@@ -25,7 +25,7 @@ def file_lock(path: Path, resource: str) -> Iterator[None]:
     """Hold the lock of a file. The kernel releases it if the process dies.
 
     :param resource: the locked resource, for the log and the error of a process that waits.
-    :raises DSWarehouseError: if another holds it for too long.
+    :raises DSWarehouseLockedError: if another holds it for too long.
     """
     with path.open("ab") as file:
         _wait(lambda: _try_file(file.fileno()), resource)
@@ -48,7 +48,7 @@ def advisory_lock(url: str, name: str, resource: str) -> Iterator[None]:
 
     :param name: the lock is the same for all that pass the same name to the same database.
     :param resource: the locked resource, for the log and the error of a process that waits.
-    :raises DSWarehouseError: if another holds it for too long.
+    :raises DSWarehouseLockedError: if another holds it for too long.
     """
     import psycopg2
 
@@ -83,4 +83,4 @@ def _wait(try_once: Callable[[], bool], resource: str) -> None:
         time.sleep(POLL_SECONDS)
         if try_once():
             return
-    raise DSWarehouseError(f"{resource} is still in use by another task after {TIMEOUT_SECONDS / 60:.0f} minutes")
+    raise DSWarehouseLockedError(f"{resource} is still in use by another task after {TIMEOUT_SECONDS / 60:.0f} minutes")
