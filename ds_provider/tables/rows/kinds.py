@@ -23,11 +23,6 @@ KINDS: Final = {
 ``stringValue``."""
 
 
-def kind_of(typename: str) -> str:
-    """Return the kind of a champ's value: the name of its typed column, without ``_value``."""
-    return KINDS.get(typename, "text")
-
-
 def champ_type(descriptor_typename: str) -> str:
     """Return a type of champ that has the kind of a descriptor's champs: ``DateChampDescriptor`` → ``DateChamp``.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from ds_provider.tables.rows.champs import VALUES
-from ds_provider.tables.rows.kinds import KINDS, REPETITION, WITHOUT_VALUE, champ_type, has_value, kind_of
+from ds_provider.tables.rows.kinds import KINDS, REPETITION, WITHOUT_VALUE, champ_type, has_value
 from ds_provider.tables.schemas import CHAMP_ROWS
 
 SCHEMA = (Path(__file__).parents[4] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(
@@ -32,11 +32,11 @@ def test_kind_has_its_column_among_the_champs():
 )
 def test_type_with_two_typed_columns_has_the_kind_of_the_first(typename, kind):
     assert len(VALUES[typename]) == 2
-    assert kind_of(typename) == kind
+    assert KINDS[typename] == kind
 
 
-def test_type_of_the_future_is_text():
-    assert kind_of("QuotientFamilialChamp") == "text"
+def test_type_of_the_future_has_a_value():
+    assert "QuotientFamilialChamp" not in KINDS
     assert has_value("QuotientFamilialChamp")
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.tables.rows.kinds import KINDS, kind_of
+from ds_provider.tables.rows.kinds import KINDS
 from ds_provider.tables.schemas import ANNOTATIONS, CHAMP_COLUMNS, CHAMP_ROWS, CHAMPS, DOSSIER_COLUMNS, ERASED, Table
 from ds_provider.tables.wide.naming import ColumnRegistry
 from ds_provider.tables.wide.pivot import wide_tables, widen
@@ -320,7 +320,7 @@ def one_by_one(rows: list[dict[str, Any]], registry: ColumnRegistry) -> tuple[Wi
         place = {} if block is None else {"row_id": long["row_id"], "row_index": long["row_index"]}
         wide = found.setdefault((number, block, long.get("row_index")), {"number": number, **place})
         if long["type"] != "HeaderSectionChamp":
-            kind = kind_of(long["type"])
+            kind = values_of(long["type"])[0].kind
             source = f"{kind}_value" if long["type"] in KINDS else "string_value"
             if kind != "text" and long[source] is None and long["string_value"]:
                 kind, source = "text", "string_value"

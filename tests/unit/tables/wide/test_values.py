@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import json
 from datetime import date
+from pathlib import Path
 from typing import Any
 
 import pytest
+from graphql import build_schema, get_named_type, is_leaf_type
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -258,6 +260,22 @@ def test_form_and_dossiers_give_a_champ_the_same_columns(typename: str) -> None:
     assert rows.schema == CHAMP_COLUMNS.schema
     assert max(len(row["column_name"]) for row in rows.to_pylist()) <= 63
     assert [row["path"] for row in rows.to_pylist()] == [value.path for value in values_of(typename)]
+
+
+SCHEMA = build_schema(
+    (Path(__file__).parents[4] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(encoding="utf-8")
+)
+
+
+@pytest.mark.parametrize(
+    ("typename", "path"), [(typename, value.path) for typename in KINDS for value in values_of(typename) if value.path]
+)
+def test_path_is_one_of_the_api(typename: str, path: str) -> None:
+    kind: Any = SCHEMA.type_map[typename]
+    for name in path.split("."):
+        if not name.isdigit():
+            kind = get_named_type(kind.fields[name].type)
+    assert is_leaf_type(kind)
 
 
 anything = st.recursive(
