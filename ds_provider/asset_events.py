@@ -83,11 +83,6 @@ def span(windows: Iterable[Sequence[str | None] | None]) -> tuple[str | None, st
     return _outermost(starts, min), _outermost(ends, max)
 
 
-def is_literal(value: Any) -> bool:
-    """Return true if a parameter is known when the DAG is parsed: no template, and no result of another task."""
-    return value is None or (isinstance(value, str) and "{{" not in value and "{%" not in value)
-
-
 def add_outlets(operator: BaseOperator, assets: Iterable[Asset]) -> None:
     """Add the assets that an operator may change to the outlets that its user gave, at the end of its ``__init__``."""
     given = {outlet.uri for outlet in operator.outlets if is_ours(outlet)}

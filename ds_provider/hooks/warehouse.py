@@ -30,6 +30,24 @@ if TYPE_CHECKING:
 _DATASET = re.compile(r"[a-z][a-z0-9_]{0,39}")
 
 
+def parse_dataset(value: object, parameter: str = "dataset") -> str:
+    """Return the name of a dataset.
+
+    :raises DSConfigurationError: if not every database takes it as it is.
+    """
+    if not isinstance(value, str) or not _DATASET.fullmatch(value):
+        raise DSConfigurationError(
+            f"{parameter} must be up to 40 small letters, digits and underscores, and begin with a letter, "
+            f"such as {DEFAULT_DATASET!r}: got {value!r}"
+        )
+    if value.endswith("_staging"):
+        # a load of the dataset of that name without the ending empties all tables there
+        raise DSConfigurationError(
+            f"{parameter} must not end in '_staging', where another dataset's rows pass through: got {value!r}"
+        )
+    return value
+
+
 class DSWarehouseHook(BaseHook):
     """Holds the connection to the database that dossiers are loaded into.
 
@@ -54,23 +72,12 @@ class DSWarehouseHook(BaseHook):
         :param working_folder: the parent of the runs' scratch folders; in Airflow's home by default.
         :raises DSConfigurationError: if the connection cannot work, or the extra ``[warehouse]`` is not installed.
         """
-        if not _DATASET.fullmatch(str(self.dataset)):
-            raise DSConfigurationError(
-                "dataset must be up to 40 small letters, digits and underscores, and begin with a letter, "
-                f"such as {DEFAULT_DATASET!r}: got {self.dataset!r}"
-            )
-        if str(self.dataset).endswith("_staging"):
-            # a load of the dataset of that name without the ending empties all tables there
-            raise DSConfigurationError(
-                f"dataset must not end in '_staging', where another dataset's rows pass through: got {self.dataset!r}"
-            )
+        dataset = parse_dataset(self.dataset)
         destination = self._destination()
         require_drivers(destination.kind)
         from ds_provider.warehouse.database.store import Warehouse
 
-        return Warehouse(
-            destination, str(self.dataset), working_folder or airflow_home() / f"ds_warehouse_{os.getuid()}"
-        )
+        return Warehouse(destination, dataset, working_folder or airflow_home() / f"ds_warehouse_{os.getuid()}")
 
     def _destination(self) -> Destination:
         if self.warehouse_conn_id is None:

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Asset, BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
-from ds_provider.api.query.parameters import flatten_batches, parse_groupes
+from ds_provider.api.query.parameters import flatten_batches, parse_choice, parse_conn_id, parse_groupes
 from ds_provider.api.query.selection import DOSSIERS
 from ds_provider.asset_events import change_of, emit_changes
-from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.landing.storage import open_destination
+from ds_provider.landing.storage import open_destination, parse_destination
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
-from ds_provider.parameter_checks import CheckedOperator
+from ds_provider.parameter_checks import Check, CheckedOperator
 from ds_provider.state.checkpoints import TaskCheckpoints
 from ds_provider.sync.extract import GroupExtractor, Summary
 
@@ -37,6 +36,12 @@ class ExtractOperator(CheckedOperator):
     ui_fgcolor = "#000091"
     operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(), DSGroupesLink())
 
+    checks: ClassVar[Mapping[str, Check]] = {
+        "groupe_instructeur_number": parse_groupes,
+        "destination": parse_destination,
+        "on_dossier_error": lambda value, name: parse_choice(value, name, ("fail", "quarantine")),
+        "ds_conn_id": parse_conn_id,
+    }
     streams: ClassVar[tuple[str, ...]] = (DOSSIERS.name,)
     landed: Sequence[Summary] = ()
     _endpoint = ""
@@ -55,7 +60,7 @@ class ExtractOperator(CheckedOperator):
         self.destination = destination
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
-        self._record_given()
+        self._check_given()
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what will be landed."""
@@ -75,10 +80,6 @@ class ExtractOperator(CheckedOperator):
     def _parse_groups(self, given: object) -> tuple[list[int], bool]:
         """Return group numbers, and true if a list was given, checked with what all extractions have."""
         self._check_rendered()
-        if self.on_dossier_error not in ("fail", "quarantine"):
-            raise DSConfigurationError(
-                f"on_dossier_error must be 'fail' or 'quarantine': got {self.on_dossier_error!r}"
-            )
         return parse_groupes(given)
 
     @contextmanager

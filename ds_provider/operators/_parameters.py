@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from ds_provider.api.query.parameters import includes_of
+from ds_provider.api.query.parameters import flatten_batches, includes_of, parse_conn_id, parse_flag, parse_groupes
 from ds_provider.api.query.selection import Includes
 from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.hooks.warehouse import DSWarehouseHook
-from ds_provider.parameter_checks import CheckedOperator
+from ds_provider.hooks.warehouse import DSWarehouseHook, parse_dataset
+from ds_provider.parameter_checks import Check, CheckedOperator, optional
 
 if TYPE_CHECKING:
     from ds_provider.warehouse.database.store import Warehouse
@@ -26,6 +26,7 @@ class IncludesMixin(CheckedOperator):
     """
 
     template_fields: Sequence[str] = tuple(f"include_{name}" for name in vars(Includes()))
+    checks: ClassVar[Mapping[str, Check]] = dict.fromkeys(template_fields, parse_flag)
 
     def __init__(
         self,
@@ -51,7 +52,7 @@ class IncludesMixin(CheckedOperator):
         self.include_geometry = include_geometry
         self.include_labels = include_labels
         self.include_corrections = include_corrections
-        self._record_given()
+        self._check_given()
 
     @property
     def _includes(self) -> dict[str, object]:
@@ -68,12 +69,13 @@ class WarehouseMixin(CheckedOperator):
     ui_color = "#cacafb"
     ui_fgcolor = "#000091"
     template_fields: Sequence[str] = ("warehouse_conn_id", "dataset")
+    checks: ClassVar[Mapping[str, Check]] = {"warehouse_conn_id": optional(parse_conn_id), "dataset": parse_dataset}
 
     def __init__(self, *, warehouse_conn_id: str | None = None, dataset: str = DEFAULT_DATASET, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.warehouse_conn_id = warehouse_conn_id
         self.dataset = dataset
-        self._record_given()
+        self._check_given()
 
     @cached_property
     def warehouse(self) -> Warehouse:
@@ -83,6 +85,14 @@ class WarehouseMixin(CheckedOperator):
         extra is not installed.
         """
         return DSWarehouseHook(self.warehouse_conn_id, self.dataset).warehouse()
+
+
+def parse_batches(value: object, parameter: str) -> list[int]:
+    """Return group numbers of a list, or of the batches of a fan-out.
+
+    :raises DSConfigurationError: as :func:`~ds_provider.api.query.parameters.parse_groupes` does.
+    """
+    return parse_groupes(flatten_batches(value), parameter)[0]
 
 
 def check_duration(

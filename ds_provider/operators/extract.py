@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from typing import Any, ClassVar, cast
 
 import pendulum
@@ -12,11 +13,12 @@ from airflow.sdk import Context
 
 from ds_provider.api.query import parameters
 from ds_provider.api.query.selection import DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
-from ds_provider.api.query.windows import Window
+from ds_provider.api.query.windows import Window, parse_instant
 from ds_provider.assets import deleted_dossiers_asset, dossiers_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.operators._base import ExtractOperator
 from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration
+from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
 from ds_provider.state import watermark as run_windows
 from ds_provider.sync.extract import Summary
@@ -25,6 +27,15 @@ INCREMENTAL = "incremental"
 LOOKBACK = timedelta(minutes=5)
 # the service's servers are few: what is gained beyond that is lost to others
 MAX_CONCURRENCY = 16
+
+BOUNDS = ("created_since", "created_until", "updated_since", "updated_until")
+FILTERS = ("state", "archived", "revision")
+
+parse_window = partial(parameters.parse_choice, choices=(INCREMENTAL, "updated", "created"))
+# the service dates deletions back: no window of a run holds its own
+parse_window_of_deletions = partial(parameters.parse_choice, choices=(INCREMENTAL,))
+parse_concurrency = partial(parameters.parse_number, maximum=MAX_CONCURRENCY)
+check_lookback = partial(check_duration, at_least=timedelta(0), requirement="of zero or more")
 
 
 class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
@@ -106,6 +117,22 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         "after",
         "concurrency",
     )
+    checks: ClassVar[Mapping[str, Check]] = {
+        **ExtractOperator.checks,
+        **WarehouseMixin.checks,
+        **IncludesMixin.checks,
+        "window": optional(parse_window),
+        "lookback": check_lookback,
+        **dict.fromkeys(BOUNDS, parse_instant),
+        "state": parameters.parse_state,
+        "archived": parameters.parse_flag,
+        "revision": parameters.parse_text,
+        "order": parameters.parse_order,
+        "page_size": parameters.parse_page_size,
+        "after": parameters.parse_after,
+        "concurrency": parse_concurrency,
+    }
+    together = ("window", *BOUNDS, *FILTERS)
 
     def __init__(
         self,
@@ -139,20 +166,20 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         self.page_size = page_size
         self.after = after
         self.concurrency = concurrency
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> Summary | list[Summary]:
         """Extract the dossiers, and return a group's summary, or a list of them if a list of groups was given."""
         numbers, several = self._parse_groups(self.groupe_instructeur_number)
-        concurrency = parameters.parse_number(self.concurrency, "concurrency", MAX_CONCURRENCY)
+        concurrency = parse_concurrency(self.concurrency, "concurrency")
         # a cursor belongs to one group, and what lies before it was read by another task
         if self.after is not None and (several or self.window is not None):
             raise DSConfigurationError("after is a cursor of one group: give it with one group number and no window")
         window = self._explicit_window()
         selections = [self._select(number, window) for number in numbers]
         watermarks: dict[int, run_windows.Watermark] = {}
-        if self.window == INCREMENTAL:
+        if self._is_incremental:
             selections = self._in_incremental_windows(selections)
         elif self.window is not None:
             selections = [self._in_run_window(selection, context, watermarks) for selection in selections]
@@ -161,15 +188,24 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         self._emit_changes(context, dossiers_asset)
         return summaries if several else summaries[0]
 
-    def _explicit_window(self) -> Window | None:
-        window = parameters.explicit_window(
-            created_since=self.created_since,
-            created_until=self.created_until,
-            updated_since=self.updated_since,
-            updated_until=self.updated_until,
-        )
+    def _check_together(self) -> Window | None:
+        """Return the window of explicit bounds, or raise if they cannot go with each other or with ``window``."""
+        window = parameters.explicit_window(**{name: getattr(self, name) for name in BOUNDS})
         if window and self.window is not None:
             raise DSConfigurationError(f"window={self.window!r} has bounds of its own: give it or explicit bounds")
+        if self._is_incremental and (given := [name for name in FILTERS if getattr(self, name) is not None]):
+            raise DSConfigurationError(
+                f"window={INCREMENTAL!r} needs all dossiers of a group, and {', '.join(given)} would leave some out: "
+                "remove it and filter the tables, or give the bounds of a window"
+            )
+        return window
+
+    @property
+    def _is_incremental(self) -> bool:
+        return self.window is not None and parse_window(self.window, "window") == INCREMENTAL
+
+    def _explicit_window(self) -> Window | None:
+        window = self._check_together()
         if window and window.start and run_windows.wait_for(window.start, f"the beginning of the window {window}"):
             raise DSConfigurationError(f"the window {window} has not begun: nothing can be in it yet")
         if window and window.end and window.end > pendulum.now("UTC"):
@@ -190,7 +226,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         )
 
     def _in_incremental_windows(self, selections: Sequence[Selection]) -> list[Selection]:
-        lookback = check_duration(self.lookback, "lookback", timedelta(0), "of zero or more")
+        lookback = check_lookback(self.lookback, "lookback")
         warehouse = self.warehouse
         from ds_provider.sync.incremental import in_incremental_windows
 
@@ -203,10 +239,8 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
 
         :param watermarks: the asset's watermark is added if the window begins there.
         """
-        if self.window not in ("updated", "created"):
-            raise DSConfigurationError(f"window must be 'incremental', 'updated' or 'created': got {self.window!r}")
-        column = cast("run_windows.RunDateColumn", self.window)
-        lookback = check_duration(self.lookback, "lookback", timedelta(0), "of zero or more")
+        column = cast("run_windows.RunDateColumn", parse_window(self.window, "window"))
+        lookback = check_lookback(self.lookback, "lookback")
         if window := run_windows.window_of_run(column, context, lookback):
             run_windows.ensure_window_is_over(window, context)
         elif watermark := run_windows.watermark_of(context, self.outlets, selection, column):
@@ -258,6 +292,15 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
         "order",
         "page_size",
     )
+    checks: ClassVar[Mapping[str, Check]] = {
+        **ExtractOperator.checks,
+        **WarehouseMixin.checks,
+        "window": optional(parse_window_of_deletions),
+        "deleted_since": parse_instant,
+        "order": parameters.parse_order,
+        "page_size": parameters.parse_page_size,
+    }
+    together = ("window", "deleted_since")
 
     def __init__(
         self,
@@ -273,7 +316,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
         self.deleted_since = deleted_since
         self.order = order
         self.page_size = page_size
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> Summary | list[Summary]:
@@ -285,6 +328,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
         deleted = [
             parameters.select_deleted_dossiers(number, deleted_since=self.deleted_since, **paging) for number in numbers
         ]
+        self._check_together()
         if self.window is not None:
             deleted = self._in_incremental_windows(deleted)
         # the pending ones first: a dossier that is purged meanwhile is then in both lists
@@ -294,14 +338,11 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
         self._emit_changes(context, deleted_dossiers_asset)
         return summaries if several else summaries[0]
 
+    def _check_together(self) -> None:
+        if self.window is not None and self.deleted_since is not None:
+            raise DSConfigurationError(f"window={INCREMENTAL!r} has a start of its own: give it or deleted_since")
+
     def _in_incremental_windows(self, selections: Sequence[Selection]) -> list[Selection]:
-        if self.window != INCREMENTAL:
-            raise DSConfigurationError(
-                f"window must be {INCREMENTAL!r}: got {self.window!r}; no run's own window holds its deletions, since "
-                "the service dates them back"
-            )
-        if self.deleted_since is not None:
-            raise DSConfigurationError("window='incremental' has a start of its own: give it or deleted_since")
         warehouse = self.warehouse
         from ds_provider.sync.incremental import in_incremental_windows_of_deletions
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 
-from ds_provider.api.query.parameters import flatten_batches, parse_flag, parse_groupes
+from ds_provider.api.query.parameters import parse_flag
 from ds_provider.exceptions import DSStaleError
-from ds_provider.operators._parameters import WarehouseMixin, check_duration
+from ds_provider.operators._parameters import WarehouseMixin, check_duration, parse_batches
+from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
 
 if TYPE_CHECKING:
@@ -46,6 +47,12 @@ class DSFreshnessOperator(WarehouseMixin):
         "require_full_history",
         *WarehouseMixin.template_fields,
     )
+    checks: ClassVar[Mapping[str, Check]] = {
+        **WarehouseMixin.checks,
+        "max_age": check_duration,
+        "groupe_instructeur_number": optional(parse_batches),
+        "require_full_history": parse_flag,
+    }
 
     def __init__(
         self,
@@ -59,7 +66,7 @@ class DSFreshnessOperator(WarehouseMixin):
         self.max_age = max_age
         self.groupe_instructeur_number = groupe_instructeur_number
         self.require_full_history = require_full_history
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> list[dict[str, Any]]:
@@ -68,7 +75,7 @@ class DSFreshnessOperator(WarehouseMixin):
         max_age = check_duration(self.max_age, "max_age")
         requires_full_history = parse_flag(self.require_full_history, "require_full_history") is not False
         given = self.groupe_instructeur_number
-        expected = None if given is None else parse_groupes(flatten_batches(given))[0]
+        expected = None if given is None else parse_batches(given, "groupe_instructeur_number")
         warehouse = self.warehouse
         from ds_provider.warehouse.coverage import read_coverage
         from ds_provider.warehouse.service_time import service_now

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink, Context
 
-from ds_provider.api.query.parameters import parse_flag, parse_number
+from ds_provider.api.query.parameters import parse_conn_id, parse_flag, parse_number
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
-from ds_provider.parameter_checks import CheckedOperator
+from ds_provider.parameter_checks import Check, CheckedOperator, optional
 from ds_provider.retry_policy import fail_fast
 
 
@@ -32,6 +32,13 @@ class DSListGroupesOperator(CheckedOperator):
     """
 
     template_fields: Sequence[str] = ("demarche_number", "closed", "label_matches", "batch_size", "ds_conn_id")
+    checks: ClassVar[Mapping[str, Check]] = {
+        "demarche_number": parse_number,
+        "closed": parse_flag,
+        "label_matches": lambda value, name: parse_pattern(value, name),
+        "batch_size": optional(parse_number),
+        "ds_conn_id": parse_conn_id,
+    }
     ui_color = "#cacafb"
     ui_fgcolor = "#000091"
     operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(), DSGroupesLink())
@@ -52,7 +59,7 @@ class DSListGroupesOperator(CheckedOperator):
         self.label_matches = label_matches
         self.batch_size = batch_size
         self.ds_conn_id = ds_conn_id
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> list[int] | list[list[int]]:
@@ -60,7 +67,7 @@ class DSListGroupesOperator(CheckedOperator):
         self._check_rendered()
         closed = parse_flag(self.closed, "closed")
         size = None if self.batch_size is None else parse_number(self.batch_size, "batch_size")
-        wanted = self._label_pattern()
+        wanted = parse_pattern(self.label_matches, "label_matches")
         demarche = parse_number(self.demarche_number, "demarche_number")
         groupes = DSHook(self.ds_conn_id).get_groupes(demarche)
         numbers = sorted(
@@ -76,10 +83,13 @@ class DSListGroupesOperator(CheckedOperator):
         self.log.info("démarche %s: %d of %d groups", demarche, len(numbers), len(groupes))
         return numbers if size is None else [numbers[i : i + size] for i in range(0, len(numbers), size)]
 
-    def _label_pattern(self) -> re.Pattern[str]:
-        try:
-            return re.compile("" if self.label_matches is None else str(self.label_matches), re.IGNORECASE)
-        except re.error as error:
-            raise DSConfigurationError(
-                f"label_matches must be a regular expression: got {self.label_matches!r} ({error})"
-            ) from None
+
+def parse_pattern(value: object, parameter: str) -> re.Pattern[str]:
+    """Return a regular expression, which ignores case; one that matches all texts for None.
+
+    :raises DSConfigurationError: if it is none.
+    """
+    try:
+        return re.compile("" if value is None else str(value), re.IGNORECASE)
+    except re.error as error:
+        raise DSConfigurationError(f"{parameter} must be a regular expression: got {value!r} ({error})") from None

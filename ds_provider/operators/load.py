@@ -5,18 +5,18 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from functools import partial
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.sdk import Asset, BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
-from ds_provider.api.query.parameters import parse_number
+from ds_provider.api.query.parameters import parse_choice, parse_conn_id, parse_number
 from ds_provider.asset_events import (
     AssetChange,
     add_outlets,
     advance_loaded_watermarks,
     emit_changes,
-    is_literal,
     span,
 )
 from ds_provider.assets import TABLES, table_asset
@@ -24,6 +24,7 @@ from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.links import DSDemarcheLink
 from ds_provider.operators._parameters import WarehouseMixin
+from ds_provider.parameter_checks import Check, is_constant, optional
 from ds_provider.retry_policy import fail_fast
 from ds_provider.sync.manifests import manifests_in
 
@@ -32,10 +33,33 @@ if TYPE_CHECKING:
 
     from ds_provider.warehouse.coverage import Coverage
     from ds_provider.warehouse.extracts import LandedExtracts
-    from ds_provider.warehouse.load.report import LoadReport, Policy
+    from ds_provider.warehouse.load.report import DeletionAction, LoadReport, Policy
 
 # tables whose rows do not go with a dossier
 _NOT_OF_DOSSIERS = ("groupes_instructeurs", "revisions", "champ_descriptors", "deleted_dossiers")
+
+
+parse_action = partial(parse_choice, choices=("flag", "erase"))
+
+
+def parse_manifests(value: object, parameter: str) -> list[str]:
+    """Return the URLs of the manifests that a list, a summary or a text holds.
+
+    :raises DSConfigurationError: if there is something else in it, or it is None.
+    """
+    if value is None:
+        raise DSConfigurationError(
+            f"{parameter} is None: give the output of the extract tasks, such as dossiers.output"
+        )
+    return list(manifests_in(value))
+
+
+def parse_demarches(value: object, parameter: str) -> list[int]:
+    """Return the numbers of a démarche, or of a list of them, each once.
+
+    :raises DSConfigurationError: if one is no number.
+    """
+    return list(dict.fromkeys(parse_number(one, parameter) for one in (value if isinstance(value, list) else [value])))
 
 
 class DSLoadOperator(WarehouseMixin):
@@ -67,6 +91,13 @@ class DSLoadOperator(WarehouseMixin):
         "on_deleted",
         "ds_conn_id",
     )
+    checks: ClassVar[Mapping[str, Check]] = {
+        **WarehouseMixin.checks,
+        "manifests": parse_manifests,
+        "demarche_number": optional(parse_demarches),
+        **dict.fromkeys(("on_pending", "on_deleted"), parse_action),
+        "ds_conn_id": parse_conn_id,
+    }
     operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(),)
 
     loaded: tuple[LandedExtracts, LoadReport] | None = None
@@ -87,8 +118,8 @@ class DSLoadOperator(WarehouseMixin):
         self.on_pending = on_pending
         self.on_deleted = on_deleted
         self.ds_conn_id = ds_conn_id
-        self._record_given()
-        if is_literal(self.warehouse_conn_id) and is_literal(self.dataset):
+        self._check_given()
+        if is_constant(self.warehouse_conn_id) and is_constant(self.dataset):
             add_outlets(self, [self._asset(name) for name in TABLES])
 
     @fail_fast
@@ -138,7 +169,7 @@ class DSLoadOperator(WarehouseMixin):
         return table_asset(name, warehouse_conn_id=self.warehouse_conn_id, dataset=self.dataset)
 
     def _manifests(self) -> list[str]:
-        urls = list(manifests_in(self.manifests))
+        urls = parse_manifests(self.manifests, "manifests")
         if not urls:
             self.log.warning("manifests is an empty list: nothing is loaded")
         return urls
@@ -146,10 +177,9 @@ class DSLoadOperator(WarehouseMixin):
     def _demarches(self) -> list[tuple[dict[str, Any], datetime]]:
         if self.demarche_number is None:
             return []
-        given: Any = self.demarche_number
-        numbers = [parse_number(one, "demarche_number") for one in (given if isinstance(given, list) else [given])]
         hook = DSHook(self.ds_conn_id)
-        return [(hook.get_revisions(number), hook.clock.now()) for number in dict.fromkeys(numbers)]
+        numbers = parse_demarches(self.demarche_number, "demarche_number")
+        return [(hook.get_revisions(number), hook.clock.now()) for number in numbers]
 
 
 def policy_of(on_pending: Any, on_deleted: Any, *, vanished_before: datetime | None = None) -> Policy:
@@ -159,7 +189,5 @@ def policy_of(on_pending: Any, on_deleted: Any, *, vanished_before: datetime | N
     """
     from ds_provider.warehouse.load.report import Policy
 
-    for name, action in {"on_pending": on_pending, "on_deleted": on_deleted}.items():
-        if action not in ("flag", "erase"):
-            raise DSConfigurationError(f"{name} must be 'flag' or 'erase': got {action!r}")
-    return Policy(on_pending, on_deleted, vanished_before)
+    actions = parse_action(on_pending, "on_pending"), parse_action(on_deleted, "on_deleted")
+    return Policy(*cast("tuple[DeletionAction, DeletionAction]", actions), vanished_before)

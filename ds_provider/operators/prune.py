@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 
 from ds_provider.exceptions import DSDestinationError
-from ds_provider.landing.storage import open_destination
+from ds_provider.landing.storage import open_destination, parse_destination
 from ds_provider.operators._parameters import WarehouseMixin, check_duration
+from ds_provider.parameter_checks import Check
 from ds_provider.retry_policy import fail_fast
 
 if TYPE_CHECKING:
@@ -40,12 +41,17 @@ class DSPruneLandingOperator(WarehouseMixin):
     """
 
     template_fields: Sequence[str] = ("destination", *WarehouseMixin.template_fields)
+    checks: ClassVar[Mapping[str, Check]] = {
+        **WarehouseMixin.checks,
+        "destination": parse_destination,
+        "retention": check_duration,
+    }
 
     def __init__(self, *, destination: str, retention: timedelta, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.destination = destination
         self.retention = retention
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, int]:

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import flatten_batches, parse_includes
 from ds_provider.operators._base import ExtractOperator
-from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration
-from ds_provider.operators.load import policy_of
+from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration, parse_batches
+from ds_provider.operators.load import parse_action, policy_of
+from ds_provider.parameter_checks import Check
 from ds_provider.retry_policy import fail_fast
 
 if TYPE_CHECKING:
@@ -69,6 +70,14 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         "on_deleted",
         *IncludesMixin.template_fields,
     )
+    checks: ClassVar[Mapping[str, Check]] = {
+        **ExtractOperator.checks,
+        **WarehouseMixin.checks,
+        **IncludesMixin.checks,
+        "groupe_instructeur_number": parse_batches,
+        **dict.fromkeys(("on_pending", "on_deleted"), parse_action),
+        "erase_vanished_after": check_duration,
+    }
     # it is about all groups, those of which it read anything or not
     operator_extra_links: Sequence[BaseOperatorLink] = ()
 
@@ -86,7 +95,7 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         self.on_pending = on_pending
         self.on_deleted = on_deleted
         self.erase_vanished_after = erase_vanished_after
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, int]:

@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import partial
+from typing import Any, ClassVar
 
 from airflow.sdk import Context
 
 from ds_provider.api.query.parameters import flatten_batches, parse_includes, select_numbers
 from ds_provider.operators._base import ExtractOperator
-from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration
+from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration, parse_batches
+from ds_provider.parameter_checks import Check
 from ds_provider.retry_policy import fail_fast
 from ds_provider.sync.extract import Summary
 
 MAX_AGE = timedelta(days=28)
+
+check_max_age = partial(check_duration, at_least=timedelta(days=1), requirement="of a day or more")
 
 
 class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
@@ -63,17 +67,24 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         *WarehouseMixin.template_fields,
         *IncludesMixin.template_fields,
     )
+    checks: ClassVar[Mapping[str, Check]] = {
+        **ExtractOperator.checks,
+        **WarehouseMixin.checks,
+        **IncludesMixin.checks,
+        "groupe_instructeur_number": parse_batches,
+        "max_age": check_max_age,
+    }
 
     def __init__(self, *, max_age: timedelta = MAX_AGE, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.max_age = max_age
-        self._record_given()
+        self._check_given()
 
     @fail_fast
     def execute(self, context: Context) -> list[Summary]:
         """Read the dossiers that are due, and return the summary of each group."""
         numbers, several = self._parse_groups(flatten_batches(self.groupe_instructeur_number))
-        max_age = check_duration(self.max_age, "max_age", timedelta(days=1), "of a day or more")
+        max_age = check_max_age(self.max_age, "max_age")
         includes = parse_includes(self._includes)
         warehouse = self.warehouse
         from ds_provider.sync.refresh import due_dossiers

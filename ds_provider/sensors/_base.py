@@ -3,27 +3,36 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
-from typing import Any, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
 from airflow.sdk.exceptions import AirflowSkipException
 
-from ds_provider.api.polling.watch import MAX_NUMBERS, Finding, poll
-from ds_provider.api.query.parameters import parse_groupes, parse_number
+from ds_provider.api.polling.watch import Finding, poll
+from ds_provider.api.query.parameters import parse_conn_id, parse_groupes
 from ds_provider.api.transport.flows import Flow
 from ds_provider.exceptions import DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.parameter_checks import CheckedOperator
+from ds_provider.parameter_checks import Check, CheckedOperator, naming_the_line
 from ds_provider.retry_policy import fail_fast
 from ds_provider.state.seen import TaskFailedPolls
 from ds_provider.triggers import events, polling
+from ds_provider.triggers.dossiers import parse_min_count
 
 T = TypeVar("T")
 
 Value = dict[str, Any]
+
+
+def parse_poke_interval(value: object, parameter: str) -> float:
+    """Return the seconds between two polls.
+
+    :raises DSConfigurationError: if they are no number, or would ask the service too often.
+    """
+    return polling.check_poll_interval(value.total_seconds() if isinstance(value, timedelta) else value, parameter)
 
 
 class GroupSensor(CheckedOperator, BaseSensorOperator):
@@ -37,6 +46,12 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
     """
 
     template_fields: Sequence[str] = ("groupe_instructeur_number", "min_count", "ds_conn_id")
+    checks: ClassVar[Mapping[str, Check]] = {
+        "groupe_instructeur_number": parse_groupes,
+        "min_count": parse_min_count,
+        "poke_interval": parse_poke_interval,
+        "ds_conn_id": parse_conn_id,
+    }
     ui_color = "#e6f1f2"
     ui_fgcolor = "#000091"
 
@@ -50,13 +65,14 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
         ds_conn_id: str = DSHook.default_conn_name,
         **kwargs: Any,
     ) -> None:
-        seconds = poke_interval.total_seconds() if isinstance(poke_interval, timedelta) else poke_interval
-        super().__init__(poke_interval=polling.check_poll_interval(seconds, "poke_interval"), **kwargs)
+        with naming_the_line():
+            seconds = parse_poke_interval(poke_interval, "poke_interval")
+        super().__init__(poke_interval=seconds, **kwargs)
         self.groupe_instructeur_number = groupe_instructeur_number
         self.min_count = min_count
         self.deferrable = deferrable
         self.ds_conn_id = ds_conn_id
-        self._record_given()
+        self._check_given()
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once.
@@ -133,7 +149,7 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
         return parse_groupes(self.groupe_instructeur_number)[0]
 
     def _checked_min_count(self) -> int:
-        return parse_number(self.min_count, "min_count", MAX_NUMBERS)
+        return parse_min_count(self.min_count, "min_count")
 
     def _trigger(self, context: Context) -> polling.WaitingTrigger:
         """Return the trigger that waits for the same as this sensor does."""

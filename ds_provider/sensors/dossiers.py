@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
 
 import pendulum
 from airflow.sdk import Context
@@ -17,10 +17,11 @@ from ds_provider.api.polling.watch import (
     baseline,
     most_severe,
 )
-from ds_provider.api.query.parameters import select_dossiers
+from ds_provider.api.query.parameters import parse_state, select_dossiers
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
 from ds_provider.api.query.windows import DateColumn, Window, parse_instant
 from ds_provider.exceptions import DSConfigurationError, DSError
+from ds_provider.parameter_checks import Check
 from ds_provider.sensors._base import GroupSensor, Value
 from ds_provider.state.seen import SensorState
 from ds_provider.triggers.dossiers import DSDeletedDossierTrigger, DSDossierTrigger
@@ -62,6 +63,8 @@ class DSDossierSensor(GroupSensor):
     """
 
     template_fields: Sequence[str] = (*GroupSensor.template_fields, "state", "created_since", "updated_since")
+    checks: ClassVar[Mapping[str, Check]] = {**GroupSensor.checks, "state": parse_state}
+    together = ("created_since", "updated_since")
 
     def __init__(
         self, *, state: str | None = None, created_since: Any = None, updated_since: Any = None, **kwargs: Any
@@ -70,10 +73,10 @@ class DSDossierSensor(GroupSensor):
         self.state = state
         self.created_since = created_since
         self.updated_since = updated_since
-        self._record_given()
+        self._check_given()
 
     def _trigger(self, context: Context) -> DSDossierTrigger:
-        date_column, since = self._since()
+        date_column, since = self._check_together()
         seen: dict[str, Any] = {}
         if date_column and since is None:
             state = self._seen(context)
@@ -91,7 +94,7 @@ class DSDossierSensor(GroupSensor):
         )
 
     def _report(self, context: Context, finding: Finding) -> Value:
-        date_column, since = self._since()
+        date_column, since = self._check_together()
         versions = {group: finding.versions(group, DOSSIERS.name) for group in finding.groups}
         if date_column and since is None:
             state = self._seen(context)
@@ -106,7 +109,7 @@ class DSDossierSensor(GroupSensor):
         self.log.info("%d dossiers in groups %s", value["count"], value["groupes_instructeurs"])
         return value
 
-    def _since(self) -> tuple[DateColumn | None, pendulum.DateTime | None]:
+    def _check_together(self) -> tuple[DateColumn | None, pendulum.DateTime | None]:
         """Return the date column that counts, and from when on; a column without an instant means the watermark."""
         given: dict[DateColumn, Any] = {"created": self.created_since, "updated": self.updated_since}
         bounds = {column: value for column, value in given.items() if value is not None}

@@ -12,7 +12,6 @@ import pendulum
 from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DELETED_DOSSIERS
 from ds_provider.api.query.windows import Window
-from ds_provider.exceptions import DSConfigurationError
 from ds_provider.warehouse.coverage import read_coverage
 
 if TYPE_CHECKING:
@@ -30,16 +29,10 @@ def in_incremental_windows(
     A group stays whole if nothing of it is loaded, if its beginning is not, or if what is loaded lacks a part of the
     dossiers that is to be read.
 
-    :param selections: of the same parts of the dossiers of different groups, without windows.
+    :param selections: of all dossiers of different groups, of the same parts of them, without windows.
     :param lookback: see :class:`~ds_provider.api.query.windows.Window`.
-    :raises DSConfigurationError: if a selection is of some rows only: what is loaded of them covers nothing.
     :raises DSWarehouseError: if the database cannot be read.
     """
-    if filters := selections[0].row_filters():
-        raise DSConfigurationError(
-            f"window='incremental' needs all dossiers of a group, and {', '.join(filters)} would leave some out: "
-            "remove it and filter the tables, or give the bounds of a window"
-        )
     parts = [name for name, is_included in vars(selections[0].includes).items() if is_included]
     ends = _ends_of_full_history(selections, warehouse, parts)
     return [

@@ -4,23 +4,36 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
+from functools import partial
 from typing import Any, cast
 
 from airflow.triggers.base import TriggerEvent
 
 from ds_provider.api.polling.seen import SeenRows, instant
-from ds_provider.api.polling.watch import Finding, PollResult, Watch, WatchedStream, deletion_streams, most_severe
-from ds_provider.api.query.parameters import is_absent, parse_groupes, select_dossiers
+from ds_provider.api.polling.watch import (
+    MAX_NUMBERS,
+    Finding,
+    PollResult,
+    Watch,
+    WatchedStream,
+    deletion_streams,
+    most_severe,
+)
+from ds_provider.api.query.parameters import parse_choice, parse_groupes, parse_number, parse_state, select_dossiers
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS
 from ds_provider.api.query.windows import DateColumn, Window, parse_instant
-from ds_provider.exceptions import DSConfigurationError, DSError
+from ds_provider.exceptions import DSError
 from ds_provider.hooks.ds import DSHook
+from ds_provider.parameter_checks import naming_the_line
 from ds_provider.triggers._groups import WatchedGroups
 from ds_provider.triggers.polling import POLL_INTERVAL_SECONDS, PollingTrigger, PollResults, WaitingTrigger
 
 MAX_NUMBERS_IN_EVENT = 100
 # Airflow writes an event to its database a second or two after it was given
 SETTLE_SECONDS = 5.0
+
+parse_on = partial(parse_choice, choices=("created", "updated"))
+parse_min_count = partial(parse_number, maximum=MAX_NUMBERS)
 
 
 class DSDossierTrigger(WaitingTrigger):
@@ -49,11 +62,13 @@ class DSDossierTrigger(WaitingTrigger):
         ds_conn_id: str = DSHook.default_conn_name,
     ) -> None:
         super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
-        self.groupe_instructeur_number = list(groupe_instructeur_number)
-        self.min_count = min_count
-        self.on = on
+        with naming_the_line():
+            self.groupe_instructeur_number = parse_groupes(groupe_instructeur_number)[0]
+            self.min_count = parse_min_count(min_count, "min_count")
+            self.on = None if on is None else parse_on(on, "on")
+            self.state = parse_state(state)
+            parse_instant(since, "since")
         self.since = since
-        self.state = state
         self.seen = dict(seen or {})
         self._watch = Watch({group: [self._stream(group)] for group in self.groupe_instructeur_number}, min_count)
 
@@ -85,7 +100,8 @@ class DSDeletedDossierTrigger(WaitingTrigger):
     ) -> None:
         super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
         self.seen = {group: dict(streams) for group, streams in seen.items()}
-        self.min_count = min_count
+        with naming_the_line():
+            self.min_count = parse_min_count(min_count, "min_count")
         self._watch = Watch({int(group): self._streams(group) for group in self.seen}, min_count)
 
     def _streams(self, group: str) -> list[WatchedStream]:
@@ -133,11 +149,10 @@ class DSDossierEventTrigger(PollingTrigger):
         ds_conn_id: str = DSHook.default_conn_name,
     ) -> None:
         super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
-        if on not in ("created", "updated"):
-            raise DSConfigurationError(f"on must be 'created' or 'updated': got {on!r}")
-        self.groupe_instructeur_number = parse_groupes(groupe_instructeur_number)[0]
-        self.on = on
-        self.state = None if is_absent(state) else state
+        with naming_the_line():
+            self.groupe_instructeur_number = parse_groupes(groupe_instructeur_number)[0]
+            self.on = parse_on(on, "on")
+            self.state = parse_state(state)
         self._groups = WatchedGroups(self.groupe_instructeur_number, on, self.state)
         self._unreadable: set[int] = set()
 

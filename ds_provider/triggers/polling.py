@@ -17,8 +17,10 @@ from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from ds_provider.api.polling.failures import FailedPolls
 from ds_provider.api.polling.watch import Outcome, PollResult, Watch, poll
+from ds_provider.api.query.parameters import parse_conn_id
 from ds_provider.exceptions import DSConfigurationError, DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
+from ds_provider.parameter_checks import naming_the_line
 from ds_provider.triggers.events import failed, found
 
 # the service searches for each poll; what is waited for takes people hours
@@ -67,8 +69,9 @@ class PollingTrigger(BaseEventTrigger):
 
     def __init__(self, *, poll_interval: float, ds_conn_id: str) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.poll_interval = check_poll_interval(poll_interval, "poll_interval")
-        self.ds_conn_id = ds_conn_id
+        with naming_the_line():
+            self.poll_interval = check_poll_interval(poll_interval, "poll_interval")
+            self.ds_conn_id = parse_conn_id(ds_conn_id, "ds_conn_id")
         self.failures = FailedPolls()
 
     @property

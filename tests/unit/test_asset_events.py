@@ -7,7 +7,7 @@ from datetime import datetime, timezone
 
 import pendulum
 import pytest
-from airflow.sdk import Asset, BaseOperator, XComArg
+from airflow.sdk import Asset, BaseOperator
 from airflow.sdk.execution_time.context import OutletEventAccessors
 from hypothesis import given
 from hypothesis import strategies as st
@@ -19,7 +19,6 @@ from ds_provider.asset_events import (
     advance_loaded_watermarks,
     change_of,
     emit_changes,
-    is_literal,
     loaded_watermark,
     span,
 )
@@ -156,17 +155,6 @@ def test_extra_of_an_event_is_small_json(rows, erased, groupes):
     extra = AssetChange(rows, erased, groupes, NIGHT).extra
     assert json.loads(json.dumps(extra)) == extra
     assert set(extra) == {"rows", "erased", "groupes_instructeurs", "window"}
-
-
-@pytest.mark.parametrize(
-    ("value", "literal"), [(None, True), ("warehouse", True), ("{{ x }}", False), ("{% x %}", False)]
-)
-def test_literal_parameter_is_neither_template_nor_result(value, literal):
-    assert is_literal(value) is literal
-
-
-def test_result_of_another_task_is_not_literal():
-    assert not is_literal(XComArg(BaseOperator(task_id="t")))
 
 
 @given(st.lists(INSTANTS, min_size=1))

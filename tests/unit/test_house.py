@@ -51,7 +51,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "openlineage": BELOW_SYNC,
     "hooks": BELOW_SYNC | FACE | {"__init__"},
     "links": {"hooks", "api.query", "exceptions"},
-    "triggers": {"hooks", "retry_policy"} | BELOW_HOOKS | FACE,
+    "triggers": {"hooks", "parameter_checks", "retry_policy"} | BELOW_HOOKS | FACE,
     "operators": {"hooks", "asset_events", "assets", "links", "openlineage", "parameter_checks", "retry_policy"}
     | BELOW_HOOKS
     | FACE,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import logging
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, cast
@@ -19,6 +19,7 @@ import pendulum
 from ds_provider.api.query.cursors import parse_cursor
 from ds_provider.api.query.selection import (
     DELETED_DOSSIERS,
+    DOSSIER_STATES,
     DOSSIERS,
     MAX_PAGE_SIZE,
     PENDING_DELETED_DOSSIERS,
@@ -66,10 +67,59 @@ def parse_number(value: object, parameter: str, maximum: int = MAX_NUMBER) -> in
     return number
 
 
-def parse_groupes(value: object) -> tuple[list[int], bool]:
+def parse_choice(value: object, parameter: str, choices: Sequence[str]) -> str:
+    """Return one of a few words.
+
+    :param parameter: the name that an error gives.
+    :raises DSConfigurationError: if it is none of them.
+    """
+    if isinstance(value, str) and value.strip() in choices:
+        return value.strip()
+    wanted = " or ".join(map(repr, choices)) if len(choices) < 3 else f"one of {', '.join(choices)}"
+    raise DSConfigurationError(f"{parameter} must be {wanted}: got {value!r}")
+
+
+def parse_state(value: object, parameter: str = "state") -> str | None:
+    """Return a state of dossiers; None if none was given.
+
+    :raises DSConfigurationError: if the API has no such state.
+    """
+    text = parse_text(value, parameter)
+    return None if text is None else parse_choice(text, parameter, DOSSIER_STATES)
+
+
+def parse_order(value: object, parameter: str = "order") -> Order:
+    """Return a sort order; the API's own if none was given.
+
+    :raises DSConfigurationError: if it is none.
+    """
+    text = value.upper() if isinstance(value, str) else value
+    return cast("Order", "ASC" if is_absent(value) else parse_choice(text, parameter, ("ASC", "DESC")))
+
+
+def parse_page_size(value: object, parameter: str = "page_size") -> int:
+    """Return the rows of a page; as many as the API gives if nothing was given.
+
+    :raises DSConfigurationError: if it is no number that the API takes as it is.
+    """
+    return MAX_PAGE_SIZE if is_absent(value) else parse_number(value, parameter, MAX_PAGE_SIZE)
+
+
+def parse_conn_id(value: object, parameter: str) -> str:
+    """Return the id of a connection.
+
+    :raises DSConfigurationError: if it is none.
+    """
+    if not isinstance(value, str) or is_absent(value):
+        raise DSConfigurationError(f"{parameter} must be the id of an Airflow connection: got {value!r}")
+    return value
+
+
+def parse_groupes(value: object, parameter: str = "groupe_instructeur_number") -> tuple[list[int], bool]:
     """Return group numbers, and true if a list was given.
 
     :param value: a number, a list of numbers, or the text of either.
+    :param parameter: the name that an error gives.
     :raises DSConfigurationError: if one is no number, or the list is empty.
     """
     if isinstance(value, str) and value.strip().startswith("["):
@@ -77,14 +127,14 @@ def parse_groupes(value: object) -> tuple[list[int], bool]:
             value = json.loads(value)
         except ValueError:
             raise DSConfigurationError(
-                f"groupe_instructeur_number must be a number or a list of numbers such as [12, 13]: got {value!r}"
+                f"{parameter} must be a number or a list of numbers such as [12, 13]: got {value!r}"
             ) from None
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
     items: list[object] = list(cast("Iterable[object]", value)) if several else [value]
     if not items:
-        raise DSConfigurationError("groupe_instructeur_number is an empty list: give at least one group number")
+        raise DSConfigurationError(f"{parameter} is an empty list: give at least one group number")
     # a group that stands twice in the list is read once
-    numbers = dict.fromkeys(parse_number(item, "groupe_instructeur_number") for item in items)
+    numbers = dict.fromkeys(parse_number(item, parameter) for item in items)
     return list(numbers), several
 
 
@@ -154,9 +204,9 @@ def select_dossiers(
         DOSSIERS,
         groupe_instructeur_number,
         window=window,
-        state=_text(state, "state"),
+        state=parse_state(state),
         archived=parse_flag(archived, "archived"),
-        revision=_text(revision, "revision"),
+        revision=parse_text(revision, "revision"),
         includes=parse_includes(includes or {}),
         **paging,
     )
@@ -229,9 +279,9 @@ def _select(
     return Selection(
         stream,
         parse_number(groupe_instructeur_number, "groupe_instructeur_number"),
-        order=cast("Order", "ASC" if is_absent(order) else str(order).strip().upper()),
-        page_size=MAX_PAGE_SIZE if is_absent(page_size) else parse_number(page_size, "page_size", MAX_PAGE_SIZE),
-        after=_cursor(after, rows.get("window")),
+        order=parse_order(order),
+        page_size=parse_page_size(page_size),
+        after=parse_after(after, "after", rows.get("window")),
         **rows,
     )
 
@@ -261,12 +311,21 @@ def parse_includes(given: dict[str, object]) -> Includes:
     return Includes(**{name: flag for name, flag in flags.items() if flag is not None})
 
 
-def _cursor(value: object, window: Window | None) -> str | None:
-    text = _text(value, "after")
-    return None if text is None else parse_cursor(text, "after", window)
+def parse_after(value: object, parameter: str, window: Window | None = None) -> str | None:
+    """Return a cursor; None if none was given.
+
+    :param window: the window of its selection.
+    :raises DSConfigurationError: if it is none, or of another selection.
+    """
+    text = parse_text(value, parameter)
+    return None if text is None else parse_cursor(text, parameter, window)
 
 
-def _text(value: object, parameter: str) -> str | None:
+def parse_text(value: object, parameter: str) -> str | None:
+    """Return a text without the spaces around it; None if none was given.
+
+    :raises DSConfigurationError: if it is none.
+    """
     if is_absent(value):
         return None
     if not isinstance(value, str):

@@ -12,7 +12,7 @@ import pendulum
 from ds_provider.api.query import documents
 from ds_provider.api.query.windows import BEGINNING, Window
 from ds_provider.api.transport.messages import Request
-from ds_provider.exceptions import DSConfigurationError, DSError
+from ds_provider.exceptions import DSError
 
 Order = Literal["ASC", "DESC"]
 E = TypeVar("E", bound=DSError)
@@ -97,14 +97,6 @@ class Selection:
     page_size: int = MAX_PAGE_SIZE
     after: str | None = None
     numbers: tuple[int, ...] = ()
-
-    def __post_init__(self) -> None:
-        if self.order not in ("ASC", "DESC"):
-            raise DSConfigurationError(f"order must be 'ASC' or 'DESC': got {self.order!r}")
-        if not 1 <= self.page_size <= MAX_PAGE_SIZE:
-            raise DSConfigurationError(f"page_size must be between 1 and {MAX_PAGE_SIZE}: got {self.page_size}")
-        if self.state is not None and self.state not in DOSSIER_STATES:
-            raise DSConfigurationError(f"state must be one of {', '.join(DOSSIER_STATES)}: got {self.state!r}")
 
     @property
     def date_column(self) -> str:

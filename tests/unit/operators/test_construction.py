@@ -64,6 +64,10 @@ def arguments(operator) -> dict[str, inspect.Parameter]:
     return {name: one for each in parameters for name, one in each if one.kind is inspect.Parameter.KEYWORD_ONLY}
 
 
+def durations(operator) -> dict[str, timedelta]:
+    return dict.fromkeys(DURATIONS & set(arguments(operator)), timedelta(days=30))
+
+
 @pytest.mark.parametrize("operator", ALL)
 def test_template_fields_are_arguments_and_attributes(operator):
     made = operator(task_id="t", **REQUIRED[operator])
@@ -79,7 +83,7 @@ def test_all_arguments_but_durations_are_templated(operator):
 
 @pytest.mark.parametrize("operator", ALL)
 def test_arguments_are_kept_as_given(operator):
-    given = {name: f"value_of_{name}" for name in arguments(operator)}
+    given = {name: f"{{{{ value_of_{name} }}}}" for name in arguments(operator)} | durations(operator)
     made = operator(task_id="t", **given)
     assert {name: getattr(made, name) for name in given} == given
 
@@ -122,7 +126,7 @@ def test_operators_are_mapped_in_a_dag(operator):
 def test_mapped_operators_take_every_argument_and_no_other(operator):
     name, *rest = arguments(operator)
     with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None):
-        fixed = dict.fromkeys(rest, "x")
+        fixed = {key: durations(operator).get(key, "{{ x }}") for key in rest}
         mapped = operator.partial(task_id="t", **fixed)
         with pytest.raises(TypeError, match="unexpected keyword argument 'include_champ'"):
             mapped.expand(include_champ=[True])
@@ -150,15 +154,16 @@ def test_operators_name_a_required_argument_that_is_missing(operator, missing):
     ("operator", "name"), [*product(WITH_INCLUDES, ["include_messages"]), *product(WITH_WAREHOUSE, ["dataset"])]
 )
 def test_arguments_of_mixins_are_taken_from_default_args_and_partial(operator, name):
-    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None, default_args={name: "ds"}):
-        assert getattr(operator(task_id="t", **REQUIRED[operator]), name) == "ds"
-        assert getattr(operator(task_id="u", **REQUIRED[operator], **{name: "own"}), name) == "own"
+    ours, own = ("ds", "own") if name == "dataset" else ("true", "false")
+    with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None, default_args={name: ours}):
+        assert getattr(operator(task_id="t", **REQUIRED[operator]), name) == ours
+        assert getattr(operator(task_id="u", **REQUIRED[operator], **{name: own}), name) == own
     with DAG("d", start_date=pendulum.datetime(2026, 11, 1), schedule=None) as dag:
         mapped, *rest = REQUIRED[operator]
         fixed = {key: REQUIRED[operator][key] for key in rest}
-        operator.partial(task_id="t", **fixed, **{name: "ds"}).expand(**{mapped: [1]})
+        operator.partial(task_id="t", **fixed, **{name: ours}).expand(**{mapped: [1]})
     made = dag.get_task("t").unmap({mapped: 1})
-    assert (getattr(made, name), getattr(made, mapped)) == ("ds", 1)
+    assert (getattr(made, name), getattr(made, mapped)) == (ours, 1)
 
 
 def test_groups_flow_from_one_operator_into_the_next():
