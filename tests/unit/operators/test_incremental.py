@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from datetime import datetime, timedelta, timezone
 
 import pytest
@@ -133,7 +134,7 @@ def test_selection_of_some_rows_is_refused_before_any_request(filters, service, 
     ("more", "message"),
     [
         ({"updated_since": "2026-11-01T00:00:00Z"}, "explicit bounds"),
-        ({"after": "x"}, "^after is a cursor"),
+        ({"after": b64encode(b"2026-09-03T10:00:00.000000Z;3").decode()}, "^after is a cursor"),
         ({"lookback": -timedelta(1)}, "^lookback"),
         ({"window": "incremantal"}, r"^window must be one of incremental, updated, created: got 'incremantal'"),
     ],
