@@ -136,7 +136,7 @@ def test_selection_of_some_rows_is_refused_before_any_request(filters, service, 
         ({"updated_since": "2026-11-01T00:00:00Z"}, "explicit bounds"),
         ({"after": b64encode(b"2026-09-03T10:00:00.000000Z;3").decode()}, "^after is a cursor"),
         ({"lookback": -timedelta(1)}, "^lookback"),
-        ({"window": "incremantal"}, r"^window must be one of incremental, updated, created: got 'incremantal'"),
+        ({"window": "increment"}, r"^window must be one of incremental, updated, created: got 'increment'"),
     ],
     ids=str,
 )
