@@ -163,8 +163,8 @@ class LandingWriter:
         return [self._quarantined[number] for number in sorted(self._quarantined)]
 
     @property
-    def _started(self) -> datetime:
-        """Start of the first try. It is known better once the service has answered."""
+    def started(self) -> datetime:
+        """Start of the first try, by the service's clock. It is known better once the service has answered."""
         return self._resumed_start or self._clock.at(self._began)
 
     def _note(self, number: int, date: datetime) -> None:
@@ -219,7 +219,7 @@ class LandingWriter:
             parts=self._parts,
             pages=self.pages,
             requests=requests,
-            read_started_at=self._started,
+            read_started_at=self.started,
         )
 
     @property
@@ -247,8 +247,8 @@ class LandingWriter:
             quarantine=quarantine,
             first_date=self.first_date,
             last_date=self.last_date,
-            read_started_at=self._started,
-            read_finished_at=max(self._started, self._clock.now()),
+            read_started_at=self.started,
+            read_finished_at=max(self.started, self._clock.now()),
             clock_correction=self._clock.correction,
             generation=self._generation,
             supersedes=self._previous.generation if self._previous else None,

@@ -8,7 +8,6 @@ from datetime import timedelta
 from functools import partial
 from typing import Any, ClassVar, cast
 
-import pendulum
 from airflow.sdk import Context
 
 from ds_provider.api.query import parameters
@@ -74,7 +73,8 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param revision: only dossiers on that revision of the form, by its API id. (templated)
     :param order: ``ASC`` or ``DESC``, by the date of the window, by deposit without one. (templated)
     :param page_size: rows a request, 100 at most. (templated)
-    :param after: begin after this cursor of the same selection: for one group, and without ``window``. (templated)
+    :param after: begin after this cursor of the same selection: for one group, and without ``window``. A text that is
+        no cursor is an error, and so is one dated outside the explicit bounds. (templated)
     :param include_champs: the form's answers. (templated, like all that follow)
     :param include_annotations: the officers' private fields.
     :param include_traitements: the history of states.
@@ -96,6 +96,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param dataset: the schema of the database that holds its tables. (templated)
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSWarehouseError: if the warehouse cannot be read.
+    :raises DSClockError: if the run is due, and its window ends five minutes or more ahead by this worker's clock.
     :raises DSQuarantinedError: if dossiers of the one group could not be read; the summary is in the XCom ``landed``.
     :raises DSGroupesFailedError: if some groups of a list failed.
     """
@@ -208,8 +209,6 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         window = self._check_together()
         if window and window.start and run_windows.wait_for(window.start, f"the beginning of the window {window}"):
             raise DSConfigurationError(f"the window {window} has not begun: nothing can be in it yet")
-        if window and window.end and window.end > pendulum.now("UTC"):
-            self.log.warning("the window %s is not over: what comes into it later needs another run", window)
         return window
 
     def _select(self, number: int, window: Window | None) -> Selection:

@@ -68,7 +68,8 @@ class DSLoadOperator(WarehouseMixin):
     Each dossier is in the tables once, in its last version, with all that belongs to it, however often and in whatever
     order its files are loaded. The service's deletions are applied. Returns counts.
 
-    :param manifests: the summaries that the extract operators return, in any nesting, or URLs of manifests. (templated)
+    :param manifests: the summaries that the extract operators return, in any nesting, or URLs of manifests. None is an
+        error, and an empty list is a warning. (templated)
     :param warehouse_conn_id: the connection of the database; without it, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds the tables. (templated)
     :param demarche_number: the démarche, or a list of them. The revisions of its form are read from the service and

@@ -66,6 +66,7 @@ class GroupExtractor:
     landed: list[Summary] = field(default_factory=list, init=False)
     not_found: set[int] = field(default_factory=set, init=False)
     unreadable: set[int] = field(default_factory=set, init=False)
+    _warned: bool = field(default=False, init=False)
 
     def extract(
         self,
@@ -116,6 +117,7 @@ class GroupExtractor:
         :raises DSQuarantinedError: if dossiers could not be read and the task does not accept that.
         """
         *pending, writer = [self.land(selection, idle_since) for selection in selections]
+        self._warn_if_not_over(writer)
         self.landed.append(_summarize(writer, pending))
         self.not_found |= writer.not_found
         records = [record for one in (writer, *pending) for record in one.quarantined]
@@ -178,6 +180,17 @@ class GroupExtractor:
             yield page
         for number in sorted(waiting.difference(writer.landed)) if selection.stream is DOSSIERS else ():
             yield self.client.result(fetch_by_number(selection, number))
+
+    def _warn_if_not_over(self, writer: LandingWriter) -> None:
+        """Warn once if the service's clock was before the window's end: the scheduler's may be ahead of it."""
+        window = writer.selection.window
+        if window and window.end and writer.started < window.end and not self._warned:
+            self._warned = True
+            self.log.warning(
+                "the window %s was not over when it was read, by the service's clock: what comes into it later needs "
+                "another run",
+                window,
+            )
 
     def _log_landed(self, name: str, writer: LandingWriter, seconds: float) -> None:
         selection = writer.selection

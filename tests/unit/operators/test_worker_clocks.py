@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 
+import pendulum
 import pytest
 
 from ds_provider.landing.manifest import read_manifest
@@ -114,6 +115,18 @@ def test_refreshed_dossier_replaces_what_another_worker_read(workers, world, hoo
     refresh = DSRefreshDossiersOperator(destination=destination, max_age=timedelta(days=1), **GIVEN)
     load(refresh.execute(context()), on_pending="flag")
     assert dict(hooks.warehouse.rows("dossiers", "number", "state"))[701] == "refuse"
+
+
+@pytest.mark.parametrize("ahead", [HOUR, -HOUR])
+@pytest.mark.parametrize(("minutes", "warnings"), [(30, 1), (-30, 0)])
+def test_window_that_is_not_over_by_the_services_clock_is_one_warning(
+    world, destination, ahead, minutes, warnings, capfd, caplog
+):
+    world.service.worker_ahead = ahead
+    end = pendulum.now("UTC").add(minutes=minutes)
+    asked = {"updated_since": "2026-11-01T00:00:00Z", "updated_until": end}
+    DSExtractDossiersOperator(destination=destination, **GIVEN, **asked).execute(context())
+    assert ("".join(capfd.readouterr()) + caplog.text).count("was not over when it was read") == warnings
 
 
 def test_idle_group_is_landed_with_the_services_time(workers, world, destination):
