@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import closing
 from dataclasses import replace
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import Any
 
@@ -65,9 +66,10 @@ def deposited(*numbers: int) -> LandedExtracts:
     return world.read(10)
 
 
-def grown() -> list[dict[str, Any]]:
+def grown() -> list[tuple[dict[str, Any], datetime]]:
     """Return a form with a champ that the tables do not know: its column must be added."""
-    return [demarche(revision("r2", [descriptor("c1", "Nom"), descriptor("c2", "Montant")]), number=DEMARCHE)]
+    form = demarche(revision("r2", [descriptor("c1", "Nom"), descriptor("c2", "Montant")]), number=DEMARCHE)
+    return [(form, datetime(2026, 11, 2, tzinfo=timezone.utc))]
 
 
 def test_load_waits_for_an_open_transaction_without_holding_its_lock(

@@ -122,6 +122,7 @@ CANNOT_WORK: dict[str, list[Any]] = {
     "state": ["accepté", "brouillon", "ACCEPTE", 7],
     "archived": NO_FLAG,
     "closed": NO_FLAG,
+    "require_full_history": NO_FLAG,
     "revision": [7],
     "order": ["up", 1],
     "page_size": [0, 101, -1, "many"],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import parse, validate
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -27,10 +27,10 @@ from ds_provider.sandbox.graphql.complexity import Cost
 from ds_provider.sandbox.graphql.document import read_document
 from ds_provider.sandbox.graphql.execution import Compiler
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
+from ds_provider.sandbox.graphql.schema import schema
 from tests.support.flows import Drive, response
 from tests.support.numbered_dossiers import HIDDEN, Dossiers, asked_for, internal_error, node, timeout
 from tests.unit.api.polling.test_idle_groups import tokens_in
-from tests.unit.api.query.test_documents import SCHEMA_FILE
 
 
 def ask(service, *numbers: int, **asked) -> Drive:
@@ -285,7 +285,7 @@ def test_a_single_dossier_that_is_not_shown_is_reported_by_its_code(outcome, cod
 
 @pytest.mark.parametrize("count", [1, MAX_BATCH])
 def test_the_query_is_valid_in_the_schema(count):
-    assert validate(build_schema(SCHEMA_FILE.read_text(encoding="utf-8")), parse(build_query(count))) == []
+    assert validate(schema(), parse(build_query(count))) == []
 
 
 def test_the_query_asks_for_the_same_fields_as_a_page():

@@ -7,7 +7,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import parse, validate
 from graphql.language import Lexer, Source, TokenKind
 from hypothesis import given
 from hypothesis import strategies as st
@@ -21,9 +21,9 @@ from ds_provider.sandbox.graphql.complexity import Cost
 from ds_provider.sandbox.graphql.document import read_document
 from ds_provider.sandbox.graphql.execution import Compiler
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
+from ds_provider.sandbox.graphql.schema import schema
 from tests.support.batched_groups import Groupes, ask, at, found, parts_of, refused, rows, selection
 from tests.support.flows import response
-from tests.unit.api.query.test_documents import SCHEMA_FILE
 
 # few distinct dates, so that rows stand on, before and after each bound, within the same second too
 offsets = st.integers(0, 24).map(lambda n: 0.25 * n)
@@ -271,7 +271,7 @@ def test_no_request_is_sent_if_none_can_be_saved(selections):
 
 @pytest.mark.parametrize("count", [2, MAX_BATCH])
 def test_the_query_is_valid_in_the_schema(count):
-    assert validate(build_schema(SCHEMA_FILE.read_text(encoding="utf-8")), parse(build_query(count))) == []
+    assert validate(schema(), parse(build_query(count))) == []
 
 
 def test_the_largest_query_is_well_within_the_limits():

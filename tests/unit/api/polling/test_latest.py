@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from graphql import build_schema, parse, validate
+from graphql import parse, validate
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -31,12 +31,12 @@ from ds_provider.sandbox.graphql.complexity import Cost
 from ds_provider.sandbox.graphql.document import read_document
 from ds_provider.sandbox.graphql.execution import Compiler
 from ds_provider.sandbox.graphql.resolvers import RESOLVERS, type_of
+from ds_provider.sandbox.graphql.schema import schema
 from tests.support.batched_groups import at as instant
 from tests.support.batched_groups import parts_of, refused
 from tests.support.flows import Drive, response
 from tests.support.stream_service import StreamService, row
 from tests.unit.api.polling.test_idle_groups import tokens_in
-from tests.unit.api.query.test_documents import SCHEMA_FILE
 
 STREAMS = (DOSSIERS, DELETED_DOSSIERS, PENDING_DELETED_DOSSIERS)
 
@@ -239,7 +239,7 @@ def test_an_invalid_null_is_an_incomplete_result():
 @pytest.mark.parametrize("streams", [STREAMS[:1], STREAMS[1:2], STREAMS[1:], STREAMS])
 def test_the_query_is_valid_in_the_schema(streams):
     text = build_request([query(n, 10, stream) for n, stream in enumerate(streams, 1)]).query
-    assert validate(build_schema(SCHEMA_FILE.read_text(encoding="utf-8")), parse(text)) == []
+    assert validate(schema(), parse(text)) == []
 
 
 @pytest.mark.parametrize(("last", "count"), [(10, MAX_BATCH), (100, MAX_ROWS // 100)])

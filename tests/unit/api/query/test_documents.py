@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from importlib.resources import files
-from pathlib import Path
 
 import pytest
 from graphql import (
@@ -15,7 +14,6 @@ from graphql import (
     OperationDefinitionNode,
     OperationType,
     Visitor,
-    build_schema,
     parse,
     print_ast,
     validate,
@@ -23,9 +21,9 @@ from graphql import (
 )
 
 from ds_provider.api.query import documents
+from ds_provider.sandbox.graphql.schema import schema
 
-SCHEMA_FILE = Path(__file__).parents[4] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql"
-SCHEMA = build_schema(SCHEMA_FILE.read_text(encoding="utf-8"))
+SCHEMA = schema()
 
 NAMES = sorted(
     entry.name.removesuffix(".graphql")

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import json
 from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
-from graphql import build_schema, get_named_type, is_leaf_type
+from graphql import get_named_type, is_leaf_type
 from hypothesis import given
 from hypothesis import strategies as st
 
+from ds_provider.sandbox.graphql.schema import schema
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.rows.flatten import flatten
 from ds_provider.tables.rows.kinds import KINDS
@@ -262,16 +262,11 @@ def test_form_and_dossiers_give_a_champ_the_same_columns(typename: str) -> None:
     assert [row["path"] for row in rows.to_pylist()] == [value.path for value in values_of(typename)]
 
 
-SCHEMA = build_schema(
-    (Path(__file__).parents[4] / "ds_provider" / "sandbox" / "graphql" / "schema.graphql").read_text(encoding="utf-8")
-)
-
-
 @pytest.mark.parametrize(
     ("typename", "path"), [(typename, value.path) for typename in KINDS for value in values_of(typename) if value.path]
 )
 def test_path_is_one_of_the_api(typename: str, path: str) -> None:
-    kind: Any = SCHEMA.type_map[typename]
+    kind: Any = schema().type_map[typename]
     for name in path.split("."):
         if not name.isdigit():
             kind = get_named_type(kind.fields[name].type)
