@@ -27,6 +27,8 @@ LONG_FILES = (
     "test_concurrent_loads.py",
     "test_bench.py",
     "test_warehouse_postgres.py",
+    "test_readme.py",
+    "test_warehouse_locks.py",
     "test_faults.py",
     "test_faults_of_extractions.py",
 )

@@ -38,7 +38,9 @@ SECRET = "jean.valjean@example.org"
 @pytest.fixture
 def destination(postgres: str) -> Destination:
     name = create_database(postgres)
-    return destination_of(ConnectionFields("postgres", host=postgres, login="postgres", schema=name))
+    # the connection's own options hold, and no test needs to wait for seconds
+    extra = {"options": "-c lock_timeout=300ms"}
+    return destination_of(ConnectionFields("postgres", host=postgres, login="postgres", schema=name, extra=extra))
 
 
 @pytest.fixture
