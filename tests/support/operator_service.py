@@ -44,6 +44,7 @@ def dossiers(*numbers: int, start: datetime = START, **more: Any) -> list[Stored
 class Service:
     """Service of several groups, which remembers the requests.
 
+    :param passed: seconds that have passed for all clocks, beyond the real ones.
     :param worker_ahead: seconds by which the clock of a worker that asks it is ahead.
     """
 
@@ -53,7 +54,13 @@ class Service:
     pauses: list[Sleep] = field(default_factory=list)
     conn_ids: list[str] = field(default_factory=list)
     open_clients: int = 0
+    passed: float = 0.0
     worker_ahead: float = 0.0
+
+    @property
+    def now(self) -> float:
+        """Time by the service's clock, in seconds since the epoch."""
+        return time.time() + self.passed
 
     def holds(self, groupe: int, *rows: Stored, connection: str = "dossiers") -> None:
         self.rows[groupe, connection] = list(rows)
@@ -120,7 +127,7 @@ class ServiceClient:
     def __init__(self, service: Service) -> None:
         self._service = service
         self._requests_before = len(service.requests)
-        self.clock = ServiceClock(lambda: time.time() + service.worker_ahead)
+        self.clock = ServiceClock(lambda: service.now + service.worker_ahead)
 
     @property
     def requests(self) -> int:
@@ -132,7 +139,7 @@ class ServiceClient:
     def _answer(self, request: Request) -> Exchange:
         sent = self.clock.read()
         answer = self._service.answer(request)
-        self.clock.observe(200, {"date": formatdate(time.time(), usegmt=True)}, sent)
+        self.clock.observe(200, {"date": formatdate(self._service.now, usegmt=True)}, sent)
         return answer
 
     def result(self, flow: Any) -> Any:
