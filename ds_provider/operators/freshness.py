@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import Context
 
 from ds_provider.api.query.parameters import parse_flag
+from ds_provider.api.query.windows import shown
 from ds_provider.exceptions import DSStaleError
 from ds_provider.operators._parameters import WarehouseMixin, check_duration, parse_batches
 from ds_provider.parameter_checks import Check, optional
@@ -26,8 +27,9 @@ class DSFreshnessOperator(WarehouseMixin):
 
     Returns for each group ``groupe_instructeur_number``, ``covered_since`` and ``covered_until`` (everything that
     happened between them is loaded), ``full_history`` (true if nothing before ``covered_until`` is missing;
-    ``covered_since`` is null then), ``last_read_at`` (when the latest of the loaded extractions began) and
-    ``age_seconds`` (since ``covered_until``). A full extraction covers all before it; windows on the date of last
+    ``covered_since`` is null then), ``last_read_at`` (when the latest of the loaded extractions began),
+    ``age_seconds`` (since ``covered_until``) and ``unread`` (the numbers of the dossiers that the service lists, could
+    not give, and has not given since). A full extraction covers all before it; windows on the date of last
     change cover their time from the first of them on, up to the first gap. Windows on the date of deposit cover no
     time: if nothing else is loaded, both bounds are null and the age is that of the latest extraction.
 
@@ -77,15 +79,18 @@ class DSFreshnessOperator(WarehouseMixin):
         given = self.groupe_instructeur_number
         expected = None if given is None else parse_batches(given, "groupe_instructeur_number")
         warehouse = self.warehouse
-        from ds_provider.warehouse.coverage import read_coverage
+        from ds_provider.warehouse.coverage import read_coverage, unread_numbers
         from ds_provider.warehouse.service_time import service_now
 
-        groups, now = read_coverage(warehouse), service_now(warehouse)
+        groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
         for number, group in groups.items():
-            self.log.info("group %d: loaded %s, last extracted %s ago", number, group, now - group.last_read_at)
+            missing = f"; dossiers that could not be read: {unread[number]}" if number in unread else ""
+            self.log.info("group %d: loaded %s, last read at %s%s", number, group, shown(group.last_read_at), missing)
+        if expected is None and not groups:
+            raise DSStaleError(f"no group is loaded into {warehouse}: see the tasks that load, and dataset", [])
         checked = list(groups) if expected is None else expected
         _check(groups, checked, now - max_age, requires_full_history)
-        return [_as_dict(group, now) for group in groups.values()]
+        return [_as_dict(group, now) | {"unread": unread.get(number, [])} for number, group in groups.items()]
 
 
 def _check(
@@ -98,7 +103,7 @@ def _check(
     partial = [number for number, group in found.items() if requires_full_history and not group.has_full_history]
     problems = {
         "never loaded": never,
-        f"not loaded up to {horizon:%Y-%m-%d %H:%M} UTC": stale,
+        f"not loaded up to {shown(horizon)}": stale,
         "their beginning not loaded": partial,
     }
     if named := [f"{problem}: {numbers}" for problem, numbers in problems.items() if numbers]:

@@ -15,7 +15,7 @@ import pendulum
 from airflow.sdk import Context
 
 from ds_provider.api.query.selection import Selection
-from ds_provider.api.query.windows import BEGINNING, Window, parse_instant
+from ds_provider.api.query.windows import BEGINNING, PARIS, Window, parse_instant
 from ds_provider.exceptions import DSClockError, DSConfigurationError, DSError
 from ds_provider.state.keys import state_key
 from ds_provider.state.outlets import only_asset
@@ -24,7 +24,6 @@ log = logging.getLogger(__name__)
 
 RunDateColumn = Literal["created", "updated"]
 
-PARIS = "Europe/Paris"
 MAX_CLOCK_SKEW_SECONDS = 300.0
 
 _PARTITION = re.compile(r"\d{4}(-\d\d(-\d\d(T\d\d)?)?)?")

@@ -139,7 +139,7 @@ class GroupExtractor:
         if idle_since:
             writer = LandingWriter(target, started=idle_since, clock=clock)
             # dossiers that earlier runs could not read are tried again, in whichever window they are
-            if not writer.pending:
+            if not writer.pending and not selection.unread:
                 writer.publish()
                 return writer
         # a snapshot of two moments is none
@@ -173,7 +173,7 @@ class GroupExtractor:
             missing = [number for number in selection.numbers if number not in writer.landed]
             yield from self.client.iterate(fetch_by_numbers(selection, missing))
             return
-        waiting = set(writer.pending)
+        waiting = {*writer.pending, *selection.unread}
         for page in self.client.iterate(read(selection, concurrency=self.concurrency, landed=writer.landed)):
             waiting.difference_update(row.head.number for row in page.rows)
             waiting.difference_update(record.number for record in page.quarantined)

@@ -11,8 +11,8 @@ import pendulum
 
 from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DELETED_DOSSIERS
-from ds_provider.api.query.windows import Window
-from ds_provider.warehouse.coverage import read_coverage
+from ds_provider.api.query.windows import Window, shown
+from ds_provider.warehouse.coverage import read_coverage, unread_numbers
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -27,7 +27,7 @@ def in_incremental_windows(
     """Return selections of full groups, each from where its group is loaded up to.
 
     A group stays whole if nothing of it is loaded, if its beginning is not, or if what is loaded lacks a part of the
-    dossiers that is to be read.
+    dossiers that is to be read. Dossiers that could not be read and are not in the tables yet are tried again.
 
     :param selections: of all dossiers of different groups, of the same parts of them, without windows.
     :param lookback: see :class:`~ds_provider.api.query.windows.Window`.
@@ -35,8 +35,13 @@ def in_incremental_windows(
     """
     parts = [name for name, is_included in vars(selections[0].includes).items() if is_included]
     ends = _ends_of_full_history(selections, warehouse, parts)
+    unread = unread_numbers(warehouse, [selection.groupe_instructeur_number for selection in selections])
     return [
-        replace(selection, window=Window("updated", start=end, lookback=lookback)) if end else selection
+        replace(
+            selection,
+            window=Window("updated", start=end, lookback=lookback) if end else None,
+            unread=tuple(unread.get(selection.groupe_instructeur_number, ())),
+        )
         for selection, end in zip(selections, _logged(selections, ends, log), strict=True)
     ]
 
@@ -77,11 +82,11 @@ def _logged(
     found = [ends.get(selection.groupe_instructeur_number) for selection in selections]
     what = "deletions" if selections[0].stream is DELETED_DOSSIERS else "dossiers"
     log.info(
-        "%s of %d groups are read from where they are loaded up to (%s), of %d groups in full since their beginning "
-        "is not loaded",
+        "%s: %d groups are read from where each is loaded up to (from %s on), %d in full, since nothing of them is "
+        "loaded, not their beginning or not all parts",
         what,
         len(found) - found.count(None),
-        min(ends.values()).isoformat() if ends else "none",
+        shown(min(ends.values())) if ends else "…",
         found.count(None),
     )
     return found

@@ -354,6 +354,7 @@ LOADS = Table(
         "complete": BOOLEAN,  # whether its rows are all those of the window
         "rows": INTEGER,
         "quarantined": INTEGER,
+        "quarantined_numbers": TEXT,  # of the dossiers, separated by commas; null if there are none
         "read_started_at": INSTANT,
         "read_finished_at": INSTANT,
         "clock_correction": DECIMAL,  # seconds from the clock of the worker that read it to the service's

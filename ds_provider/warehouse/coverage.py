@@ -7,6 +7,7 @@ dossiers in it. Extracts of some rows only (a state, a revision) cover nothing.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timezone
@@ -14,9 +15,12 @@ from typing import NamedTuple
 
 from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DOSSIERS, Stream
-from ds_provider.api.query.windows import BEGINNING
+from ds_provider.api.query.windows import BEGINNING, shown
+from ds_provider.tables import schemas
 from ds_provider.tables.schemas import LOADS
 from ds_provider.warehouse.database.store import Warehouse
+
+log = logging.getLogger(__name__)
 
 Interval = tuple[datetime | None, datetime]
 
@@ -47,8 +51,10 @@ class Coverage:
         return (since.isoformat() if since else None, until.isoformat() if until else None)
 
     def __str__(self) -> str:
-        since, until = self.iso_bounds
-        return f"from {since or 'its first dossier'} to {until}" if until else "by date of deposit only"
+        if self.covered_until is None:
+            return "by date of deposit only"
+        since = shown(self.covered_since) if self.covered_since else "its first dossier"
+        return f"from {since} to {shown(self.covered_until)}"
 
 
 class _Load(NamedTuple):
@@ -76,6 +82,9 @@ def read_coverage(
     :param parts: only extracts that hold these parts of the dossiers count.
     :raises DSWarehouseError: if the database cannot be read.
     """
+    if missing := _dropped_tables(warehouse):
+        log.warning("nothing counts as loaded: %s has no table %s any more", warehouse, ", ".join(sorted(missing)))
+        return {}
     wanted = set(parts)
     loads: dict[int, list[_Load]] = {}
     for row in warehouse.read(LOADS, _Load._fields, _condition(stream, groups)).to_pylist():
@@ -87,6 +96,30 @@ def read_coverage(
         number: Coverage(number, *covered(intervals(rows)), max(load.read_started_at for load in rows))
         for number, rows in sorted(loads.items())
     }
+
+
+def unread_numbers(warehouse: Warehouse, groups: Collection[int] | None = None) -> dict[int, list[int]]:
+    """Return, by group, the dossiers that a loaded extract could not read and none has brought since.
+
+    :param groups: only these; all by default.
+    :raises DSWarehouseError: if the database cannot be read.
+    """
+    columns = ["groupe_instructeur_number", "quarantined_numbers", "read_started_at"]
+    loads = warehouse.read(LOADS, columns, f"{_condition(DOSSIERS, groups)} AND quarantined > 0").to_pylist()
+    tried = {
+        int(number): (load["groupe_instructeur_number"], load["read_started_at"])
+        for load in sorted(loads, key=lambda load: load["read_started_at"])
+        for number in (load["quarantined_numbers"] or "").split(",")
+        if number
+    }
+    among = f"number IN ({_listed(tried)})"
+    rows = warehouse.read(schemas.DOSSIERS, ["number", "read_at"], among).to_pylist() if tried else []
+    gone = warehouse.read(schemas.DELETED_DOSSIERS, ["number"], among)["number"].to_pylist() if tried else []
+    read = {row["number"] for row in rows if row["read_at"] > tried[row["number"]][1]}
+    unread: dict[int, list[int]] = {}
+    for number in sorted(tried.keys() - read - set(gone)):
+        unread.setdefault(tried[number][0], []).append(number)
+    return unread
 
 
 def covered(intervals: Iterable[Interval]) -> tuple[datetime | None, datetime | None]:
@@ -121,6 +154,15 @@ def _intervals_of_deletions(loads: Iterable[_Load]) -> Iterator[Interval]:
         start = load.window_start and load.window_start + DELETIONS_OVERLAP
         if start is None or start < load.read_started_at:
             yield start, load.read_started_at
+
+
+def _dropped_tables(warehouse: Warehouse) -> set[str]:
+    """Return the tables that loads have filled and that are there no more: somebody wants them filled again."""
+    names = warehouse.table_names()
+    if LOADS.name not in names:
+        return set()
+    relations = set(warehouse.read(schemas.CHAMP_COLUMNS, ["relation"])["relation"].to_pylist())
+    return ({table.name for table in (schemas.DOSSIERS, *schemas.CHILD_TABLES)} | relations) - names
 
 
 def _condition(stream: Stream, groups: Collection[int] | None) -> str:

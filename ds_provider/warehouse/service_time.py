@@ -7,13 +7,17 @@ from datetime import datetime, timedelta, timezone
 from ds_provider.tables.schemas import LOADS
 from ds_provider.warehouse.database.store import Warehouse
 
+RECENT = timedelta(days=1)
+
 
 def service_now(warehouse: Warehouse) -> datetime:
-    """Return the service's time now, by this worker's clock and what loaded extracts know of the clocks of workers.
+    """Return the service's time now: this worker's clock, corrected as others needed it that read of late.
 
-    The least correction counts: if any worker's clock was right, this one's is taken to be.
+    The least correction of the latest loads counts: a worker's clock that is right says that no correction is needed.
 
     :raises DSWarehouseError: if the database cannot be read.
     """
-    corrections = warehouse.read(LOADS, ["clock_correction"])["clock_correction"].drop_null().to_pylist()
+    loads = warehouse.read(LOADS, ["clock_correction", "loaded_at"], "clock_correction IS NOT NULL").to_pylist()
+    latest = max((load["loaded_at"] for load in loads), default=None)
+    corrections = [load["clock_correction"] for load in loads if latest - load["loaded_at"] <= RECENT]
     return datetime.now(timezone.utc) + timedelta(seconds=min(corrections, key=abs, default=0.0))

@@ -15,7 +15,7 @@ from typing import Any
 import pyarrow as pa
 
 from ds_provider.tables.instants import from_microseconds, to_microseconds
-from ds_provider.tables.schemas import ERASED, INSTANT, Table
+from ds_provider.tables.schemas import ERASED, INSTANT, TABLES, Table
 
 Row = dict[str, Any]
 
@@ -37,6 +37,17 @@ class QuickWarehouse:
         self._tables: dict[str, list[Row]] = {}
         self._columns: dict[str, dict[str, pa.DataType]] = {}
         self.merges_left: int | None = None
+
+    def create_tables(self) -> None:
+        """Have all tables, empty, as after a load."""
+        self.write((table, table.schema.empty_table()) for table in TABLES)
+
+    def create_table(self, name: str) -> None:
+        """Have a table of any other name."""
+        self._tables[name] = []
+
+    def drop_table(self, name: str) -> None:
+        del self._tables[name]
 
     @contextmanager
     def locked(self) -> Iterator[None]:

@@ -84,6 +84,7 @@ class Selection:
     :param page_size: rows a request, 100 at most: above, the server cuts silently.
     :param after: a cursor of the same selection; reading begins after it, in the direction of ``order``.
     :param numbers: these dossiers and no others, wherever they are by now; the group is the one where they were.
+    :param unread: dossiers that earlier extractions could not read: they are read by number if no page brings them.
     """
 
     stream: Stream
@@ -97,6 +98,7 @@ class Selection:
     page_size: int = MAX_PAGE_SIZE
     after: str | None = None
     numbers: tuple[int, ...] = ()
+    unread: tuple[int, ...] = ()
 
     @property
     def date_column(self) -> str:

@@ -45,8 +45,8 @@ class Window:
     def __post_init__(self) -> None:
         if self.start and self.end and self.start >= self.end:
             raise DSConfigurationError(
-                f"{self.date_column}_since ({_shown(self.start)}) must be before {self.date_column}_until "
-                f"({_shown(self.end)}): the window [since, until) would be empty"
+                f"{self.date_column}_since ({shown(self.start)}) must be before {self.date_column}_until "
+                f"({shown(self.end)}): the window [since, until) would be empty"
             )
 
     @property
@@ -60,16 +60,16 @@ class Window:
         return (self.start.isoformat() if self.start else None, self.end.isoformat() if self.end else None)
 
     def __str__(self) -> str:
-        return f"{self.date_column} [{_shown(self.start)}, {_shown(self.end)})"
+        return f"{self.date_column} [{shown(self.start)}, {shown(self.end)})"
 
 
-def _shown(bound: pendulum.DateTime | None) -> str:
-    """Return a bound for people: one in UTC by the service's own clock, any other as it was given."""
-    if bound is None:
+def shown(instant: datetime | None) -> str:
+    """Return an instant for people: one in UTC by the service's own clock, any other as it was given."""
+    if instant is None:
         return "…"
     with suppress(OverflowError, ValueError):
-        bound = bound if bound.utcoffset() else bound.in_timezone(PARIS)
-    return bound.isoformat()
+        instant = instant if instant.utcoffset() else pendulum.instance(instant).in_timezone(PARIS)
+    return instant.isoformat()
 
 
 def parse_instant(value: object, parameter: str) -> pendulum.DateTime | None:

@@ -60,16 +60,19 @@ def load(
     :raises DSWarehouseError: if the database refuses; the same load can be run again.
     """
     described = [describe(demarche, read_at) for demarche, read_at in demarches]
+    attempts: list[LoadReport] = []
 
     def attempt() -> LoadReport:
         with warehouse.locked():
             with warehouse.connected():
                 state = WarehouseState.of(warehouse)
-                recover_and_mark(warehouse, state.table_names)
-            return _Load(warehouse, state, extracts, policy, described, vanished).run()
+                was_killed = recover_and_mark(warehouse, state.table_names)
+            load = _Load(warehouse, state, extracts, policy, described, vanished, has_unread_parts=was_killed)
+            attempts.append(load.report)
+            return load.run()
 
     # from the beginning, since another load may come in between
-    return wait_out(attempt)
+    return wait_out(attempt).including(attempts[:-1])
 
 
 @dataclass
@@ -257,6 +260,7 @@ def _load_row(extract: LandedExtract) -> dict[str, Any]:
         "window_start": start and datetime.fromisoformat(start),
         "window_end": end and datetime.fromisoformat(end),
         "parts": ",".join(extract.parts) or None,
+        "quarantined_numbers": ",".join(map(str, sorted(extract.quarantined_numbers()))) or None,
         "complete": extract.is_complete,
         "loaded_at": datetime.now(timezone.utc),
     }

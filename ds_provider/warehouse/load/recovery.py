@@ -23,10 +23,11 @@ _CHILD_TABLES = {table.name for table in CHILD_TABLES}
 _WIDE = re.compile(r"demarche_[0-9]+(_[a-z0-9_]+)?")
 
 
-def recover_and_mark(warehouse: Warehouse, names: Collection[str]) -> None:
+def recover_and_mark(warehouse: Warehouse, names: Collection[str]) -> bool:
     """Remove the orphans that an unfinished load left, and mark this load as unfinished.
 
     :param names: the tables that exist.
+    :returns: true if there was an unfinished load.
     :raises DSWarehouseError: if the database refuses, or the dataset has tables of others under our names.
     """
     manifest, generation = _MARK
@@ -34,11 +35,13 @@ def recover_and_mark(warehouse: Warehouse, names: Collection[str]) -> None:
         # no load ever finished
         _refuse_others(warehouse, names)
         _remove_orphans(warehouse, names)
-        return
-    if warehouse.read(LOADS, ["generation"], f"generation = '{generation}'").num_rows:
+        return False
+    was_killed = bool(warehouse.read(LOADS, ["generation"], f"generation = '{generation}'").num_rows)
+    if was_killed:
         _remove_orphans(warehouse, names)
     loads = warehouse.qualified(LOADS.name)
     warehouse.execute(f"INSERT INTO {loads} (manifest, generation) VALUES ('{manifest}', '{generation}')")
+    return was_killed
 
 
 def mark_removal() -> tuple[Table, pa.Table]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
@@ -55,6 +56,16 @@ class LoadReport:
     restored: int = 0
     tombstones: Counter[str] = field(default_factory=Counter)
     drift: list[Drift] = field(default_factory=list)
+
+    def including(self, earlier: Iterable[LoadReport]) -> LoadReport:
+        """Add what attempts changed that came to no end: the last one found it as they had left it."""
+        for report in earlier:
+            known = {each.revision_after for each in self.drift}
+            self.drift[:0] = [each for each in report.drift if each.revision_after not in known]
+            self.erased = max(self.erased, report.erased)
+            self.restored = max(self.restored, report.restored)
+            self.tombstones |= report.tombstones
+        return self
 
     def summary_line(self) -> str:
         """Return the counts in one line, for the log."""

@@ -32,6 +32,7 @@ def loaded(hooks):
             "read_started_at": read,
             **more,
         }
+        hooks.warehouse.create_tables()
         hooks.warehouse.write([(LOADS, pa.Table.from_pylist([row], schema=LOADS.schema))])
 
     return note
@@ -57,6 +58,7 @@ def test_freshness_returns_figures_for_each_group(loaded):
             "covered_until": (NOW - until * DAY).isoformat(),
             "full_history": True,
             "last_read_at": (NOW - read * DAY).isoformat(),
+            "unread": [],
         }
         for groupe, until, read in ((7, 0, 0), (8, 1, 0.5))
     ]
@@ -102,7 +104,7 @@ def test_group_that_is_covered_up_to_a_gap_alone_fails_by_its_age(loaded):
 def test_error_names_groups_that_are_too_old_or_were_never_loaded(loaded):
     loaded(7, days_ago=3)
     loaded(8)
-    with pytest.raises(DSStaleError, match=r"never loaded: \[9\]; not loaded up to .* UTC: \[7\]") as caught:
+    with pytest.raises(DSStaleError, match=r"never loaded: \[9\]; not loaded up to \S+\+0[12]:00: \[7\]") as caught:
         figures([7, 8, 9])
     assert caught.value.groupes == [7, 9]
     assert "\n" not in str(caught.value)
@@ -135,9 +137,17 @@ def test_groups_in_batches_are_each_checked(loaded):
 def test_extracts_of_deletions_and_of_some_rows_do_not_count(loaded):
     loaded(7, stream="deleted_dossiers")
     loaded(8, complete=False)
-    assert figures() == []
+    with pytest.raises(DSStaleError, match=r"^no group is loaded into "):
+        figures()
     with pytest.raises(DSStaleError, match=r"never loaded: \[7, 8\]"):
         figures([7, 8])
+
+
+def test_dossiers_that_could_not_be_read_are_among_the_figures(loaded, capfd, caplog):
+    loaded(7, quarantined=2, quarantined_numbers="71,72")
+    loaded(8)
+    assert [figure["unread"] for figure in figures()] == [[71, 72], []]
+    assert "could not be read: [71, 72]" in "".join(capfd.readouterr()) + caplog.text
 
 
 def test_figures_are_logged_before_the_error(loaded, capfd, caplog):
@@ -164,5 +174,6 @@ def test_invalid_group_is_refused_before_the_warehouse_is_opened(groupe, hooks):
 
 @pytest.mark.parametrize(("given", "conn_id"), [(None, None), ("dwh", "dwh")])
 def test_operator_opens_the_named_warehouse(given, conn_id, hooks):
-    assert figures(warehouse_conn_id=given, dataset="ds") == []
+    with pytest.raises(DSStaleError, match=r"^no group is loaded into "):
+        figures(warehouse_conn_id=given, dataset="ds")
     assert hooks.asked == [(conn_id, "ds")]

@@ -13,8 +13,10 @@ from ds_provider.landing.manifest import read_manifest
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.warehouse.coverage import read_coverage
+from tests.support.flows import response
 from tests.support.operator_service import START
 from tests.support.operator_warehouse import context
+from tests.unit.operators.test_quarantine import poison
 
 
 def extract(destination, groupes=(7, 8), **asked):
@@ -116,6 +118,31 @@ def test_group_is_extracted_in_full_if_a_part_was_not_loaded(world, hooks, desti
     assert None not in windows(extract(destination)), "less than what is loaded"
 
 
+def test_quarantined_dossier_is_read_again_until_it_is_loaded(world, service, hooks, destination, tmp_path):
+    poison(service, 7, 703)
+    load(extract(destination, on_dossier_error="quarantine"))
+    # it can be read again, and what was read then is never loaded
+    service.failures.clear()
+    healed = response({"data": {"dossier": world.shown[703].node()}})
+    service.fails(703, lambda request: healed)
+    assert rows(extract(destination)) == [1, 0]
+    assert rows(extract(destination)) == [1, 0], "nobody has loaded it"
+    elsewhere = extract(f"file://{tmp_path}/elsewhere")
+    assert rows(elsewhere) == [1, 0]
+    load(elsewhere)
+    assert rows(extract(destination)) == [0, 0]
+    assert (703,) in hooks.warehouse.rows("dossiers", "number")
+
+
+def test_groups_are_extracted_in_full_once_a_table_was_dropped(world, hooks, destination):
+    load(extract(destination))
+    assert None not in windows(extract(destination))
+    hooks.warehouse.drop_table("champs")
+    assert windows(extract(destination)) == [None, None]
+    load(extract(destination))
+    assert len(hooks.warehouse.rows("champs", "dossier_number")) == 20
+
+
 def test_lookback_moves_the_beginning(world, hooks, destination):
     load(extract(destination))
     (start, _), _ = windows(extract(destination, lookback=timedelta(hours=1)))
@@ -191,4 +218,5 @@ def test_log_says_how_many_groups_are_extracted_in_full(world, hooks, destinatio
     load(extract(destination, [7]))
     extract(destination)
     said = "".join(capfd.readouterr()) + caplog.text
-    assert "of 1 groups in full since their beginning is not loaded" in said
+    assert "dossiers: 1 groups are read from where each is loaded up to" in said
+    assert "1 in full" in said

@@ -6,14 +6,16 @@ from datetime import datetime, timedelta, timezone
 from typing import Any
 
 import pyarrow as pa
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DELETED_DOSSIERS
 from ds_provider.api.query.windows import BEGINNING
-from ds_provider.tables.schemas import LOADS
-from ds_provider.warehouse.coverage import Coverage, covered, read_coverage
+from ds_provider.tables.schemas import CHAMP_COLUMNS, DOSSIERS, LOADS
+from ds_provider.tables.schemas import DELETED_DOSSIERS as DELETED_DOSSIERS_TABLE
+from ds_provider.warehouse.coverage import Coverage, covered, read_coverage, unread_numbers
 from tests.support.quick_warehouse import QuickWarehouse
 
 START = datetime(2026, 11, 1, tzinfo=timezone.utc)
@@ -45,6 +47,7 @@ def warehouse_of(*rows: dict[str, Any]) -> QuickWarehouse:
     }
     loads = [default | {"manifest": str(n), "generation": "g"} | row for n, row in enumerate(rows)]
     warehouse = QuickWarehouse()
+    warehouse.create_tables()
     warehouse.write([(LOADS, pa.Table.from_pylist(loads, schema=LOADS.schema))])
     return warehouse
 
@@ -129,6 +132,31 @@ def test_deletions_are_covered_from_the_overlap_after_their_first_date() -> None
     # a day too late: a deletion of the day between may be missing
     deletions[1] |= {"window_start": day(2 - overlap)}
     assert bounds(*deletions, stream=DELETED_DOSSIERS) == (None, day(1))
+
+
+@pytest.mark.parametrize("dropped", ["dossiers", "champs", "demarche_12"])
+def test_nothing_is_covered_once_a_table_was_dropped(dropped: str) -> None:
+    warehouse = warehouse_of(full(1))
+    registered = [{"relation": "demarche_12", "column_name": "nom"}]
+    warehouse.write([(CHAMP_COLUMNS, pa.Table.from_pylist(registered, schema=CHAMP_COLUMNS.schema))])
+    warehouse.create_table("demarche_12")
+    assert list(read_coverage(warehouse)) == [7]  # type: ignore[arg-type]
+    warehouse.drop_table(dropped)
+    assert read_coverage(warehouse) == {}  # type: ignore[arg-type]
+
+
+def quarantined(read: float, numbers: str, **more: Any) -> dict[str, Any]:
+    return full(read, quarantined=1 + numbers.count(","), quarantined_numbers=numbers, **more)
+
+
+def test_dossier_is_unread_until_a_later_extract_has_brought_it_or_it_is_deleted() -> None:
+    warehouse = warehouse_of(quarantined(2, "71,72,73,74"), quarantined(1, "75"), full(9))
+    held = [{"number": 71, "read_at": day(1)}, {"number": 72, "read_at": day(3)}]
+    warehouse.write([(DOSSIERS, pa.Table.from_pylist(held, schema=DOSSIERS.schema))])
+    gone = [{"number": 73, "stage": "deleted", "read_at": day(3)}]
+    warehouse.write([(DELETED_DOSSIERS_TABLE, pa.Table.from_pylist(gone, schema=DELETED_DOSSIERS_TABLE.schema))])
+    assert unread_numbers(warehouse) == {7: [71, 74, 75]}  # type: ignore[arg-type]
+    assert unread_numbers(warehouse, [8]) == {}  # type: ignore[arg-type]
 
 
 @given(st.lists(st.tuples(st.integers(0, 20), st.integers(1, 8)), min_size=1))
