@@ -12,6 +12,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from os import PathLike
 from types import FrameType
 from typing import Any, ClassVar
 
@@ -40,9 +41,7 @@ class CheckedOperator(BaseOperator):
     def partial(cls, **kwargs: Any) -> Any:
         """Check what all mapped tasks share, and go on as Airflow does, which makes them when they run."""
         with naming_the_line():
-            for name, check in cls.checks.items():
-                if name in kwargs:
-                    _check(check, kwargs[name], name)
+            cls._check_constants(kwargs)
         return super().partial(**kwargs)
 
     def _check_given(self) -> None:
@@ -56,11 +55,7 @@ class CheckedOperator(BaseOperator):
         if getattr(self, "_BaseOperator__from_mapped", False):
             return
         with naming_the_line():
-            for name in filter(lambda name: is_constant(known[name]), self._given):
-                self._check_nothing(name)
-            for name, check in self.checks.items():
-                if name in known:
-                    _check(check, known[name], name)
+            self._check_constants(known)
             if self.together and all(name in known and is_constant(known[name]) for name in self.together):
                 self._check_together()
 
@@ -70,16 +65,19 @@ class CheckedOperator(BaseOperator):
         :raises DSConfigurationError: naming the first that cannot work, or renders to nothing.
         """
         for name in self._given:
-            self._check_nothing(name)
+            _refuse_nothing(getattr(self, name), name)
         for name, check in self.checks.items():
             _check(check, getattr(self, name), name)
 
-    def _check_nothing(self, name: str) -> None:
-        if is_nothing(value := getattr(self, name)):
-            raise DSConfigurationError(
-                f"{name} was given and renders to nothing ({value!r:.100}): correct the template or the task_id in it, "
-                "give a default in the template, or leave the parameter out"
-            )
+    @classmethod
+    def _check_constants(cls, known: Mapping[str, Any]) -> None:
+        """Check the values of parameters that are no templates."""
+        for name in cls.template_fields:
+            if known.get(name) is not None and is_constant(known[name]):
+                _refuse_nothing(known[name], name)
+        for name, check in cls.checks.items():
+            if name in known:
+                _check(check, known[name], name)
 
     def _check_together(self) -> object:
         """Check what parameters mean for each other."""
@@ -108,6 +106,8 @@ def is_constant(value: Any) -> bool:
         return all(map(is_constant, value.values()))
     if isinstance(value, list | tuple | set | frozenset):
         return all(map(is_constant, value))
+    if isinstance(value, PathLike):
+        return True
     # what can be read once only is not to be read here
     return not (hasattr(value, "resolve") or (isinstance(value, Iterable) and not isinstance(value, bytes | range)))
 
@@ -121,6 +121,14 @@ def is_nothing(value: object) -> bool:
         items = list(_flatten(value))
         return bool(items) and all(map(is_nothing, items))
     return isinstance(value, jinja2.Undefined) or is_absent(value)
+
+
+def _refuse_nothing(value: Any, name: str) -> None:
+    if is_nothing(value):
+        raise DSConfigurationError(
+            f"{name} was given and renders to nothing ({value!r:.100}): correct the template or the task_id in it, "
+            "give a default in the template, or leave the parameter out"
+        )
 
 
 def _check(check: Check, value: Any, name: str) -> None:

@@ -23,6 +23,7 @@ from ds_provider.state import watermark as run_windows
 from ds_provider.sync.extract import Summary
 
 INCREMENTAL = "incremental"
+AFTER_IS_OF_ONE_GROUP = "after is a cursor of one group: give it with one group number and no window"
 LOOKBACK = timedelta(minutes=5)
 # the service's servers are few: what is gained beyond that is lost to others
 MAX_CONCURRENCY = 16
@@ -133,7 +134,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         "after": parameters.parse_after,
         "concurrency": parse_concurrency,
     }
-    together = ("window", *BOUNDS, *FILTERS)
+    together = ("window", "after", *BOUNDS, *FILTERS)
 
     def __init__(
         self,
@@ -175,8 +176,8 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         numbers, several = self._parse_groups(self.groupe_instructeur_number)
         concurrency = parse_concurrency(self.concurrency, "concurrency")
         # a cursor belongs to one group, and what lies before it was read by another task
-        if self.after is not None and (several or self.window is not None):
-            raise DSConfigurationError("after is a cursor of one group: give it with one group number and no window")
+        if self.after is not None and several:
+            raise DSConfigurationError(AFTER_IS_OF_ONE_GROUP)
         window = self._explicit_window()
         selections = [self._select(number, window) for number in numbers]
         watermarks: dict[int, run_windows.Watermark] = {}
@@ -192,6 +193,8 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     def _check_together(self) -> Window | None:
         """Return the window of explicit bounds, or raise if they cannot go with each other or with ``window``."""
         window = parameters.explicit_window(**{name: getattr(self, name) for name in BOUNDS})
+        if self.after is not None and self.window is not None:
+            raise DSConfigurationError(AFTER_IS_OF_ONE_GROUP)
         if window and self.window is not None:
             raise DSConfigurationError(f"window={self.window!r} has bounds of its own: give it or explicit bounds")
         if self._is_incremental and (given := [name for name in FILTERS if getattr(self, name) is not None]):

@@ -26,7 +26,7 @@ from ds_provider.links import DSDemarcheLink
 from ds_provider.operators._parameters import WarehouseMixin
 from ds_provider.parameter_checks import Check, is_constant, optional
 from ds_provider.retry_policy import fail_fast
-from ds_provider.sync.manifests import manifests_in
+from ds_provider.sync.manifests import count_nulls, manifests_in
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -173,6 +173,10 @@ class DSLoadOperator(WarehouseMixin):
         urls = parse_manifests(self.manifests, "manifests")
         if not urls:
             self.log.warning("manifests is an empty list: nothing is loaded")
+        if nulls := count_nulls(self.manifests):
+            self.log.warning(
+                "manifests: %d are null, of tasks that were skipped or that a template does not find", nulls
+            )
         return urls
 
     def _demarches(self) -> list[tuple[dict[str, Any], datetime]]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
@@ -11,23 +10,16 @@ import msgspec
 from ds_provider.api.query.parameters import is_absent
 from ds_provider.exceptions import DSConfigurationError
 
-log = logging.getLogger(__name__)
-
 
 def manifests_in(value: Any) -> Iterator[str]:
     """Yield the URLs of the manifests in a summary, a URL, or any nesting of lists of these.
 
-    Null is passed over with a warning: it is the result of a task that was skipped.
+    Null is passed over: it is the result of a task that was skipped.
 
     :raises DSConfigurationError: if something else is in it.
     """
-    if isinstance(value, str) and value.lstrip().startswith(("[", "{")):
-        try:
-            value = msgspec.json.decode(value)
-        except msgspec.DecodeError:
-            raise _no_manifests(value) from None
+    value = _decoded(value)
     if value is None:
-        log.warning("manifests: one is null, as of a task that was skipped, or that a template does not find")
         return
     # what is missing renders to a text in a list: the manifests that it stands for would be passed over
     if is_absent(value):
@@ -46,6 +38,24 @@ def manifests_in(value: Any) -> Iterator[str]:
             yield from manifests_in(item)
     else:
         raise _no_manifests(value)
+
+
+def count_nulls(value: Any) -> int:
+    """Return how many nulls stand in any nesting of lists."""
+    value = _decoded(value)
+    if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
+        return sum(map(count_nulls, value))
+    return int(value is None)
+
+
+def _decoded(value: Any) -> Any:
+    """Return the value of a JSON text, as templates render lists and summaries."""
+    if not isinstance(value, str) or not value.lstrip().startswith(("[", "{")):
+        return value
+    try:
+        return msgspec.json.decode(value)
+    except msgspec.DecodeError:
+        raise _no_manifests(value) from None
 
 
 def _no_manifests(value: Any) -> DSConfigurationError:

@@ -49,14 +49,8 @@ class ColumnRegistry:
         # by démarche, part, block and champ; by démarche, part and block
         self._columns: dict[tuple[object, ...], list[Column]] = {}
         self._blocks: dict[tuple[object, ...], str] = {}
-        # columns that were a champ's before a version of this package needed their names
-        self._lost: list[Column] = []
         for row in rows:
-            column = Column(*(row[name] for name in Column._fields))
-            if column.column_name in FIXED:
-                self._lost.append(column)
-            else:
-                self._keep(column)
+            self._keep(Column(*(row[name] for name in Column._fields)))
 
     def register_form(self, described: Mapping[str, pa.Table]) -> pa.Table:
         """Give columns to the champs of a form, and return the new rows of ``champ_columns``.
@@ -68,7 +62,7 @@ class ColumnRegistry:
     def register(self, champs: Iterable[ChampValue]) -> pa.Table:
         """Give columns to champs, in their order, and return the new rows of ``champ_columns``.
 
-        A value has a column for each kind that it ever had. A row of a name that is a champ's no longer is removed.
+        A value has a column for each kind that it ever had.
         """
         added = []
         for champ in champs:
@@ -76,12 +70,7 @@ class ColumnRegistry:
             if not any(_holds(column, champ) for column in known):
                 added.append(self._name(champ, known))
                 self._keep(added[-1])
-        rows = [
-            {**column._asdict(), ERASED: is_lost}
-            for is_lost, columns in ((False, added), (True, self._lost))
-            for column in columns
-        ]
-        self._lost = []
+        rows = [{**column._asdict(), ERASED: False} for column in added]
         return pa.Table.from_pylist(rows, schema=CHAMP_COLUMNS.schema)
 
     def column(self, champ: ChampValue) -> Column:

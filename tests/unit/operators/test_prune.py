@@ -43,7 +43,10 @@ class Warehouse:
         self.opened: list[tuple[str | None, str]] = []
 
     def loads(self, *urls: str) -> None:
-        self.rows[LOADS.name] += [{"manifest": url, "generation": read_manifest(url).generation} for url in urls]
+        self.rows[LOADS.name] += [
+            {"manifest": url, "generation": read_manifest(url).generation, "loaded_at": NOW, "clock_correction": 0.0}
+            for url in urls
+        ]
 
     def holds(self, *numbers: int) -> None:
         self.rows[DOSSIERS.name] += [{"number": number} for number in numbers]
@@ -51,7 +54,7 @@ class Warehouse:
     def has_tombstones(self, stage: str, *numbers: int, read_at: datetime | None = NOW) -> None:
         self.rows[DELETED_DOSSIERS.name] += [{"number": n, "stage": stage, "read_at": read_at} for n in numbers]
 
-    def read(self, table: Any, columns: list[str]) -> pa.Table:
+    def read(self, table: Any, columns: list[str], where: str | None = None) -> pa.Table:
         return pa.Table.from_pylist(self.rows[table.name], schema=pa.schema(table.columns)).select(columns)
 
     def hook(self, warehouse_conn_id: str | None, dataset: str) -> Any:
@@ -234,7 +237,7 @@ class TestFailures:
         url = url_of(zone, 1)
         warehouse.loads(url)
 
-        def refuse(table, columns):
+        def refuse(table, columns, where=None):
             raise DSWarehouseError("out of reach")
 
         monkeypatch.setattr(warehouse, "read", refuse)

@@ -40,7 +40,7 @@ class Warehouse:
         self.hooks.append((warehouse_conn_id, dataset))
         return SimpleNamespace(warehouse=lambda: self)
 
-    def read(self, kind, columns) -> pa.Table:
+    def read(self, kind, columns, where=None) -> pa.Table:
         held = self.held if kind is DOSSIERS else kind.schema.empty_table()
         return held.select(list(columns))
 

@@ -43,15 +43,6 @@ def test_known_champ_adds_no_row():
     assert registry.register([champ("C1", "Objet"), champ("C1", "Autre")]).num_rows == 0
 
 
-def test_champ_whose_name_became_a_fixed_column_gets_another() -> None:
-    old = ColumnRegistry().register([champ("C1", "Etat"), champ("C2", "Nom")]).to_pylist()
-    registry = ColumnRegistry([old[0] | {"column_name": "state"}, old[1]])
-    rows = registry.register([champ("C1", "State"), champ("C2", "Nom")]).to_pylist()
-    assert [(row["column_name"], row["_erased"]) for row in rows] == [("champ_state", False), ("state", True)]
-    assert names(registry, champ("C1", "State"), champ("C2", "Nom")) == ["champ_state", "nom"]
-    assert registry.register([champ("C1", "State")]).num_rows == 0
-
-
 def test_name_stays_when_the_label_changes():
     registry = ColumnRegistry()
     assert names(registry, champ("C1", "Objet")) == ["objet"]

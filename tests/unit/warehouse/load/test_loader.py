@@ -12,6 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from ds_provider.exceptions import DSWarehouseLockedError
 from ds_provider.tables.instants import to_microseconds
 from ds_provider.tables.rows.building import hard_delete_dossiers
 from ds_provider.tables.schemas import CHAMP_ROWS, DOSSIER_COLUMNS
@@ -337,6 +338,29 @@ def test_form_survives_a_dossier_that_only_names_its_revision() -> None:
     ((published,),) = warehouse.rows("revisions", "date_publication")
     assert published == datetime(2026, 1, 1, 9, tzinfo=timezone.utc)
     assert warehouse.rows("champ_descriptors", "id", "label") == [("c1", "Nom")]
+
+
+def test_report_of_a_load_that_others_interrupted_counts_what_it_had_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    world, warehouse = World(), QuickWarehouse()
+    for number in NUMBERS:
+        world.play("deposit", number, 10)
+    load_into(warehouse, world.read(10))
+    world.play("purge", 1, 10)
+    forms = [demarche(revision("r1", [descriptor("a", "Nom")]), revision("r2", [descriptor("a", "Prénom")]))]
+    interruptions = iter([DSWarehouseLockedError("somebody holds dossiers")])
+
+    def create_indexes(tables: Any) -> None:
+        for interruption in interruptions:
+            raise interruption
+
+    monkeypatch.setattr(warehouse, "create_indexes", create_indexes)
+    monkeypatch.setattr("ds_provider.warehouse.database.waiting.PAUSE_SECONDS", 0.0)
+    extracts = world.read(10)
+    report = load_into(warehouse, extracts, demarches=[(form, START) for form in forms])
+    assert report.erased == 1
+    assert report.tombstones == {"deleted": 1}
+    assert [each.revision_after for each in report.drift] == ["r2"]
+    assert report.rows["loads"] == len(list(extracts))
 
 
 def test_drift_is_reported_and_logged_once(caplog: pytest.LogCaptureFixture) -> None:
