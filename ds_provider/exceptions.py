@@ -181,7 +181,7 @@ class DSProxyError(DSEndpointError):
 
 
 class DSCertificateError(DSEndpointError):
-    """The certificate of the server is not trusted: of an unknown authority, expired, or another host's."""
+    """The certificate of the server is not trusted, or the server wants another way to be called."""
 
 
 class DSUnauthorizedError(DSAccessError):

@@ -125,25 +125,20 @@ def _not_over_error(window: Window, ahead: float, context: Context) -> DSError:
 def window_since_watermark(
     date_column: RunDateColumn, context: Context, watermark: Watermark, lookback: timedelta
 ) -> Window:
-    """Return the window from the watermark to the moment at which this run was due.
+    """Return the window from the watermark on.
 
-    A task that runs again, after a failure or cleared, gets the same window again, wherever the watermark is by then.
+    It has no end: what the service shows by then is read, whatever the clocks of scheduler and worker say. A task that
+    runs again, after a failure or cleared, begins where it began, wherever the watermark is by then.
 
     :param lookback: see :class:`~ds_provider.api.query.windows.Window`.
     """
     store = context["task_state_store"]
-    if not isinstance(bounds := store.get(watermark.key), list):
-        bounds = [instant.isoformat() for instant in _next_bounds(context, watermark)]
-        store.set(watermark.key, bounds)
-    start, end = (parse_instant(bound, "the window kept for this task") for bound in bounds)
-    return Window(date_column, start, end, timedelta(0) if start == BEGINNING else lookback)
-
-
-def _next_bounds(context: Context, watermark: Watermark) -> tuple[pendulum.DateTime, pendulum.DateTime]:
-    end = _whole_seconds(pendulum.instance(context["dag_run"].run_after))
-    known = watermark.get()
-    # a run that is made up for later may be due before what was already reached: then only the lookback is read
-    return (BEGINNING if known is None else min(_whole_seconds(known), end.subtract(seconds=1))), end
+    start = parse_instant(store.get(watermark.key), "the window kept for this task")
+    if start is None:
+        known = watermark.get()
+        start = BEGINNING if known is None else _whole_seconds(known)
+        store.set(watermark.key, start.isoformat())
+    return Window(date_column, start, lookback=timedelta(0) if start == BEGINNING else lookback)
 
 
 def no_window_error(date_column: RunDateColumn) -> DSConfigurationError:

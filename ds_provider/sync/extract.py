@@ -22,6 +22,7 @@ from ds_provider.exceptions import (
     DSError,
     DSGroupesFailedError,
     DSGroupesRefusedError,
+    DSMaintenanceError,
     DSRequestError,
     DSTokenError,
 )
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 Summary = dict[str, Any]
 
 # what fails for one group for these reasons fails for all: asking on would only add refusals
-_SAME_FOR_ALL = (DSTokenError, DSEndpointError, DSBudgetError)
+_SAME_FOR_ALL = (DSTokenError, DSEndpointError, DSBudgetError, DSMaintenanceError)
 _PERMANENT = (DSAccessError, DSRequestError)
 
 
@@ -106,7 +107,8 @@ class GroupExtractor:
         summaries = self.landed[landed_before:]
         if failures:
             reasons = "; ".join(f"{number}: {error}" for number, error in failures.items())
-            message = f"{len(failures)} of {len(groups)} groups failed, the others are landed: {reasons}"
+            others = "the others are landed" if len(failures) < len(groups) else "no other is left"
+            message = f"{len(failures)} of {len(groups)} groups failed, {others}: {reasons}"
             refused = all(isinstance(error, _PERMANENT) for error in failures.values())
             raise (DSGroupesRefusedError if refused else DSGroupesFailedError)(message, failures, summaries)
         return summaries

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timezone
+from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
 
 from ds_provider.api.query.parameters import DELETIONS_OVERLAP
@@ -19,8 +19,11 @@ from ds_provider.api.query.windows import BEGINNING, shown
 from ds_provider.tables import schemas
 from ds_provider.tables.schemas import LOADS
 from ds_provider.warehouse.database.store import Warehouse
+from ds_provider.warehouse.service_time import service_now
 
 log = logging.getLogger(__name__)
+
+MAX_AHEAD = timedelta(days=1)
 
 Interval = tuple[datetime | None, datetime]
 
@@ -65,6 +68,7 @@ class _Load(NamedTuple):
     window_start: datetime | None
     window_end: datetime | None
     complete: bool
+    quarantined: int | None
     read_started_at: datetime
 
 
@@ -85,11 +89,12 @@ def read_coverage(
     if missing := _dropped_tables(warehouse):
         log.warning("nothing counts as loaded: %s has no table %s any more", warehouse, ", ".join(sorted(missing)))
         return {}
-    wanted = set(parts)
+    wanted, latest = set(parts), service_now(warehouse) + MAX_AHEAD
     loads: dict[int, list[_Load]] = {}
     for row in warehouse.read(LOADS, _Load._fields, _condition(stream, groups)).to_pylist():
         load = _Load(**row)
-        if load.complete and wanted <= set((load.parts or "").split(",")):
+        # what is dated by a clock that was far ahead covers nothing
+        if load.complete and load.read_started_at <= latest and wanted <= set((load.parts or "").split(",")):
             loads.setdefault(load.groupe_instructeur_number, []).append(load)
     intervals = _intervals if stream is DOSSIERS else _intervals_of_deletions
     return {
@@ -151,6 +156,9 @@ def _intervals(loads: Iterable[_Load]) -> Iterator[Interval]:
 def _intervals_of_deletions(loads: Iterable[_Load]) -> Iterator[Interval]:
     """Yield the interval in which each extraction saw the deletions become definitive: their dates lie before it."""
     for load in loads:
+        # a deletion that could not be read is not asked for by its number: its time counts as not read
+        if load.quarantined:
+            continue
         start = load.window_start and load.window_start + DELETIONS_OVERLAP
         if start is None or start < load.read_started_at:
             yield start, load.read_started_at

@@ -60,12 +60,18 @@ class _Service(BaseHTTPRequestHandler):
 
 
 @contextmanager
-def serve(certificate: Path | None = None) -> Iterator[int]:
-    """Serve the API's shortest response, and return the port."""
+def serve(certificate: Path | None = None, *, wants_client: bool = False) -> Iterator[int]:
+    """Serve the API's shortest response, and return the port.
+
+    :param wants_client: whether it wants a certificate of the client too.
+    """
     server = ThreadingHTTPServer(("127.0.0.1", 0), _Service)
     if certificate:
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         context.load_cert_chain(certificate)
+        if wants_client:
+            context.verify_mode, context.maximum_version = ssl.CERT_REQUIRED, ssl.TLSVersion.TLSv1_2
+            context.load_verify_locations(certificate)
         # each connection's handshake in its own thread
         server.socket = context.wrap_socket(server.socket, server_side=True, do_handshake_on_connect=False)
     thread = threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True)

@@ -19,7 +19,9 @@ _MICROSECOND = 1e-6
 def date_in(headers: Mapping[str, str]) -> float | None:
     """Return the server's time in the headers of an answer, in seconds since the epoch, cut to the second."""
     try:
-        return parsedate_to_datetime(headers["date"]).timestamp()
+        date = parsedate_to_datetime(headers["date"])
+        # RFC 5322 writes UTC as -0000 too, which Python reads as no zone
+        return (date if date.tzinfo else date.replace(tzinfo=timezone.utc)).timestamp()
     except (KeyError, ValueError, TypeError, OverflowError):
         return None
 
@@ -38,6 +40,7 @@ class ServiceClock:
     def __init__(self, worker_clock: Callable[[], float] | None = None) -> None:
         self._worker_clock = worker_clock
         self._bounds = float("-inf"), float("inf")
+        self._doubted = float("inf"), float("-inf")
         self._last = 0.0, 0.0
         self._warned = False
 
@@ -63,9 +66,12 @@ class ServiceClock:
         if date is None or status != 200 or "age" in headers or sent > received:
             return
         lowest, highest = date - received, date + 1.0 - sent
-        known = max(lowest, self._bounds[0]), min(highest, self._bounds[1])
-        # a clock that was set meanwhile: what was known before is of no use
-        self._bounds = known if known[0] <= known[1] else (lowest, highest)
+        known = _common(self._bounds, (lowest, highest))
+        if known is None:
+            # either this answer's clock is wrong, or this worker's was set meanwhile: then the next one agrees
+            known = _common(self._doubted, (lowest, highest)) or self._bounds
+            self._doubted = lowest, highest
+        self._bounds = known
         self._warn()
 
     def at(self, reading: float) -> datetime:
@@ -84,8 +90,14 @@ class ServiceClock:
         if abs(self.correction) > WARN_SECONDS and not self._warned:
             self._warned = True
             log.warning(
-                "this worker's clock is %.0f s %s the service's: what is read is dated by the service's; set the clock "
-                "by NTP, since schedules, windows and retries go by it",
+                "this worker's clock is %.0f s %s the service's (a sandbox has its own): what is read is dated by the "
+                "service's; set the clock by NTP, since schedules and windows of runs go by it",
                 abs(self.correction),
                 "before" if self.correction > 0 else "ahead of",
             )
+
+
+def _common(one: tuple[float, float], other: tuple[float, float]) -> tuple[float, float] | None:
+    """Return what two ranges have in common, or None."""
+    common = max(one[0], other[0]), min(one[1], other[1])
+    return common if common[0] <= common[1] else None

@@ -17,6 +17,13 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 _PASSING = (408, 425, 429)
 _STATUS = re.compile(r"([1-5][0-9][0-9])\b[ -~]{0,80}")
 
+# OpenSSL's names of what no other try will change
+_CLIENT_CERTIFICATE = "it wants a certificate of the client, which this provider has none of: ask its operator"
+_WRONG_TALK = {
+    "TLSV13_ALERT_CERTIFICATE_REQUIRED": _CLIENT_CERTIFICATE,
+    "SSLV3_ALERT_HANDSHAKE_FAILURE": f"it refuses the TLS handshake; perhaps {_CLIENT_CERTIFICATE}",
+    "WRONG_VERSION_NUMBER": "it does not speak TLS there: check the host's port, or whether it is http",
+}
 # OpenSSL's reasons to refuse a certificate
 _NOT_YET_VALID, _EXPIRED, _OTHER_HOST, _OTHER_ADDRESS = 9, 10, 62, 64
 
@@ -30,6 +37,8 @@ def failure_of(error: httpx.TransportError, url: httpx.URL) -> TransportFailure:
     for cause in _causes(error):
         if isinstance(cause, ssl.SSLCertVerificationError):
             return TransportFailure(_certificate_refused(server, cause), sent=False, kind=DSCertificateError)
+        if isinstance(cause, ssl.SSLError) and cause.reason in _WRONG_TALK:
+            return TransportFailure(f"{server}: {_WRONG_TALK[cause.reason]}", sent=False, kind=DSCertificateError)
     if isinstance(error, httpx.ProxyError) and (found := _STATUS.match(str(error))):
         return _proxy_failure(found, url)
     why = type(error).__name__

@@ -123,7 +123,8 @@ def _postgres(fields: ConnectionFields) -> Destination:
     port = fields.port or 5432
     query = {name: _libpq_value(name, value) for name, value in _given(fields.extra, _LIBPQ_EXTRAS).items()}
     # the last one holds: the connection's own. dlt writes a space as a plus, which libpq does not read as one
-    query["options"] = f"{LOCK_TIMEOUT} {query.get('options', '')}".strip().replace(" ", "\t")
+    if fields.extra.get("options") != "":
+        query["options"] = f"{LOCK_TIMEOUT} {query.get('options', '')}".strip().replace(" ", "\t")
     if host.startswith("/"):
         query["host"] = host
     address = "localhost" if host.startswith("/") else _address(host)

@@ -18,6 +18,7 @@ import msgspec
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from ds_provider.api.query import selection
 from ds_provider.tables import schemas
 from ds_provider.tables.descriptors import describe
 from ds_provider.tables.drift import detect_drift
@@ -105,7 +106,7 @@ class _Load:
             if self.has_unread_parts:
                 self._update_wide_rows()
             self.warehouse.create_indexes((*schemas.TABLES, *wide_tables(self.state.registry)))
-        loads = _table(schemas.LOADS, [_load_row(extract) for extract in self.extracts])
+        loads = _table(schemas.LOADS, self._load_rows())
         self.warehouse.write(self._counted([loads, mark_removal()]))
         return self.report
 
@@ -233,6 +234,18 @@ class _Load:
             target = self.warehouse.qualified(name)
             self.warehouse.execute(f"UPDATE {target} SET {values} WHERE EXISTS (SELECT 1 {same} AND ({differs}))")
 
+    def _load_rows(self) -> Iterator[dict[str, Any]]:
+        columns, groups = ["groupe_instructeur_number", "read_started_at", "parts"], sorted(self.extracts.groups)
+        of_groups = f"groupe_instructeur_number IN ({', '.join(map(str, groups)) or 'NULL'})"
+        loaded = self.warehouse.read(schemas.LOADS, columns, f"stream = '{selection.DOSSIERS.name}' AND {of_groups}")
+        reads = [
+            (group, at, set((parts or "").split(",")))
+            for group, at, parts in zip(*loaded.to_pydict().values(), strict=True)
+        ]
+        reads += [(each.group, each.manifest.read_started_at, set(each.parts)) for each in self.extracts.dossiers]
+        for extract in self.extracts:
+            yield _load_row(extract) | {"parts": ",".join(_loaded_parts(extract, reads)) or None}
+
     def _counted(self, rows: Iterable[Rows]) -> Iterator[Rows]:
         for table, part in rows:
             if part.num_rows:
@@ -250,6 +263,17 @@ def _table(table: Table, rows: Iterable[dict[str, Any]]) -> Rows:
     return table, pa.Table.from_pylist(list(rows), schema=table.schema)
 
 
+def _loaded_parts(extract: LandedExtract, reads: Iterable[tuple[int, datetime, set[str]]]) -> list[str]:
+    """Return the parts of an extract's dossiers that the tables hold for sure.
+
+    :param reads: group, start and parts of what is loaded: one that began later and lacks a part may have brought a
+        newer version of a dossier, and then the extract's is left out with all its parts.
+    """
+    began = extract.manifest.read_started_at
+    later = [parts for group, started, parts in reads if group == extract.group and started > began]
+    return [part for part in extract.parts if all(part in parts for parts in later)]
+
+
 def _load_row(extract: LandedExtract) -> dict[str, Any]:
     """Return the row of an extract in ``loads``. Its other columns are named as the manifest's fields."""
     manifest = extract.manifest
@@ -259,7 +283,6 @@ def _load_row(extract: LandedExtract) -> dict[str, Any]:
         "manifest": extract.url,
         "window_start": start and datetime.fromisoformat(start),
         "window_end": end and datetime.fromisoformat(end),
-        "parts": ",".join(extract.parts) or None,
         "quarantined_numbers": ",".join(map(str, sorted(extract.quarantined_numbers()))) or None,
         "complete": extract.is_complete,
         "loaded_at": datetime.now(timezone.utc),

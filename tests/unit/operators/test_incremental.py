@@ -143,6 +143,31 @@ def test_groups_are_extracted_in_full_once_a_table_was_dropped(world, hooks, des
     assert len(hooks.warehouse.rows("champs", "dossier_number")) == 20
 
 
+@pytest.mark.parametrize("together", [False, True])
+def test_parts_that_a_later_read_without_them_displaced_are_read_again(together, world, hooks, destination):
+    full = extract(destination, include_messages=True)
+    light = extract(f"{destination}-light", window=None)
+    for manifests in [[full, light]] if together else [light, full]:
+        load(manifests)
+    assert None not in windows(extract(destination))
+    assert windows(extract(destination, include_messages=True)) == [None, None]
+
+
+def test_parts_stay_loaded_though_a_later_read_lacks_them(world, hooks, destination):
+    load(extract(destination, include_messages=True))
+    load(extract(f"{destination}-light", window=None))
+    assert None not in windows(extract(destination, include_messages=True))
+
+
+def test_deletions_that_could_not_be_read_are_read_again_in_full(world, service, hooks, destination):
+    world.delete(701)
+    poison(service, 7, 701)
+    load(extract_deletions(destination, [7], on_dossier_error="quarantine"))
+    service.failures.clear()
+    again = extract_deletions(destination, [7])
+    assert (windows(again), rows(again)) == ([None], [1])
+
+
 def test_lookback_moves_the_beginning(world, hooks, destination):
     load(extract(destination))
     (start, _), _ = windows(extract(destination, lookback=timedelta(hours=1)))

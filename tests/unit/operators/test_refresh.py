@@ -149,7 +149,7 @@ def test_group_that_fails_does_not_stop_the_others(service, warehouse, destinati
     for groupe in (7, 8):
         service.holds(groupe, *dossiers(groupe * 100))
     warehouse.held = held_dossiers((700, 7, 30), (800, 8, 30))
-    service.fails(700, lambda request: response(status=503, data={"error": "maintenance"}))
+    service.fails(700, lambda request: TransportFailure("dropped", sent=True))
     ti = Ti()
     with pytest.raises(DSGroupesFailedError) as caught:
         operator(destination, [7, 8]).execute({"ti": ti})

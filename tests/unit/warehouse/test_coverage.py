@@ -134,6 +134,11 @@ def test_deletions_are_covered_from_the_overlap_after_their_first_date() -> None
     assert bounds(*deletions, stream=DELETED_DOSSIERS) == (None, day(1))
 
 
+def test_extract_that_is_dated_far_ahead_covers_nothing() -> None:
+    ahead = {"read_started_at": datetime.now(timezone.utc) + timedelta(days=3)}
+    assert bounds(full(1), full(2) | ahead) == (None, day(1))
+
+
 @pytest.mark.parametrize("dropped", ["dossiers", "champs", "demarche_12"])
 def test_nothing_is_covered_once_a_table_was_dropped(dropped: str) -> None:
     warehouse = warehouse_of(full(1))

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import time
 from email.utils import formatdate
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ds_provider.api.transport.clock import MIN_ERROR_SECONDS, ServiceClock
+from ds_provider.api.transport.clock import MIN_ERROR_SECONDS, ServiceClock, date_in
 
 NOW = 1_795_000_000.0
 
@@ -80,7 +81,29 @@ def test_clock_that_is_set_meanwhile_is_learnt_anew():
     worker.ask()
     worker.ahead = -7200
     worker.ask()
+    worker.ask()
     assert abs(worker.clock.correction - 7200) < 2
+
+
+@pytest.mark.parametrize("wrong", [3 * 86_400, -300])
+def test_one_answer_with_another_date_says_nothing(wrong):
+    worker = Worker(ahead=3600)
+    worker.ask()
+    worker.ask(date=worker.now + wrong)
+    assert abs(worker.error) < 2
+    worker.ask()
+    assert abs(worker.error) < 2
+
+
+def test_date_without_a_zone_is_in_utc(monkeypatch):
+    monkeypatch.setenv("TZ", "America/New_York")
+    time.tzset()
+    try:
+        for zone in ("GMT", "-0000", ""):
+            assert date_in({"date": f"Sat, 28 Nov 2026 05:00:00 {zone}".strip()}) == 1795842000
+    finally:
+        monkeypatch.undo()
+        time.tzset()
 
 
 @pytest.mark.parametrize("headers", [{}, {"date": "yesterday"}, {"date": ""}, {"date": "Wed, 99 Nov 2026"}])

@@ -84,6 +84,24 @@ def test_refused_certificate_is_an_error_with_its_remedy(ask, tmp_path: Path, mo
     assert requests == 1
 
 
+def test_server_that_wants_a_certificate_of_the_client_is_an_error_at_once(ask, tmp_path: Path, monkeypatch):
+    certificate = self_signed(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
+    with serve(certificate, wants_client=True) as port:
+        error, requests = ask(f"https://127.0.0.1:{port}/")
+    assert isinstance(error, DSCertificateError)
+    assert "certificate of the client" in str(error)
+    assert requests == 1
+
+
+def test_server_without_tls_is_an_error_at_once(ask):
+    with serve() as port:
+        error, requests = ask(f"https://127.0.0.1:{port}/")
+    assert isinstance(error, DSCertificateError)
+    assert "does not speak TLS" in str(error)
+    assert requests == 1
+
+
 def test_certificate_in_ssl_cert_file_is_trusted(ask, tmp_path: Path, monkeypatch):
     certificate = self_signed(tmp_path)
     monkeypatch.setenv("SSL_CERT_FILE", str(certificate))

@@ -48,6 +48,12 @@ def test_postgres_options_of_the_connection_come_last() -> None:
     assert parse_qs(parts.query)["options"] == ["-clock_timeout=5s\t-c\tlock_timeout=1min"]
 
 
+def test_postgres_options_that_are_empty_are_not_sent() -> None:
+    """A pooler may refuse them."""
+    destination = destination_of(replace(POSTGRES, extra={"options": ""}))
+    assert "options" not in parse_qs(urlsplit(destination.credentials).query)
+
+
 def test_postgres_host_may_be_an_ipv6_address() -> None:
     assert urlsplit(destination_of(replace(POSTGRES, host="2001:db8::1")).credentials).hostname == "2001:db8::1"
 
