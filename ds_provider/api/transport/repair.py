@@ -1,8 +1,8 @@
 """Repair of a body that is whole, but holds values that are no JSON.
 
 Ruby and JavaScript pass on what strict decoders refuse: halves of a character, control characters, bytes that are not
-UTF-8, and numbers such as NaN. Texts are repaired. What cannot be repaired becomes null, and is marked by blanks that
-no response has, so that whoever reads a dossier's node knows of it.
+UTF-8, numbers such as NaN, and values that are nested without end. Texts are repaired. What cannot be repaired becomes
+null, and is marked by blanks that no response has, so that whoever reads a dossier's node knows of it.
 """
 
 from __future__ import annotations
@@ -12,6 +12,8 @@ import re
 from dataclasses import dataclass, field
 
 MAX_SHOWN = 40
+# decoders call themselves for each level: what they can take depends on who called them
+MAX_DEPTH = 200
 
 _MARK = b"\t" * 64
 # before a value: it was repaired, or could not be
@@ -19,6 +21,7 @@ REPAIRED, UNREADABLE = _MARK + b" ", _MARK + b"\r"
 
 # a text that was cut goes to the end: nothing is read twice
 _TOKEN = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[^\s"\[\]{}:,]+', re.DOTALL)
+_STRUCTURE = re.compile(rb'"[^"\\]*(?:\\.[^"\\]*)*(?:"|\\?\Z)|[\[\]{}]', re.DOTALL)
 _PLAIN = re.compile(rb'"[ !#-\[\]-~]*"')
 _LITERAL = re.compile(rb"true|false|null|(?P<number>-?(?:0|[1-9][0-9]*)(?:\.[0-9]+)?(?:[eE][+-]?[0-9]+)?)")
 # what is right is matched first, and stays
@@ -48,7 +51,21 @@ class Repair:
 
     def run(self, body: bytes) -> bytes:
         """Return a body in which each value is JSON. One that was cut stays so."""
-        return _TOKEN.sub(self._repair_token, body)
+        return self._without_depths(_TOKEN.sub(self._repair_token, body))
+
+    def _without_depths(self, body: bytes) -> bytes:
+        """Return a body without the values that are nested too deeply."""
+        kept, begins, ends, depth = [], 0, 0, 0
+        for found in _STRUCTURE.finditer(body):
+            if found[0] in (b"[", b"{"):
+                depth += 1
+                begins = found.start() if depth == MAX_DEPTH + 1 else begins
+            elif found[0] in (b"]", b"}"):
+                if depth == MAX_DEPTH + 1:
+                    kept += [body[ends:begins], self._mark_unreadable(body[begins : found.end()])]
+                    ends = found.end()
+                depth -= 1
+        return b"".join([*kept, body[ends:]]) if kept else body
 
     def _repair_token(self, found: re.Match[bytes]) -> bytes:
         token = found[0]

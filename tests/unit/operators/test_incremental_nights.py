@@ -114,7 +114,7 @@ def held(hooks: Hooks) -> set[tuple[int, int, str]]:
     return set(hooks.warehouse.rows(DOSSIERS.name, "number", "groupe_instructeur_number", "state"))
 
 
-@settings(max_examples=120, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(nights, min_size=1, max_size=5), nights)
 def test_first_night_that_goes_well_ends_with_what_the_groups_show(service, hooks, tmp_path_factory, before, last):
     destination = tmp_path_factory.mktemp("zone").as_uri()

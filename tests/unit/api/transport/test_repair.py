@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from ds_provider.api.transport.repair import Repair, take_marks
+from ds_provider.api.transport.repair import MAX_DEPTH, Repair, take_marks
 
 VALUES: Any = st.recursive(
     st.none()
@@ -44,6 +44,20 @@ def test_any_whole_body_becomes_json(value, is_ascii):
     node, repaired, unreadable = take_marks(repair.run(body))
     msgspec.json.decode(node)
     assert (repaired, unreadable) == (repair.repaired, len(repair.unreadable))
+
+
+@pytest.mark.parametrize("opening", [b"[", b'{"a":'], ids=["arrays", "objects"])
+@pytest.mark.parametrize("depth", [MAX_DEPTH, 1200, 5000])
+def test_value_that_is_nested_too_deeply_is_unreadable(opening, depth):
+    closing = b"]" if opening == b"[" else b"}"
+    deep = opening * depth + b"1" + closing * depth
+    repair = Repair()
+    node, _, unreadable = take_marks(repair.run(b'{"a": [1, "[[{"], "b": %b, "c": "]"}' % deep))
+    decoded = msgspec.json.decode(node)
+    assert (decoded["a"], decoded["c"]) == ([1, "[[{"], "]")
+    assert unreadable == len(repair.unreadable) == 1
+    cut = b'{"b": %b' % deep[: depth * len(opening)]
+    assert Repair().run(cut) == cut
 
 
 @given(st.binary(max_size=40), st.binary(max_size=5))
