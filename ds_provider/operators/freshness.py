@@ -82,7 +82,8 @@ class DSFreshnessOperator(WarehouseMixin):
         from ds_provider.warehouse.coverage import read_coverage, unread_numbers
         from ds_provider.warehouse.service_time import service_now
 
-        groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
+        with warehouse.connected():
+            groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
         for number, group in groups.items():
             missing = f"; dossiers that could not be read: {unread[number]}" if number in unread else ""
             self.log.info("group %d: loaded %s, last read at %s%s", number, group, shown(group.last_read_at), missing)

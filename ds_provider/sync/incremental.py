@@ -34,8 +34,9 @@ def in_incremental_windows(
     :raises DSWarehouseError: if the database cannot be read.
     """
     parts = [name for name, is_included in vars(selections[0].includes).items() if is_included]
-    ends = _ends_of_full_history(selections, warehouse, parts)
-    unread = unread_numbers(warehouse, [selection.groupe_instructeur_number for selection in selections])
+    with warehouse.connected():
+        ends = _ends_of_full_history(selections, warehouse, parts)
+        unread = unread_numbers(warehouse, [selection.groupe_instructeur_number for selection in selections])
     return [
         replace(
             selection,

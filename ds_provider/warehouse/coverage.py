@@ -86,12 +86,15 @@ def read_coverage(
     :param parts: only extracts that hold these parts of the dossiers count.
     :raises DSWarehouseError: if the database cannot be read.
     """
-    if missing := _dropped_tables(warehouse):
-        log.warning("nothing counts as loaded: %s has no table %s any more", warehouse, ", ".join(sorted(missing)))
-        return {}
-    wanted, latest = set(parts), service_now(warehouse) + MAX_AHEAD
+    with warehouse.connected():
+        if missing := _dropped_tables(warehouse):
+            log.warning("nothing counts as loaded: %s has no table %s any more", warehouse, ", ".join(sorted(missing)))
+            return {}
+        latest = service_now(warehouse) + MAX_AHEAD
+        rows_of_loads = warehouse.read(LOADS, _Load._fields, loads_of(stream, groups)).to_pylist()
+    wanted = set(parts)
     loads: dict[int, list[_Load]] = {}
-    for row in warehouse.read(LOADS, _Load._fields, _condition(stream, groups)).to_pylist():
+    for row in rows_of_loads:
         load = _Load(**row)
         # what is dated by a clock that was far ahead covers nothing
         if load.complete and load.read_started_at <= latest and wanted <= set((load.parts or "").split(",")):
@@ -110,7 +113,7 @@ def unread_numbers(warehouse: Warehouse, groups: Collection[int] | None = None) 
     :raises DSWarehouseError: if the database cannot be read.
     """
     columns = ["groupe_instructeur_number", "quarantined_numbers", "read_started_at"]
-    loads = warehouse.read(LOADS, columns, f"{_condition(DOSSIERS, groups)} AND quarantined > 0").to_pylist()
+    loads = warehouse.read(LOADS, columns, f"{loads_of(DOSSIERS, groups)} AND quarantined > 0").to_pylist()
     tried = {
         int(number): (load["groupe_instructeur_number"], load["read_started_at"])
         for load in sorted(loads, key=lambda load: load["read_started_at"])
@@ -173,7 +176,8 @@ def _dropped_tables(warehouse: Warehouse) -> set[str]:
     return ({table.name for table in (schemas.DOSSIERS, *schemas.CHILD_TABLES)} | relations) - names
 
 
-def _condition(stream: Stream, groups: Collection[int] | None) -> str:
+def loads_of(stream: Stream, groups: Collection[int] | None) -> str:
+    """Return the condition in SQL for the rows of ``loads`` of a stream, and of groups if any are given."""
     condition = f"stream = '{stream.name}'"
     # the numbers are parsed ones: nothing of a user's is in the text
     return condition if groups is None else f"{condition} AND groupe_instructeur_number IN ({_listed(groups)})"

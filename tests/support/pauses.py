@@ -9,6 +9,16 @@ from types import ModuleType
 import pytest
 
 
+def skip_pauses_of_clients(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let neither client pause between two attempts."""
+
+    async def doze(seconds: float) -> None:
+        pass
+
+    cut_short(monkeypatch, "ds_provider.api.transport.client", "time", lambda seconds: None)
+    cut_short(monkeypatch, "ds_provider.api.transport.client", "asyncio", doze)
+
+
 def cut_short(monkeypatch: pytest.MonkeyPatch, module: str, name: str, sleep: Callable[[float], object]) -> None:
     """Replace ``sleep`` in a module.
 

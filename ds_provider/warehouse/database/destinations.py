@@ -129,7 +129,7 @@ def _postgres(fields: ConnectionFields) -> Destination:
         query["host"] = host
     address = "localhost" if host.startswith("/") else _address(host)
     url = f"postgresql://{_user_info(fields)}@{address}:{port}/{quote(fields.schema, safe='')}"
-    url += f"?{urlencode(query, quote_via=quote)}"
+    url += f"?{urlencode(query, quote_via=quote)}" if query else ""
     return Destination("postgres", f"Postgres {host}:{port}/{fields.schema}", url, secrets=_secrets(fields))
 
 

@@ -26,6 +26,7 @@ from ds_provider.tables.rows.building import hard_delete_dossiers, hard_delete_r
 from ds_provider.tables.rows.flatten import flatten
 from ds_provider.tables.schemas import Table
 from ds_provider.tables.wide.pivot import wide_tables, widen
+from ds_provider.warehouse.coverage import loads_of
 from ds_provider.warehouse.database.store import Warehouse
 from ds_provider.warehouse.database.waiting import wait_out
 from ds_provider.warehouse.extracts import LandedExtract, LandedExtracts
@@ -235,9 +236,8 @@ class _Load:
             self.warehouse.execute(f"UPDATE {target} SET {values} WHERE EXISTS (SELECT 1 {same} AND ({differs}))")
 
     def _load_rows(self) -> Iterator[dict[str, Any]]:
-        columns, groups = ["groupe_instructeur_number", "read_started_at", "parts"], sorted(self.extracts.groups)
-        of_groups = f"groupe_instructeur_number IN ({', '.join(map(str, groups)) or 'NULL'})"
-        loaded = self.warehouse.read(schemas.LOADS, columns, f"stream = '{selection.DOSSIERS.name}' AND {of_groups}")
+        columns = ["groupe_instructeur_number", "read_started_at", "parts"]
+        loaded = self.warehouse.read(schemas.LOADS, columns, loads_of(selection.DOSSIERS, self.extracts.groups))
         reads = [
             (group, at, set((parts or "").split(",")))
             for group, at, parts in zip(*loaded.to_pydict().values(), strict=True)

@@ -12,7 +12,7 @@ from ds_provider.api.query import lookups
 from ds_provider.api.transport.messages import Request
 from ds_provider.exceptions import DSBudgetError
 from tests.support.drivers import Async, Service, Sync, respond_with
-from tests.support.pauses import cut_short
+from tests.support.pauses import skip_pauses_of_clients
 
 WHOLE = {"data": {"__typename": "Query"}}
 REFUSAL = respond_with(
@@ -51,11 +51,7 @@ def driver(request):
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch) -> None:
-    async def doze(seconds: float) -> None:
-        pass
-
-    cut_short(monkeypatch, "ds_provider.api.transport.client", "time", lambda seconds: None)
-    cut_short(monkeypatch, "ds_provider.api.transport.client", "asyncio", doze)
+    skip_pauses_of_clients(monkeypatch)
 
 
 def run(driver: Any, service: Service, budget: CountingBudget) -> None:

@@ -17,7 +17,7 @@ from ds_provider.api.transport.retry import PROXY_ATTEMPTS
 from ds_provider.exceptions import DSCertificateError, DSError, DSProxyError, DSProxyUnavailableError
 from ds_provider.retry_policy import PERMANENT_ERRORS
 from tests.support.network import proxy, self_signed, serve
-from tests.support.pauses import cut_short
+from tests.support.pauses import skip_pauses_of_clients
 
 Ask = Callable[[str], tuple[Any, int]]
 WHOLE = {"__typename": "Query"}
@@ -50,11 +50,7 @@ def ask(request) -> Ask:
 
 @pytest.fixture(autouse=True)
 def _no_pauses(monkeypatch) -> None:
-    async def doze(seconds: float) -> None:
-        pass
-
-    cut_short(monkeypatch, "ds_provider.api.transport.client", "time", lambda seconds: None)
-    cut_short(monkeypatch, "ds_provider.api.transport.client", "asyncio", doze)
+    skip_pauses_of_clients(monkeypatch)
 
 
 @pytest.fixture(autouse=True)
