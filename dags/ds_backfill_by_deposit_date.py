@@ -15,34 +15,39 @@ begins in Paris an hour or two earlier.
 Extract a month again with `--reprocess-behavior completed`: the new files replace the old ones.
 """
 
-from __future__ import annotations
-
-from datetime import timedelta
 from typing import Any
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag, task
 
 from ds_provider.operators.extract import DSExtractDossiersOperator
-from ds_provider.retry_policy import DS_DEFAULT_ARGS
+from ds_provider.task_groups import ds_default_args
 
 
 @dag(
+    dag_display_name="Groups to files, single months",
     schedule=CronDataIntervalTimetable("@monthly", timezone="Europe/Paris"),
     # before the first démarche: any month can be backfilled
     start_date=pendulum.datetime(2015, 1, 1, tz="Europe/Paris"),
     # past months run on demand; the daily DAGs extract what is new
     catchup=False,
     max_active_runs=4,
-    default_args={
-        **DS_DEFAULT_ARGS,
-        # over all runs: all jobs that use the token share its 400 requests a minute
-        "max_active_tis_per_dag": 4,
-        "execution_timeout": timedelta(hours=6),
-    },
+    default_args=ds_default_args(destination="{{ params.destination }}"),
     params={
-        "groupes": Param([1, 2, 3], type="array", items={"type": "integer"}, minItems=1, title="Group numbers"),
-        "destination": Param("file:///opt/airflow/landing", type="string", title="Landing zone"),
+        "groupes": Param(
+            ["<number of a group>"],
+            type="array",
+            items={"type": ["integer", "string"]},
+            minItems=1,
+            title="Groups",
+            description="Their numbers, one a line: airflow ds groupes lists those of a démarche.",
+        ),
+        "destination": Param(
+            "file:///opt/airflow/landing",
+            type="string",
+            title="Landing zone",
+            description="Where files are kept that all workers can reach: file:///…, s3://bucket/…, gs://bucket/…",
+        ),
     },
     doc_md=__doc__,
     tags=["ds", "example"],
@@ -54,7 +59,6 @@ def ds_backfill_by_deposit_date():
 
     DSExtractDossiersOperator.partial(
         task_id="dossiers",
-        destination="{{ params.destination }}",
         created_since="{{ data_interval_start | ts }}",
         created_until="{{ data_interval_end | ts }}",
     ).expand(groupe_instructeur_number=groupes())

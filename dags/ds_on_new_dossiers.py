@@ -9,11 +9,9 @@ runs.
 The event starts the run but does not say what to extract: the task extracts what changed since each group was loaded. A
 lost or doubled event therefore loses nothing: the next run covers it. The first run extracts the groups in full.
 
-**To make it yours**: put your group numbers in `GROUPES`, your landing zone in `destination`; in `WAREHOUSE` the
-connection of your database, or nothing for a DuckDB file in Airflow's home. The watcher needs a running triggerer.
+**To make it yours**: put your group numbers in `GROUPES`, your landing zone in the default of `destination`, and the
+connection of your database in `warehouse_conn_id`. The watcher needs a running triggerer.
 """
-
-from __future__ import annotations
 
 from datetime import timedelta
 
@@ -22,13 +20,11 @@ from airflow.sdk import Asset, AssetWatcher, Param, dag
 
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.retry_policy import DS_DEFAULT_ARGS
+from ds_provider.task_groups import ds_default_args
 from ds_provider.triggers.dossiers import DSDossierEventTrigger
 
 # not a parameter of the run: the watcher exists before any run
 GROUPES = [1, 2, 3]
-WAREHOUSE = {"warehouse_conn_id": None}
-PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
 
 WATCHER = AssetWatcher(
     name="ds_dossiers",
@@ -39,17 +35,30 @@ CHANGES = Asset("ds_dossier_changes", watchers=[WATCHER])
 
 
 @dag(
+    dag_display_name="Groups to warehouse, on each change",
     schedule=[CHANGES],
     start_date=pendulum.datetime(2026, 11, 1, tz="Europe/Paris"),
     # a change during a run is for the next run
     max_active_runs=1,
     default_args={
-        **DS_DEFAULT_ARGS,
-        "retries": 2,
+        **ds_default_args(
+            destination="{{ params.destination }}",
+            warehouse_conn_id=None,
+            include_messages=True,
+            include_avis=True,
+            include_labels=True,
+            include_corrections=True,
+        ),
         "retry_delay": timedelta(seconds=30),
-        "execution_timeout": timedelta(minutes=50),
     },
-    params={"destination": Param("file:///opt/airflow/landing", type="string", title="Landing zone")},
+    params={
+        "destination": Param(
+            "file:///opt/airflow/landing",
+            type="string",
+            title="Landing zone",
+            description="Where files are kept that all workers can reach: file:///…, s3://bucket/…, gs://bucket/…",
+        ),
+    },
     doc_md=__doc__,
     tags=["ds", "example", "warehouse"],
 )
@@ -58,12 +67,9 @@ def ds_on_new_dossiers():
         task_id="dossiers",
         # all groups in one task: one request finds the groups in which nothing changed
         groupe_instructeur_number=GROUPES,
-        destination="{{ params.destination }}",
         window="incremental",
-        **PARTS,
-        **WAREHOUSE,
     )
-    DSLoadOperator(task_id="load", manifests=dossiers.output, **WAREHOUSE)
+    DSLoadOperator(task_id="load", manifests=dossiers.output)
 
 
 ds_on_new_dossiers()

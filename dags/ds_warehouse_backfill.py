@@ -12,16 +12,12 @@ begins in Paris an hour or two earlier.
 
     airflow backfill create --dag-id ds_warehouse_backfill \\
         --from-date 2025-01-01T00:00:00+01:00 --to-date 2026-10-31 --max-active-runs 2 \\
-        --dag-run-conf '{"demarche": 12345}'
+        --dag-run-conf '{"demarche_number": 12345}'
 
 Load failed months again with `--reprocess-behavior failed`, any month with `completed`.
 
 **To make it yours**: as in `ds_warehouse_daily`, with the same warehouse.
 """
-
-from __future__ import annotations
-
-from datetime import timedelta
 
 import pendulum
 from airflow.sdk import CronDataIntervalTimetable, Param, dag
@@ -29,29 +25,38 @@ from airflow.sdk import CronDataIntervalTimetable, Param, dag
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.operators.groupes import DSListGroupesOperator
 from ds_provider.operators.load import DSLoadOperator
-from ds_provider.retry_policy import DS_DEFAULT_ARGS
-
-WAREHOUSE = {"warehouse_conn_id": None}
-PARTS = {"include_messages": True, "include_avis": True, "include_labels": True, "include_corrections": True}
+from ds_provider.task_groups import ds_default_args
 
 
 @dag(
+    dag_display_name="Démarche to warehouse, single months",
     schedule=CronDataIntervalTimetable("@monthly", timezone="Europe/Paris"),
     # before the first démarche: any month can be backfilled
     start_date=pendulum.datetime(2015, 1, 1, tz="Europe/Paris"),
     # past months run on demand; the daily DAG loads what is new
     catchup=False,
     max_active_runs=2,
-    default_args={
-        **DS_DEFAULT_ARGS,
-        # over all runs: all jobs that use the token share its 400 requests a minute
-        "max_active_tis_per_dag": 4,
-        "execution_timeout": timedelta(hours=6),
-    },
+    default_args=ds_default_args(
+        destination="{{ params.destination }}",
+        warehouse_conn_id=None,
+        include_messages=True,
+        include_avis=True,
+        include_labels=True,
+        include_corrections=True,
+    ),
     params={
-        "demarche": Param(1, type="integer", minimum=1, title="Number of the démarche"),
-        "groupes_per_task": Param(10, type="integer", minimum=1, title="Groups per mapped task"),
-        "destination": Param("file:///opt/airflow/landing", type="string", title="Landing zone"),
+        "demarche_number": Param(
+            "<the number in your démarche's address>",
+            type=["integer", "string"],
+            title="Démarche",
+            description="Its number, as in the address of its page: …/procedures/12345. All its groups are read.",
+        ),
+        "destination": Param(
+            "file:///opt/airflow/landing",
+            type="string",
+            title="Landing zone",
+            description="Where files are kept that all workers can reach: file:///…, s3://bucket/…, gs://bucket/…",
+        ),
     },
     doc_md=__doc__,
     tags=["ds", "example", "warehouse"],
@@ -59,17 +64,15 @@ PARTS = {"include_messages": True, "include_avis": True, "include_labels": True,
 def ds_warehouse_backfill():
     groupes = DSListGroupesOperator(
         task_id="groupes",
-        demarche_number="{{ params.demarche }}",
-        batch_size="{{ params.groupes_per_task }}",
+        demarche_number="{{ params.demarche_number }}",
+        batch_size=10,
     )
     dossiers = DSExtractDossiersOperator.partial(
         task_id="dossiers",
-        destination="{{ params.destination }}",
         created_since="{{ data_interval_start | ts }}",
         created_until="{{ data_interval_end | ts }}",
-        **PARTS,
     ).expand(groupe_instructeur_number=groupes.output)
-    DSLoadOperator(task_id="load", manifests=dossiers.output, demarche_number="{{ params.demarche }}", **WAREHOUSE)
+    DSLoadOperator(task_id="load", manifests=dossiers.output, demarche_number="{{ params.demarche_number }}")
 
 
 ds_warehouse_backfill()

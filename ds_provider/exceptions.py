@@ -33,6 +33,7 @@
      │   ├─ DSBudgetError              the store that counts the token's requests is out of reach
      │   └─ DSClockError               this worker's clock is wrong
      ├─ DSStaleError             some groups were not loaded for longer than is allowed
+     ├─ DSTasksFailedError       some tasks of the run failed: what they were to bring is not loaded
      ├─ DSQuarantinedError       some dossiers cannot be read; all others are landed
      └─ DSGroupesFailedError     some groups of a list could not be read
          └─ DSGroupesRefusedError      none of them can be read before a person acts
@@ -268,6 +269,16 @@ class DSStaleError(DSError):
     """
 
     groupes: Sequence[int] = ()
+
+
+@dataclass(eq=False, repr=False)
+class DSTasksFailedError(DSError):
+    """Some tasks of the run failed, so what they were to bring is not in the tables. Their own logs have the cause.
+
+    :param tasks: their ids; that of a mapped one ends with its map index, as in ``read.dossiers_3``.
+    """
+
+    tasks: Sequence[str] = ()
 
 
 @dataclass(eq=False, repr=False)

@@ -85,6 +85,7 @@ def get_provider_info() -> dict[str, Any]:
                     "ds_provider.operators.reconcile",
                     "ds_provider.operators.prune",
                     "ds_provider.operators.freshness",
+                    "ds_provider.operators.complete",
                 ],
             }
         ],

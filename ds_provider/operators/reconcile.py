@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink, Context
 
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import flatten_batches, parse_includes
+from ds_provider.api.query.windows import shown
+from ds_provider.exceptions import DSConfigurationError
 from ds_provider.operators._base import ExtractOperator
 from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, check_duration, parse_batches
 from ds_provider.operators.load import parse_action, policy_of
-from ds_provider.parameter_checks import Check
+from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
 
 if TYPE_CHECKING:
@@ -25,6 +27,17 @@ if TYPE_CHECKING:
 ERASE_VANISHED_AFTER = timedelta(days=45)
 
 
+def check_days(value: object, parameter: str) -> timedelta:
+    """Return a parameter that is a duration of whole days.
+
+    :raises DSConfigurationError: if it is none.
+    """
+    duration = check_duration(value, parameter)
+    if duration % timedelta(days=1):
+        raise DSConfigurationError(f"{parameter} must be a timedelta of whole days: got {value!r}")
+    return duration
+
+
 class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     """Find where the warehouse differs from the service, and repair it.
 
@@ -33,9 +46,10 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     looked for among the deletions, and then by number. A dossier that is found nowhere is flagged as vanished: it has
     expired and is not deleted yet, or it was of a test. If it comes back, so does its row.
 
-    Returns counts: ``groupes``, ``shown``, ``requests`` of the scan, and dossiers by what was wrong: ``missing``,
-    ``moved``, ``stale``, ``restored`` (held as hidden, and shown), ``hidden`` (pending or deleted since), ``vanished``;
-    and ``read``, how many were read again. The summaries of what was landed are a list in the XCom ``landed``.
+    Returns counts, and none if it is not due: ``groupes``, ``shown``, ``requests`` of the scan, and dossiers by what
+    was wrong: ``missing``, ``moved``, ``stale``, ``restored`` (held as hidden, and shown), ``hidden`` (pending or
+    deleted since), ``vanished``; and ``read``, how many were read again. The summaries of what was landed are a list in
+    the XCom ``landed``.
 
     :param groupe_instructeur_number: the groups: all those that are loaded, since a dossier that has left one of them
         may be in another; a list, or the batches of a fan-out. (templated)
@@ -45,6 +59,9 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param on_pending: as for :class:`~ds_provider.operators.load.DSLoadOperator`. (templated)
     :param on_deleted: as for :class:`~ds_provider.operators.load.DSLoadOperator`. (templated)
     :param erase_vanished_after: how long the rows of a vanished dossier are kept.
+    :param every: how often, in whole days by the calendar of Paris: a run that is not due sends no request, and ends
+        green. The days count from the last reconciliation of the groups, or from the first load. Without it, each run
+        reconciles.
     :param include_champs: the form's answers. Give all parts as for the other extractions of these groups. (templated,
         like all that follow)
     :param include_annotations: the officers' private fields.
@@ -77,6 +94,7 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         "groupe_instructeur_number": parse_batches,
         **dict.fromkeys(("on_pending", "on_deleted"), parse_action),
         "erase_vanished_after": check_duration,
+        "every": optional(check_days),
     }
     # it is about all groups, those of which it read anything or not
     operator_extra_links: Sequence[BaseOperatorLink] = ()
@@ -89,12 +107,14 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         on_pending: str = "flag",
         on_deleted: str = "erase",
         erase_vanished_after: timedelta = ERASE_VANISHED_AFTER,
+        every: timedelta | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.on_pending = on_pending
         self.on_deleted = on_deleted
         self.erase_vanished_after = erase_vanished_after
+        self.every = every
         self._check_given()
 
     @fail_fast
@@ -107,7 +127,11 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         from ds_provider.warehouse.service_time import service_now
 
         kept = check_duration(self.erase_vanished_after, "erase_vanished_after")
-        policy = policy_of(self.on_pending, self.on_deleted, vanished_before=service_now(warehouse) - kept)
+        now = service_now(warehouse)
+        if self.every and (due := self._next_due(groups)) and now < due:
+            self.log.info("not due before %s: nothing to do", shown(due))
+            return {}
+        policy = policy_of(self.on_pending, self.on_deleted, vanished_before=now - kept)
         with self._open_extractor(context) as extractor:
             self.done = done = reconcile(extractor, warehouse, groups, includes, policy)
             self.log.info("loaded into %s: %s", warehouse, done.report.summary_line())
@@ -116,6 +140,12 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
             if done.failure:
                 raise done.failure
         return done.counts
+
+    def _next_due(self, groups: Sequence[int]) -> datetime | None:
+        from ds_provider.warehouse.reconciliations import last_reconciliations, next_due
+
+        every = check_days(self.every, "every")
+        return next_due(last_reconciliations(self.warehouse, groups).values(), every)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was landed, and the tables into which it was loaded."""

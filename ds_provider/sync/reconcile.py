@@ -15,6 +15,7 @@ from ds_provider.tables.instants import to_microseconds
 from ds_provider.warehouse.differences import DossierState, compare, held_dossiers
 from ds_provider.warehouse.extracts import LandedExtracts, open_extracts
 from ds_provider.warehouse.load.loader import load
+from ds_provider.warehouse.reconciliations import record_reconciliation
 from ds_provider.warehouse.tombstones import VANISHED, Tombstone
 
 if TYPE_CHECKING:
@@ -85,6 +86,8 @@ def reconcile(
         "vanished": len(vanished),
         "read": sum(summary["rows"] for summary in dossiers),
     }
+    if not (failure or other_failure):
+        record_reconciliation(warehouse, groups, scanned_at)
     return Reconciled(counts, extracts, report, failure or other_failure)
 
 

@@ -365,6 +365,17 @@ LOADS = Table(
     unique=True,
 )
 
+RECONCILIATIONS = Table(
+    "reconciliations",
+    {
+        "groupe_instructeur_number": INTEGER,
+        "reconciled_at": INSTANT,  # by the service's clock, when the latest one began
+    },
+    key=("groupe_instructeur_number",),
+    required="reconciled_at",
+    unique=True,
+)
+
 DOSSIER_COLUMNS = {
     "number": INTEGER,
     "state": TEXT,
@@ -396,5 +407,6 @@ TABLES = (
     CHAMP_DESCRIPTORS,
     DELETED_DOSSIERS,
     CHAMP_COLUMNS,
+    RECONCILIATIONS,
     LOADS,
 )

@@ -47,7 +47,7 @@ def test_fan_out_over_groups_lands_a_day(sandbox, connection, run_dag, tmp_path)
 
 
 def test_fan_out_over_a_demarche_lands_closed_groups_too(sandbox, connection, run_dag, tmp_path):
-    conf = {"demarche": sandbox.demarche, "groupes_per_task": 2, "destination": tmp_path.as_uri()}
+    conf = {"demarche_number": sandbox.demarche, "destination": tmp_path.as_uri()}
     run = run_dag(load("ds_demarche_fan_out"), logical_date=midnight("2026-11-19"), run_conf=conf)
     assert run.state == "success"
     assert [groupe.closed for groupe in sandbox.world.demarche.groupes] == [False, False, True]
@@ -64,12 +64,12 @@ def test_poison_dossier_fails_the_run_and_hides_no_other(sandbox, connection, ru
     poison = min(shown(sandbox, bad, "updated_at", *day))
     sandbox.faults.set({"poison": {"numbers": [poison]}})
     try:
-        conf = {"demarche": sandbox.demarche, "groupes_per_task": 2, "destination": tmp_path.as_uri()}
+        conf = {"demarche_number": sandbox.demarche, "destination": tmp_path.as_uri()}
         run = run_dag(load("ds_demarche_fan_out"), logical_date=day[1], run_conf=conf)
     finally:
         sandbox.faults.clear()
     assert run.state == "failed"
-    assert f"that were not extracted in full, see their tasks: [{bad}]" in capfd.readouterr().out
+    assert "tasks that failed: dossiers_0. " in capfd.readouterr().out
     for groupe in sandbox.groupes:
         expected = shown(sandbox, groupe, "updated_at", day[0] - timedelta(minutes=5), day[1]) - {poison}
         assert Counter(landed(tmp_path, groupe, "dossiers")) == Counter(expected)

@@ -38,3 +38,14 @@ def shown(sandbox: Sandbox, groupe: int, column: str, start: datetime, end: date
     every = sandbox.world.dossiers.values()
     visible = (dossier for dossier in every if dossier.visible and dossier.groupe.number == groupe)
     return {d.number for d in visible if micros(start) <= getattr(d, column) < micros(end)}
+
+
+def states_of(dag_run: Any) -> dict[str, str]:
+    """Return the states of a run's tasks; of a mapped one, that of the last of its instances."""
+    from airflow.models.taskinstance import TaskInstance
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    with create_session() as session:
+        query = select(TaskInstance).where(TaskInstance.dag_id == dag_run.dag_id, TaskInstance.run_id == dag_run.run_id)
+        return {task.task_id: str(task.state) for task in session.scalars(query)}

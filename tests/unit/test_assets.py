@@ -98,7 +98,7 @@ def test_connections_are_different_warehouses_and_none_is_the_embedded_one(one: 
 
 def test_tables_of_data_have_an_asset() -> None:
     names = [table.name for table in schemas.TABLES]
-    assert [name for name in names if name not in TABLES] == ["champ_columns", "loads"]
+    assert [name for name in names if name not in TABLES] == ["champ_columns", "reconciliations", "loads"]
     assert set(TABLES) <= set(names)
 
 

@@ -55,6 +55,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "operators": {"hooks", "asset_events", "assets", "links", "openlineage", "parameter_checks", "retry_policy"}
     | BELOW_HOOKS
     | FACE,
+    "task_groups": {"operators", "hooks", "api.query", "parameter_checks", "retry_policy"} | FACE,
     "sensors": {"hooks", "triggers", "parameter_checks", "retry_policy"} | BELOW_HOOKS | FACE,
     "sandbox": set(),
     "sandbox.world": set(),

@@ -114,6 +114,7 @@ CANNOT_WORK: dict[str, list[Any]] = {
     "retention": [timedelta(0), timedelta(days=-1), 30, None],
     "max_age": [timedelta(0), 28, None],
     "erase_vanished_after": [timedelta(0), 45, None],
+    "every": [timedelta(0), timedelta(hours=36), 7],
     **dict.fromkeys(("created_since", "created_until", "updated_since", "updated_until", "deleted_since"), NO_INSTANT),
     "state": ["accepté", "brouillon", "ACCEPTE", 7],
     "archived": NO_FLAG,

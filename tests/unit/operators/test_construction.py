@@ -40,7 +40,7 @@ REQUIRED = {
 }
 
 
-DURATIONS = {"lookback", "retention", "max_age", "erase_vanished_after"}
+DURATIONS = {"lookback", "retention", "max_age", "erase_vanished_after", "every"}
 WITH_INCLUDES = [DSExtractDossiersOperator, DSRefreshDossiersOperator, DSReconcileOperator]
 WITH_WAREHOUSE = [
     DSExtractDossiersOperator,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from datetime import timedelta
+from datetime import datetime, timedelta, timezone
 
 import pytest
 
@@ -13,6 +13,7 @@ from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSEx
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
 from ds_provider.sync.manifests import manifests_in
+from ds_provider.warehouse.reconciliations import record_reconciliation
 from tests.support.flows import response
 from tests.support.numbered_dossiers import is_by_numbers
 from tests.support.operator_service import START, from_the_second_page, unauthorized
@@ -336,3 +337,29 @@ def test_log_holds_counts_and_no_personal_data(loaded, hooks, destination, capfd
     assert "1 vanished" in said
     assert PERSON not in said
     assert START.isoformat() not in said
+
+
+def test_run_that_is_not_due_sends_no_request_and_ends_green(loaded, hooks, destination):
+    loaded.show(700, at=50_000)
+    assert reconcile(destination, every=timedelta(days=1)) == {}
+    assert loaded.service.requests == []
+    assert found(reconcile(destination)) == {"stale": 1, "read": 1}
+
+
+def test_run_is_due_once_the_days_since_the_last_reconciliation_have_passed(loaded, hooks, destination):
+    yesterday = datetime.now(timezone.utc) - timedelta(days=1)
+    loaded.show(700, at=50_000)
+    record_reconciliation(hooks.warehouse, GROUPES, yesterday)
+    assert reconcile(destination, every=timedelta(days=2)) == {}
+    assert found(reconcile(destination, every=timedelta(days=1))) == {"stale": 1, "read": 1}
+    assert reconcile(destination, every=timedelta(days=1)) == {}
+
+
+def test_reconciliation_that_failed_is_due_again(loaded, hooks, destination):
+    record_reconciliation(hooks.warehouse, GROUPES, datetime.now(timezone.utc) - timedelta(days=1))
+    loaded.expire(700)
+    loaded.service.fails(7, lambda request: unauthorized() if " deletedDossiers(" in request.query else None)
+    with pytest.raises(DSGroupesFailedError):
+        reconcile(destination, every=timedelta(days=1))
+    loaded.service.fails(7, lambda request: None)
+    assert found(reconcile(destination, every=timedelta(days=1))) == {"vanished": 1}
