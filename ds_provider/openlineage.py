@@ -52,7 +52,7 @@ class Dataset:
     :param rows: how many were; None if they were not counted.
     :param size: in bytes, as stored.
     :param files: in how many files.
-    :param columns: name and type of each.
+    :param columns: by the name of each, its type and description.
     """
 
     namespace: str
@@ -60,7 +60,7 @@ class Dataset:
     rows: int | None = None
     size: int | None = None
     files: int | None = None
-    columns: Mapping[str, str] = field(default_factory=dict)
+    columns: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def merge(self, other: Dataset) -> Dataset:
         """Return the dataset after more of it was read or written."""
@@ -169,8 +169,11 @@ def _sum(one: int | None, other: int | None) -> int | None:
     return None if one is None or other is None else one + other
 
 
-def _columns(table: Table) -> dict[str, str]:
-    return {name: "json" if name in table.json else str(kind) for name, kind in table.columns.items()}
+def _columns(table: Table) -> dict[str, tuple[str, str]]:
+    from ds_provider.tables.descriptions import column_description
+
+    kinds = {name: "json" if name in table.json else str(kind) for name, kind in table.columns.items()}
+    return {name: (kind, column_description(table.name, name)) for name, kind in kinds.items()}
 
 
 def _folder(manifest_url: str) -> str:
@@ -208,7 +211,7 @@ def _convert(dataset: Dataset, kind: Any, statistics: str, facet: Any) -> Any:
     from openlineage.client.facet_v2 import schema_dataset
 
     counts = {"rowCount": dataset.rows, "size": dataset.size, "fileCount": dataset.files}
-    columns = [schema_dataset.SchemaDatasetFacetFields(*column) for column in dataset.columns.items()]
+    columns = [schema_dataset.SchemaDatasetFacetFields(name, *column) for name, column in dataset.columns.items()]
     return kind(
         dataset.namespace,
         dataset.name,

@@ -1,5 +1,7 @@
 """Schemas of the tables: their columns, named as the API names them in snake case, and the keys of their rows.
 
+What each table and column holds is described in :mod:`ds_provider.tables.descriptions`.
+
 Dates are instants in UTC: the API's Paris offsets are read, not kept. JSON is kept as text, as the API sent it.
 """
 
@@ -76,12 +78,12 @@ VALUE_COLUMNS = {
 _CHAMP_COLUMNS = {
     "champ_descriptor_id": TEXT,
     "id": TEXT,
-    "repetition_descriptor_id": TEXT,  # null at the root
-    "row_id": TEXT,  # null at the root
-    "row_index": INTEGER,  # from 0; null at the root
-    "position": INTEGER,  # from 0, within the dossier or within the row
+    "repetition_descriptor_id": TEXT,
+    "row_id": TEXT,
+    "row_index": INTEGER,
+    "position": INTEGER,
     "label": TEXT,
-    "type": TEXT,  # the API's __typename
+    "type": TEXT,
     "string_value": TEXT,
     **VALUE_COLUMNS,
     "prefilled": BOOLEAN,
@@ -91,7 +93,7 @@ _CHAMP_COLUMNS = {
 # the place of a file or of a geographic area
 _PLACE_COLUMNS = {
     "part": TEXT,
-    "parent_id": TEXT,  # of the champ, message or avis that holds it; null for the dossier's own
+    "parent_id": TEXT,
     "champ_descriptor_id": TEXT,
     "row_id": TEXT,
     "position": INTEGER,
@@ -128,7 +130,7 @@ DOSSIERS = Table(
         "groupe_instructeur_number": INTEGER,
         "usager_id": TEXT,
         "usager_email": TEXT,
-        "demandeur_type": TEXT,  # the API's __typename
+        "demandeur_type": TEXT,
         "demandeur_id": TEXT,
         "demandeur_civilite": TEXT,
         "demandeur_nom": TEXT,
@@ -149,7 +151,7 @@ DOSSIERS = Table(
         "demandeur_entreprise_prenom": TEXT,
         "demandeur_entreprise_forme_juridique": TEXT,
         "demandeur_entreprise_forme_juridique_code": TEXT,
-        "demandeur_entreprise_capital_social": INTEGER,  # -1 where the service does not know it
+        "demandeur_entreprise_capital_social": INTEGER,
         "demandeur_entreprise_code_effectif_entreprise": TEXT,
         "demandeur_entreprise_effectif_mensuel": JSON,
         "demandeur_entreprise_effectif_annuel": JSON,
@@ -163,10 +165,10 @@ DOSSIERS = Table(
         "demandeur_association_date_creation": DATE,
         "demandeur_association_date_declaration": DATE,
         "demandeur_association_date_publication": DATE,
-        "deletion_stage": TEXT,  # null, pending, deleted or vanished
+        "deletion_stage": TEXT,
         "deletion_reason": TEXT,
         "deletion_date": INSTANT,
-        "read_at": INSTANT,  # when the extraction began that landed the row
+        "read_at": INSTANT,
     },
     key=("number",),
     required="read_at",
@@ -196,7 +198,7 @@ GEO_AREAS = _child_table(
     {
         **_PLACE_COLUMNS,
         "id": TEXT,
-        "type": TEXT,  # the API's __typename
+        "type": TEXT,
         "source": TEXT,
         "description": TEXT,
         "commune": TEXT,
@@ -291,12 +293,12 @@ CHAMP_DESCRIPTORS = Table(
         "revision_id": TEXT,
         "demarche_number": INTEGER,
         "id": TEXT,
-        "part": TEXT,  # champs or annotations
-        "repetition_descriptor_id": TEXT,  # null at the root
+        "part": TEXT,
+        "repetition_descriptor_id": TEXT,
         "position": INTEGER,
         "label": TEXT,
         "description": TEXT,
-        "type": TEXT,  # the API's __typename
+        "type": TEXT,
         "required": BOOLEAN,
         "options": JSON,
         "read_at": INSTANT,
@@ -314,7 +316,7 @@ DELETED_DOSSIERS = Table(
         "state": TEXT,
         "reason": TEXT,
         "date_supression": INSTANT,
-        "stage": TEXT,  # pending, deleted or vanished
+        "stage": TEXT,
         "read_at": INSTANT,
     },
     key=("number",),
@@ -325,15 +327,15 @@ DELETED_DOSSIERS = Table(
 CHAMP_COLUMNS = Table(
     "champ_columns",
     {
-        "relation": TEXT,  # the wide table
+        "relation": TEXT,
         "column_name": TEXT,
         "demarche_number": INTEGER,
-        "part": TEXT,  # champs or annotations
-        "repetition_descriptor_id": TEXT,  # null in a table of dossiers
+        "part": TEXT,
+        "repetition_descriptor_id": TEXT,
         "champ_descriptor_id": TEXT,
-        "path": TEXT,  # of the value in the champ, as the API names it; null for the answer
-        "kind": TEXT,  # text, boolean, integer, decimal, date or timestamp
-        "label": TEXT,  # the one that it was named after
+        "path": TEXT,
+        "kind": TEXT,
+        "label": TEXT,
     },
     key=("relation", "column_name"),
     required="label",
@@ -347,17 +349,17 @@ LOADS = Table(
         "generation": TEXT,
         "groupe_instructeur_number": INTEGER,
         "stream": TEXT,
-        "parts": TEXT,  # of the dossiers, separated by commas; null for deletions
+        "parts": TEXT,
         "date_column": TEXT,
         "window_start": INSTANT,
         "window_end": INSTANT,
-        "complete": BOOLEAN,  # whether its rows are all those of the window
+        "complete": BOOLEAN,
         "rows": INTEGER,
         "quarantined": INTEGER,
-        "quarantined_numbers": TEXT,  # of the dossiers, separated by commas; null if there are none
+        "quarantined_numbers": TEXT,
         "read_started_at": INSTANT,
         "read_finished_at": INSTANT,
-        "clock_correction": DECIMAL,  # seconds from the clock of the worker that read it to the service's
+        "clock_correction": DECIMAL,
         "loaded_at": INSTANT,
     },
     key=("manifest", "generation"),

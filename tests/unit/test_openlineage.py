@@ -17,6 +17,7 @@ from ds_provider.openlineage import Dataset, Lineage
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
+from ds_provider.tables.descriptions import column_description
 from ds_provider.tables.schemas import DOSSIERS
 from ds_provider.warehouse.database.destinations import ConnectionFields, destination_of, duckdb_file
 from tests.support.operator_service import unauthorized
@@ -100,7 +101,9 @@ def test_load_lists_the_tables_that_it_changed(erased, expected, tmp_path):
     assert [one.name for one in found.outputs] == [f"ds.d.{table}" for table in expected]
     columns = {one.name: one.columns for one in found.outputs}
     assert list(columns["ds.d.dossiers"]) == list(DOSSIERS.columns)
-    assert {name for name, kind in columns["ds.d.dossiers"].items() if kind == "json"} == set(DOSSIERS.json)
+    kinds = {name: kind for name, (kind, _) in columns["ds.d.dossiers"].items()}
+    assert {name for name, kind in kinds.items() if kind == "json"} == set(DOSSIERS.json)
+    assert columns["ds.d.dossiers"]["state"][1] == column_description("dossiers", "state")
     assert columns["ds.d.demarche_7"] == {}, "what is in a wide table is known to the database alone"
 
 

@@ -1,0 +1,282 @@
+"""Descriptions of the tables and their columns, for the documentation and for collectors of lineage."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from ds_provider.tables import schemas
+
+TABLES: Final[Mapping[str, str]] = {
+    "dossiers": "a dossier, in its last version",
+    "champs": "the value of a champ, one of the answers of a form",
+    "annotations": "the value of an annotation, a private champ that the instructeurs fill in",
+    "fichiers": "a file that is attached to a dossier",
+    "geo_areas": "an area or a point on the map of a champ or annotation",
+    "traitements": "a step in the life of a dossier: a change of its state",
+    "messages": "a message between the usager and the instructeurs; read with `include_messages`",
+    "avis": "an opinion that an expert was asked for; read with `include_avis`",
+    "instructeurs": "an instructeur who follows a dossier",
+    "labels": "a label that instructeurs gave to a dossier; read with `include_labels`",
+    "groupes_instructeurs": "a group of instructeurs",
+    "revisions": "a revision of the form of a démarche",
+    "champ_descriptors": "a champ or annotation of a revision of the form",
+    "deleted_dossiers": "the tombstone of a dossier that is hidden, deleted or vanished",
+    "champ_columns": "a column of a wide table, with the champ whose value it holds",
+    "loads": "a landed extract that is loaded",
+}
+"""A row of each table, as the end of a sentence that begins with *A row is*."""
+
+_CHAMPS = {
+    "champ_descriptor_id": "Id of the champ in the form, the same in all dossiers.",
+    "id": "Id of this value.",
+    "repetition_descriptor_id": "Id of the repetition block that the champ stands in; null outside of blocks.",
+    "row_id": "Id of the block's row; null outside of blocks.",
+    "row_index": "Number of the block's row, from 0; null outside of blocks.",
+    "position": "Order of the champ in the dossier or in the block's row, from 0.",
+    "label": "Label of the champ, in the revision of the form that the dossier is on.",
+    "type": "Type of the value, the API's `__typename`.",
+    "string_value": "The value as the service writes it in a text, whatever its kind.",
+    "text_value": "The value of a champ of kind text.",
+    "boolean_value": "The value of a champ of kind boolean.",
+    "integer_value": "The value of a champ of kind integer.",
+    "decimal_value": "The value of a champ of kind decimal.",
+    "date_value": "The value of a champ of kind date.",
+    "timestamp_value": "The value of a champ of kind date and time.",
+    "json_value": "The value of a champ with several parts, as the API sent it.",
+    "prefilled": "True if the value was filled in by a link or by the API.",
+    "updated_at": "When the value last changed.",
+}
+
+_PLACES = {
+    "part": "Where it is attached: `champs`, `annotations`, and of files also `messages`, `avis`, `attestation`, "
+    "`motivation`.",
+    "parent_id": "Id of the champ, message or avis that holds it; null for the dossier's own.",
+    "champ_descriptor_id": "Id in the form of the champ that holds it; null elsewhere.",
+    "row_id": "Id of the row of the repetition block that it stands in; null elsewhere.",
+    "position": "Order in its champ, message or avis, from 0.",
+}
+
+_DOSSIER_NUMBER = "Number of the dossier that the row goes with."
+_READ_AT = "When the extraction began that landed the row, by the service's clock."
+
+COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
+    "dossiers": {
+        "number": "Number of the dossier.",
+        "id": "Id of the dossier in the API.",
+        "state": "State: `en_construction`, `en_instruction`, `accepte`, `refuse` or `sans_suite`.",
+        "archived": "True if an instructeur archived it.",
+        "prefilled": "True if it was begun from a prefilled form.",
+        "connection_usager": "How the usager signs in, such as `password` or `france_connect`; `deleted` once the "
+        "account is gone.",
+        "depose_par_un_tiers": "True if a third party deposited it for the demandeur.",
+        "nom_mandataire": "Name of that third party.",
+        "prenom_mandataire": "First name of that third party.",
+        "motivation": "Reason that the instructeurs gave for the decision.",
+        "date_depot": "When it was deposited.",
+        "date_passage_en_construction": "When it last came into the state `en_construction`.",
+        "date_passage_en_instruction": "When it last came into the state `en_instruction`.",
+        "date_traitement": "When it was decided; stays if it goes back to instruction.",
+        "date_expiration": "When it expires; null while it is in instruction.",
+        "date_derniere_modification": "When it last changed; not all changes move it.",
+        "date_derniere_modification_champs": "When an answer of the form last changed.",
+        "date_derniere_modification_annotations": "When an annotation last changed.",
+        "date_suppression_par_usager": "When the usager hid it.",
+        "date_suppression_par_administration": "When the administration hid it; null while the groups show it.",
+        "date_previsionnelle_decision_svasvr": "Day on which silence becomes a decision, by the rules SVA and SVR.",
+        "date_traitement_svasvr": "When silence became a decision.",
+        "date_derniere_correction_en_attente": "When the correction was asked for that is still open; null if none is.",
+        "demarche_number": "Number of the démarche.",
+        "revision_id": "Id of the revision of the form that the dossier is on.",
+        "groupe_instructeur_number": "Number of the group that the dossier is in.",
+        "usager_id": "Id of the user who deposited it.",
+        "usager_email": "E-mail address of the user who deposited it.",
+        "demandeur_type": "Kind of demandeur, the API's `__typename`: `PersonnePhysique`, `PersonneMorale`…",
+        "demandeur_id": "Id of the demandeur in the API.",
+        "demandeur_civilite": "Form of address of a person.",
+        "demandeur_nom": "Name of a person.",
+        "demandeur_prenom": "First name of a person.",
+        "demandeur_date_de_naissance": "Date of birth of a person.",
+        "demandeur_email": "E-mail address of a person for whom a third party deposited.",
+        "demandeur_siret": "SIRET number of an établissement.",
+        "demandeur_siege_social": "True if the établissement is the seat of its entreprise.",
+        "demandeur_naf": "NAF code of the établissement's activity.",
+        "demandeur_libelle_naf": "Name of that activity.",
+        "demandeur_address": "Address of the établissement.",
+        "demandeur_entreprise_siren": "SIREN number of the entreprise.",
+        "demandeur_entreprise_siret_siege_social": "SIRET number of the entreprise's seat.",
+        "demandeur_entreprise_raison_sociale": "Legal name of the entreprise.",
+        "demandeur_entreprise_nom_commercial": "Trade name of the entreprise.",
+        "demandeur_entreprise_enseigne": "Sign of the établissement.",
+        "demandeur_entreprise_nom": "Name of the person, if the entreprise is one.",
+        "demandeur_entreprise_prenom": "First name of the person, if the entreprise is one.",
+        "demandeur_entreprise_forme_juridique": "Legal form of the entreprise.",
+        "demandeur_entreprise_forme_juridique_code": "Code of the legal form.",
+        "demandeur_entreprise_capital_social": "Share capital in euros; -1 where the service does not know it.",
+        "demandeur_entreprise_code_effectif_entreprise": "Code of the range of its number of employees.",
+        "demandeur_entreprise_effectif_mensuel": "Number of employees in a month.",
+        "demandeur_entreprise_effectif_annuel": "Number of employees in a year.",
+        "demandeur_entreprise_etat_administratif": "Whether the entreprise is active or closed.",
+        "demandeur_entreprise_numero_tva_intracommunautaire": "VAT number.",
+        "demandeur_entreprise_date_creation": "Day on which the entreprise was founded.",
+        "demandeur_entreprise_inline_adresse": "Address of the entreprise in one line.",
+        "demandeur_association_rna": "RNA number of an association.",
+        "demandeur_association_titre": "Name of the association.",
+        "demandeur_association_objet": "Purpose of the association.",
+        "demandeur_association_date_creation": "Day on which the association was founded.",
+        "demandeur_association_date_declaration": "Day on which the association was declared.",
+        "demandeur_association_date_publication": "Day on which the association was published.",
+        "deletion_stage": "`pending`, `deleted` or `vanished`; null while the groups show the dossier.",
+        "deletion_reason": "Reason of the deletion, as the API names it.",
+        "deletion_date": "When the deletion was asked for.",
+        "read_at": _READ_AT,
+    },
+    "champs": _CHAMPS,
+    "annotations": _CHAMPS,
+    "fichiers": {
+        **_PLACES,
+        "filename": "Name of the file.",
+        "content_type": "Media type of the file.",
+        "byte_size": "Size in bytes.",
+        "checksum": "MD5 of the content, in base 64: the same for the same file.",
+        "created_at": "When it was attached.",
+        "virus_scan_result": "`pending`, `safe`, `infected` or `integrity_error`; the service omits infected files.",
+    },
+    "geo_areas": {
+        **_PLACES,
+        "id": "Id of the area in the API.",
+        "type": "Kind of area, the API's `__typename`: `ParcelleCadastrale`, `SelectionUtilisateur`…",
+        "source": "Where it comes from, as the API names it.",
+        "description": "Description by the usager.",
+        "commune": "Code of the commune of a cadastral parcel.",
+        "prefixe": "Prefix of a cadastral parcel.",
+        "section": "Section of a cadastral parcel.",
+        "numero": "Number of a cadastral parcel.",
+        "surface": "Surface of a cadastral parcel in square metres, as the service writes it.",
+        "geometry": "Shape in GeoJSON; read with `include_geometry`.",
+    },
+    "traitements": {
+        "id": "Id of the step.",
+        "position": "Order of the steps, from 0.",
+        "event": "What happened, as the API names it: `depose`, `passe_en_instruction`, `accepte`…",
+        "date_traitement": "When it happened.",
+        "email_agent_traitant": "E-mail address of the instructeur; null if the usager or the service did it.",
+        "motivation": "Reason that was given.",
+        "revision_id": "Id of the revision of the form at that time.",
+    },
+    "messages": {
+        "id": "Id of the message.",
+        "position": "Order of the messages, from 0.",
+        "email": "E-mail address of the sender.",
+        "body": "Text, in HTML; empty once it is discarded.",
+        "created_at": "When it was sent.",
+        "discarded_at": "When it was taken back.",
+        "correction_reason": "Reason of a correction that the message asks for; read with `include_corrections`.",
+        "correction_date_resolution": "When that correction was made.",
+    },
+    "avis": {
+        "id": "Id of the opinion.",
+        "position": "Order of the opinions, from 0.",
+        "question": "Introduction that the instructeur wrote.",
+        "question_label": "Question to be answered by yes or no.",
+        "question_answer": "Answer to that question.",
+        "reponse": "Opinion of the expert.",
+        "date_question": "When it was asked for.",
+        "date_reponse": "When it was given.",
+        "claimant_email": "E-mail address of the instructeur who asked.",
+        "expert_email": "E-mail address of the expert.",
+    },
+    "instructeurs": {
+        "id": "Id of the instructeur.",
+        "position": "Order of the instructeurs, from 0.",
+        "email": "E-mail address of the instructeur.",
+    },
+    "labels": {
+        "id": "Id of the label.",
+        "position": "Order of the labels, from 0.",
+        "name": "Name of the label.",
+        "color": "Colour of the label, as the API names it.",
+    },
+    "groupes_instructeurs": {
+        "number": "Number of the group.",
+        "id": "Id of the group in the API.",
+        "label": "Label of the group.",
+        "closed": "True if no dossier may be deposited in it; its dossiers stay.",
+        "demarche_number": "Number of the démarche.",
+        "read_at": _READ_AT,
+    },
+    "revisions": {
+        "id": "Id of the revision.",
+        "demarche_number": "Number of the démarche.",
+        "date_creation": "When the revision was begun.",
+        "date_publication": "When it was published; null for a draft.",
+        "read_at": _READ_AT,
+    },
+    "champ_descriptors": {
+        "revision_id": "Id of the revision.",
+        "demarche_number": "Number of the démarche.",
+        "id": "Id of the champ: it is the same in all revisions.",
+        "part": "`champs` or `annotations`.",
+        "repetition_descriptor_id": "Id of the repetition block that the champ stands in; null outside of blocks.",
+        "position": "Order of the champ in its form or block, from 0.",
+        "label": "Label of the champ.",
+        "description": "Explanation below the label.",
+        "type": "Type of the champ, the API's `__typename`.",
+        "required": "True if an answer must be given.",
+        "options": "Values to choose from, and other settings of the champ.",
+        "read_at": _READ_AT,
+    },
+    "deleted_dossiers": {
+        "number": "Number of the dossier: its id is another than that of the dossier.",
+        "groupe_instructeur_number": "Number of the group that showed the deletion.",
+        "state": "State of the dossier when it was deleted.",
+        "reason": "Reason, as the API names it: `user_request`, `manager_request`, `expired`…",
+        "date_supression": "When the deletion was asked for: two weeks or more before it is definitive.",
+        "stage": "`pending` (may be restored), `deleted` (for good) or `vanished` (in none of the service's lists).",
+        "read_at": _READ_AT,
+    },
+    "champ_columns": {
+        "relation": "Name of the wide table.",
+        "column_name": "Name of the column.",
+        "demarche_number": "Number of the démarche.",
+        "part": "`champs` or `annotations`.",
+        "repetition_descriptor_id": "Id of the repetition block; null in a table whose rows are dossiers.",
+        "champ_descriptor_id": "Id of the champ in the form.",
+        "path": "Place of the value in the champ, as the API names it; null for the answer itself.",
+        "kind": "`text`, `boolean`, `integer`, `decimal`, `date` or `timestamp`.",
+        "label": "Label that the column was named after: the first that was seen.",
+    },
+    "loads": {
+        "manifest": "URL of the extract's manifest.",
+        "generation": "Name of the extraction that wrote the manifest.",
+        "groupe_instructeur_number": "Number of the group.",
+        "stream": "`dossiers`, `deleted_dossiers` or `pending_deleted_dossiers`.",
+        "parts": "Parts of a dossier that were read, separated by commas; null for deletions.",
+        "date_column": "Date that the window is about: `created`, `updated` or `deleted`.",
+        "window_start": "Begin of the window; null if it has none.",
+        "window_end": "End of the window; null if it has none.",
+        "complete": "True if the rows are all those of the window, with no filter such as a state or revision.",
+        "rows": "Number of rows.",
+        "quarantined": "Number of dossiers that the service listed and could not give.",
+        "quarantined_numbers": "Numbers of these dossiers, separated by commas; null if there are none.",
+        "read_started_at": "When the extraction began, by the service's clock.",
+        "read_finished_at": "When the extraction ended, by the service's clock.",
+        "clock_correction": "Seconds from the clock of the worker that read it to the service's.",
+        "loaded_at": "When it was loaded, by the clock of the worker that loaded it.",
+    },
+}
+"""Each column of each table, but the ``dossier_number`` of those that go with a dossier."""
+
+WIDE_COLUMNS: Final[Mapping[str, str]] = {name: COLUMNS["dossiers"][name] for name in schemas.DOSSIER_COLUMNS}
+"""Columns of a dossier in each wide table."""
+
+BLOCK_COLUMNS: Final[Mapping[str, str]] = {name: _CHAMPS[name] for name in schemas.BLOCK_COLUMNS}
+"""Columns of a repetition's row in the wide tables of blocks."""
+
+
+def column_description(table: str, column: str) -> str:
+    """Return the description of a column.
+
+    :raises KeyError: if it has none.
+    """
+    return _DOSSIER_NUMBER if column == "dossier_number" else COLUMNS[table][column]
