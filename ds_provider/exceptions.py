@@ -38,6 +38,7 @@
      └─ DSGroupesFailedError     some groups of a list could not be read
          └─ DSGroupesRefusedError      none of them can be read before a person acts
 
+The docstring of each says what happened, and what to do about it: the documentation's page of errors is made of them.
 Nothing here imports Airflow, and no message ever holds the token.
 """
 
@@ -100,15 +101,25 @@ FACTS = tuple(fact.name for fact in fields(DSError) if fact.kw_only)
 
 
 class DSConfigurationError(DSError, ValueError):
-    """A parameter or a connection cannot work. The message names it and says what to give instead."""
+    """A parameter or a connection cannot work. The message names it and says what to give instead.
+
+    What to do: change the parameter or the connection as the message says. No request was sent.
+    """
 
 
 class DSDestinationError(DSError, OSError):
-    """The landing zone cannot be written or read."""
+    """The landing zone cannot be written or read.
+
+    What to do: check that the place exists, has room, and that the worker may write there; then clear the task.
+    What had landed is taken over.
+    """
 
 
 class DSWarehouseError(DSError):
-    """The warehouse cannot be written or read. What was merged stays, and merging it again changes nothing."""
+    """The warehouse cannot be written or read. What was merged stays, and merging it again changes nothing.
+
+    What to do: read the database's own reason in the message; once it is mended, clear the task.
+    """
 
 
 @dataclass(frozen=True)
@@ -137,6 +148,9 @@ class LockHolder:
 class DSWarehouseLockedError(DSWarehouseError):
     """Others use the warehouse: an open transaction on its tables, or a process that has its file open.
 
+    What to do: wait for the task's retry, or end what the log names: an idle transaction of a BI tool, a client
+    that has the DuckDB file open.
+
     :param holders: the open transactions, where the database tells them.
     """
 
@@ -144,28 +158,48 @@ class DSWarehouseLockedError(DSWarehouseError):
 
 
 class DSWarehouseRightsError(DSWarehouseError):
-    """The role lacks a right in the database: a person must grant it."""
+    """The role lacks a right in the database: a person must grant it.
+
+    What to do: have an administrator of the database grant the rights that the message names.
+    """
 
 
 class DSAccessError(DSError):
-    """The service refuses access. Another attempt changes nothing: a person must act."""
+    """The service refuses access. Another attempt changes nothing: a person must act.
+
+    What to do: find out from the service's administrator what changed: the token, its rights, or the object.
+    """
 
 
 class DSTokenError(DSAccessError):
-    """The service refuses the token itself, for any request."""
+    """The service refuses the token itself, for any request.
+
+    What to do: have an administrator of the démarche make a new token in the profile on the service, and put it in the
+    connection's password.
+    """
 
 
 class DSTokenUnknownError(DSTokenError):
-    """The service does not know the token: mistyped, cut, revoked, or of another server."""
+    """The service does not know the token: mistyped, cut, revoked, or of another server.
+
+    What to do: copy the token again, whole and from the right server, into the connection's password; if it was
+    revoked, make a new one.
+    """
 
 
 class DSTokenExpiredError(DSTokenError):
-    """The token's end date has passed."""
+    """The token's end date has passed.
+
+    What to do: make a new token in the profile on the service, and put it in the connection's password.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class DSNetworkForbiddenError(DSTokenError):
     """The token may not be used from this IP address.
+
+    What to do: add the address that the message names to the token's networks on the service. A new token is
+    locked to the first address that uses it: use a fixed address for all workers.
 
     :param ip: the address from which the request came, with its prefix length, as the service names it.
     """
@@ -174,44 +208,76 @@ class DSNetworkForbiddenError(DSTokenError):
 
 
 class DSEndpointError(DSAccessError):
-    """There is no API at the connection's address, or none that can be reached before a person acts."""
+    """There is no API at the connection's address, or none that can be reached before a person acts.
+
+    What to do: correct the connection's host, or leave it empty for the public service.
+    """
 
 
 class DSProxyError(DSEndpointError):
-    """The proxy on the way to the service refuses to pass requests on."""
+    """The proxy on the way to the service refuses to pass requests on.
+
+    What to do: correct ``HTTPS_PROXY`` or ``NO_PROXY`` of the workers, or have the proxy let the service's host pass.
+    """
 
 
 class DSCertificateError(DSEndpointError):
-    """The certificate of the server is not trusted, or the server wants another way to be called."""
+    """The certificate of the server is not trusted, or the server wants another way to be called.
+
+    What to do: name the PEM file of your network's certification authority in ``SSL_CERT_FILE``, or use the scheme
+    that the message names.
+    """
 
 
 class DSUnauthorizedError(DSAccessError):
-    """The token is good but has no right, or no longer, on the démarche of the object that was asked for."""
+    """The token is good but has no right, or no longer, on the démarche of the object that was asked for.
+
+    What to do: have an administrator of the démarche add the token's owner to its administrators, and the owner let the
+    token use it, on the profile's page.
+    """
 
 
 class DSNotFoundError(DSAccessError):
-    """The service shows nothing under that number: it never existed, or is deleted or hidden."""
+    """The service shows nothing under that number: it never existed, or is deleted or hidden.
+
+    What to do: check the number. A group that is gone has to leave the list of groups, its dossiers are in another one.
+    """
 
 
 class DSRequestError(DSError):
-    """The service refuses the request as it is written."""
+    """The service refuses the request as it is written.
+
+    What to do: check the query if it is your own. If it is not, this is a defect of the provider: report it with the
+    message.
+    """
 
 
 class DSComplexityError(DSRequestError):
-    """The request costs more than the service allows. The service refuses it before running it."""
+    """The request costs more than the service allows. The service refuses it before running it.
+
+    What to do: give a smaller ``page_size`` or fewer ``include_…``. The provider has tried smaller pages already.
+    """
 
 
 class DSUnreadableValueError(DSError):
-    """The response is whole and holds a value that is no JSON, such as NaN. In a page, its dossier is quarantined."""
+    """The response is whole and holds a value that is no JSON, such as NaN. In a page, its dossier is quarantined.
+
+    What to do: report the dossier that the message names to the service's support. All others are read.
+    """
 
 
 class DSTransientError(DSError):
-    """Transient failure: the request may succeed later. Raised once the provider's own attempts are spent."""
+    """Transient failure: the request may succeed later. Raised once the provider's own attempts are spent.
+
+    What to do: nothing at first: the task's retries go on where it stopped. If it lasts, see the kind of error.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class DSTransportError(DSTransientError):
     """No whole response came back: the connection was refused, dropped or timed out, or the body was cut.
+
+    What to do: check the network from the worker to the service if the retries fail too.
 
     :param sent: true if the service may have received the request.
     """
@@ -220,28 +286,46 @@ class DSTransportError(DSTransientError):
 
 
 class DSProxyUnavailableError(DSTransportError):
-    """The proxy on the way to the service cannot reach it."""
+    """The proxy on the way to the service cannot reach it.
+
+    What to do: check that the proxy can reach the service's host if the retries fail too.
+    """
 
 
 class DSMalformedResponseError(DSTransientError):
-    """The response is not one of the API's: an HTML page, a cut body, a document of another shape."""
+    """The response is not one of the API's: an HTML page, a cut body, a document of another shape.
+
+    What to do: check the connection's host if it lasts: something else may answer at that address.
+    """
 
 
 class DSTimeoutError(DSTransientError):
-    """The service ran out of time. It says so with HTTP 200 and partial data, which is never kept."""
+    """The service ran out of time. It says so with HTTP 200 and partial data, which is never kept.
+
+    What to do: let the task be tried again, and read in smaller windows or with a smaller ``page_size`` if it lasts.
+    """
 
 
 class DSServerError(DSTransientError):
-    """The service, or the proxy before it, failed."""
+    """The service, or the proxy before it, failed.
+
+    What to do: let the task be tried again; if it lasts, give the message's exception id to the service's support.
+    """
 
 
 class DSMaintenanceError(DSTransientError):
-    """The service is closed for maintenance."""
+    """The service is closed for maintenance.
+
+    What to do: wait. With ``DS_RETRY_POLICY`` the next try comes after a quarter of an hour.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class DSRateLimitedError(DSTransientError):
     """The token's requests for the current minute are spent.
+
+    What to do: see which other jobs use the token, and lower ``requests_per_minute`` of the connection by what they
+    need.
 
     :param wait_seconds: seconds until the service accepts requests again, if it said so.
     """
@@ -250,20 +334,32 @@ class DSRateLimitedError(DSTransientError):
 
 
 class DSIncompletePageError(DSTransientError):
-    """The response has holes: a null where a dossier should be, or a page that leads nowhere."""
+    """The response has holes: a null where a dossier should be, or a page that leads nowhere.
+
+    What to do: let the task be tried again; if it lasts, give the facts of the message to the service's support.
+    """
 
 
 class DSBudgetError(DSTransientError):
-    """The store that counts the token's requests is out of reach. No request is sent without it."""
+    """The store that counts the token's requests is out of reach. No request is sent without it.
+
+    What to do: bring the store of the connection's ``budget_url`` back; no request is sent without it.
+    """
 
 
 class DSClockError(DSTransientError):
-    """This worker's clock is wrong by more than can be waited for. Another try may meet another worker."""
+    """This worker's clock is wrong by more than can be waited for. Another try may meet another worker.
+
+    What to do: set the clock of the worker by NTP.
+    """
 
 
 @dataclass(eq=False, repr=False)
 class DSStaleError(DSError):
     """Some groups were not loaded for longer than is allowed, or their beginning never was.
+
+    What to do: see the runs of the tasks that read and load the named groups. One that is no longer to be read has to
+    leave the check's ``groupe_instructeur_number``.
 
     :param groupes: their numbers.
     """
@@ -285,6 +381,9 @@ class DSTasksFailedError(DSError):
 class DSQuarantinedError(DSError):
     """The service lists some dossiers that it cannot give; all others are landed.
 
+    What to do: give the exception ids in the log to the service's support. With ``on_dossier_error="quarantine"``
+    the task accepts such dossiers; each run of the same selection tries them again.
+
     :param numbers: the numbers of these dossiers.
     :param landed: the summaries of what was landed, as the task would have returned them.
     """
@@ -296,6 +395,8 @@ class DSQuarantinedError(DSError):
 @dataclass(eq=False, repr=False)
 class DSGroupesFailedError(DSError):
     """Some of the groups of one task could not be read. All others were.
+
+    What to do: see the error of each group in the log, and treat it as that error says. The others have landed.
 
     :param failures: the error of each group that failed, by the group's number.
     :param landed: the summaries of the other groups.
@@ -310,4 +411,7 @@ class DSGroupesFailedError(DSError):
 
 
 class DSGroupesRefusedError(DSGroupesFailedError):
-    """Some of the groups of one task are refused. Another attempt changes nothing until a person acts."""
+    """Some of the groups of one task are refused. Another attempt changes nothing until a person acts.
+
+    What to do: see the error of each group in the log, and restore the rights or take the group out of the list.
+    """

@@ -35,6 +35,9 @@ class Part(msgspec.Struct, frozen=True):
 class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     """Content of an extract, and how it was read.
 
+    :param schema_version: of the manifest itself; 1.
+    :param groupe_instructeur_number: the group.
+    :param stream: ``dossiers``, ``deleted_dossiers`` or ``pending_deleted_dossiers``.
     :param demarche_number: the démarche of its dossiers; null without any, and for deletions, which do not say it.
     :param window: its bounds, ISO 8601 in UTC, either of which may be null; null if the full group was read.
     :param date_column: the date that the bounds are about.
@@ -43,6 +46,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
     :param fingerprint: of the query's text and of all that chose the rows.
     :param rows: of all parts.
     :param bytes: of all parts, as stored.
+    :param pages: how many were read for it; none of a group that was known to hold nothing in the window.
     :param requests: how many were sent for it, failed ones included; of a killed try, one for each page at least.
     :param quarantined: how many dossiers the service lists but could not give; none of them is among the rows.
     :param parts: the files of rows. Some may be of an earlier try from which this one resumed.

@@ -55,8 +55,6 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     If a list of groups is given and the window has a start, a request for many groups at once finds those that hold
     nothing in it. They are landed without being read.
 
-    The summaries are also a list in the XCom ``landed``, whether the task succeeds or not.
-
     :param groupe_instructeur_number: the group, or a list of groups, which are then extracted one after another. One
         that fails does not stop the others: the task fails at the end and names those that did. (templated)
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
@@ -95,6 +93,9 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param warehouse_conn_id: the warehouse that ``window="incremental"`` asks, as for
         :class:`~ds_provider.operators.load.DSLoadOperator`; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds its tables. (templated)
+    :returns: the summary, or a list of summaries for a list of groups: ``manifest`` (its URL),
+        ``groupe_instructeur_number``, ``demarche_number``, ``rows``, ``quarantined`` and ``window``.
+    :xcom landed: a list of the summaries of what was landed, whether the task succeeds or not.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSWarehouseError: if the warehouse cannot be read.
     :raises DSClockError: if the run is due, and its window ends five minutes or more ahead by this worker's clock.
@@ -261,8 +262,6 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
     pending deletions are a snapshot of what may still be restored and are always read whole. They are read first: a
     dossier that is purged meanwhile shows in both lists rather than in none.
 
-    The summaries are also a list in the XCom ``landed``, whether the task succeeds or not.
-
     :param groupe_instructeur_number: the group, or a list of groups, as for dossiers. (templated)
     :param destination: the landing zone. (templated)
     :param window: ``"incremental"``: of the definitive deletions, those dated from 45 days before their group's were
@@ -279,6 +278,10 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
     :param warehouse_conn_id: the warehouse that ``window="incremental"`` asks, as for
         :class:`~ds_provider.operators.load.DSLoadOperator`; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds its tables. (templated)
+    :returns: the summary, or a list of summaries for a list of groups: ``manifest`` and ``rows`` of the definitive
+        deletions, ``manifest_pending`` and ``rows_pending`` of the pending ones, ``groupe_instructeur_number``,
+        ``demarche_number``, ``quarantined`` and ``window``.
+    :xcom landed: a list of the summaries of what was landed, whether the task succeeds or not.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSWarehouseError: if the warehouse cannot be read.
     :raises DSQuarantinedError: if dossiers of the one group could not be read; the summary is in the XCom ``landed``.

@@ -25,11 +25,7 @@ class DSFreshnessOperator(WarehouseMixin):
     No other task shows that a group has dropped out of a fan-out, that its tasks fail night after night, or that a day
     between two others is missing.
 
-    Returns for each group ``groupe_instructeur_number``, ``covered_since`` and ``covered_until`` (everything that
-    happened between them is loaded), ``full_history`` (true if nothing before ``covered_until`` is missing;
-    ``covered_since`` is null then), ``last_read_at`` (when the latest of the loaded extractions began),
-    ``age_seconds`` (since ``covered_until``) and ``unread`` (the numbers of the dossiers that the service lists, could
-    not give, and has not given since). A full extraction covers all before it; windows on the date of last
+    A full extraction covers all before it; windows on the date of last
     change cover their time from the first of them on, up to the first gap. Windows on the date of deposit cover no
     time: if nothing else is loaded, both bounds are null and the age is that of the latest extraction.
 
@@ -39,6 +35,11 @@ class DSFreshnessOperator(WarehouseMixin):
     :param require_full_history: false accepts a group whose beginning is not loaded. (templated)
     :param warehouse_conn_id: the connection to the warehouse; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema that holds the tables. (templated)
+    :returns: for each group ``groupe_instructeur_number``, ``covered_since`` and ``covered_until`` (everything that
+        happened between them is loaded), ``full_history`` (true if nothing before ``covered_until`` is missing;
+        ``covered_since`` is null then), ``last_read_at`` (when the latest of the loaded extractions began),
+        ``age_seconds`` (since ``covered_until``) and ``unread`` (the numbers of the dossiers that the service lists,
+        could not give, and has not given since).
     :raises DSConfigurationError: naming the parameter that cannot work.
     :raises DSStaleError: naming the groups, after all figures are in the log.
     :raises DSWarehouseError: if the database cannot be read.

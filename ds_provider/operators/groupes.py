@@ -19,8 +19,8 @@ from ds_provider.retry_policy import fail_fast
 class DSListGroupesOperator(CheckedOperator):
     """List the groups (groupes instructeurs) of a démarche, ready for ``.expand()``.
 
-    Returns their numbers, in ascending order. With ``batch_size`` it returns lists of them, so that one mapped task
-    extracts several groups. The service's own ``closed`` argument fails there, so groups are filtered here.
+    With ``batch_size`` one mapped task extracts several groups. The service's own ``closed`` argument fails there, so
+    groups are filtered here.
 
     :param demarche_number: the démarche. (templated)
     :param closed: true for closed groups only, false for open ones only, None for all: a closed group keeps its
@@ -28,6 +28,7 @@ class DSListGroupesOperator(CheckedOperator):
     :param label_matches: only groups in whose label this regular expression is found, in any case. (templated)
     :param batch_size: how many groups go into one list at most; None for a flat list of numbers. (templated)
     :param ds_conn_id: the connection. (templated)
+    :returns: the numbers of the groups, in ascending order; with ``batch_size`` a list of lists of them.
     :raises DSNotFoundError: if no group is left: a fan-out over nothing would be green.
     """
 

@@ -66,7 +66,7 @@ class DSLoadOperator(WarehouseMixin):
     """Load landed extracts into typed tables.
 
     Each dossier is in the tables once, in its last version, with all that belongs to it, however often and in whatever
-    order its files are loaded. The service's deletions are applied. Returns counts.
+    order its files are loaded. The service's deletions are applied.
 
     :param manifests: the summaries that the extract operators return, in any nesting, or URLs of manifests. None is an
         error, and an empty list is a warning. (templated)
@@ -79,6 +79,9 @@ class DSLoadOperator(WarehouseMixin):
     :param on_deleted: what to do with a dossier that is deleted for good: ``"erase"`` removes it from all tables and
         leaves the tombstone in ``deleted_dossiers``; ``"flag"`` keeps it. (templated)
     :param ds_conn_id: the connection of the service, used for ``demarche_number`` only. (templated)
+    :returns: counts: ``rows`` written, by table; dossiers that were ``older`` than what the warehouse holds, ``gone``
+        (hidden or deleted by now), ``erased`` and ``restored``; ``tombstones`` that are new or changed, by stage; and
+        ``drift``, the changes of the form in revisions that were not known before.
     :raises DSConfigurationError: naming the parameter that cannot work.
     :raises DSDestinationError: if an extract cannot be read.
     :raises DSWarehouseError: if the database refuses.

@@ -28,13 +28,12 @@ class DSPruneLandingOperator(WarehouseMixin):
     Files of interrupted tries go too, at the latest two days after they were begun. Dossiers in extracts of deletions
     are numbers only, and stay.
 
-    Returns counts: extracts ``removed``, ``rewritten`` and ``kept`` as they were; of the last two those that are old
-    and ``not_loaded``; and ``dossiers_removed``, each counted once for every extract that held it.
-
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
     :param retention: how long an extract is kept.
     :param warehouse_conn_id: the connection of the database; without it, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds the tables. (templated)
+    :returns: counts: extracts ``removed``, ``rewritten`` and ``kept`` as they were; of the last two those that are old
+        and ``not_loaded``; and ``dossiers_removed``, each counted once for every extract that held it.
     :raises DSConfigurationError: naming the parameter that cannot work.
     :raises DSDestinationError: if files cannot be read, written or removed. All others are pruned first.
     :raises DSWarehouseError: if the database cannot be read; no file is touched then.

@@ -46,11 +46,6 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     looked for among the deletions, and then by number. A dossier that is found nowhere is flagged as vanished: it has
     expired and is not deleted yet, or it was of a test. If it comes back, so does its row.
 
-    Returns counts, and none if it is not due: ``groupes``, ``shown``, ``requests`` of the scan, and dossiers by what
-    was wrong: ``missing``, ``moved``, ``stale``, ``restored`` (held as hidden, and shown), ``hidden`` (pending or
-    deleted since), ``vanished``; and ``read``, how many were read again. The summaries of what was landed are a list in
-    the XCom ``landed``.
-
     :param groupe_instructeur_number: the groups: all those that are loaded, since a dossier that has left one of them
         may be in another; a list, or the batches of a fan-out. (templated)
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
@@ -75,6 +70,10 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param on_dossier_error: what to do if a dossier cannot be read: ``"fail"`` or ``"quarantine"``, as
         for :class:`~ds_provider.operators.extract.DSExtractDossiersOperator`. (templated)
     :param ds_conn_id: the connection. (templated)
+    :returns: counts, and none if it is not due: ``groupes``, ``shown``, ``requests`` of the scan, and dossiers by what
+        was wrong: ``missing``, ``moved``, ``stale``, ``restored`` (held as hidden, and shown), ``hidden`` (pending or
+        deleted since), ``vanished``; and ``read``, how many were read again.
+    :xcom landed: a list of the summaries of what was landed, whether the task succeeds or not.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSError: if a group cannot be scanned: nothing is repaired or flagged then.
     :raises DSWarehouseError: if the database refuses.

@@ -34,8 +34,6 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     the summaries: ``not_found`` (hidden or deleted) and ``unauthorized`` (the token has no right on them). The
     deletions and a reconciliation say more of them.
 
-    The summaries are also a list in the XCom ``landed``, whether the task succeeds or not.
-
     :param groupe_instructeur_number: the group, or a list of groups, which are then extracted one after another. One
         that fails does not stop the others: the task fails at the end and names those that did. (templated)
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
@@ -54,7 +52,9 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param on_dossier_error: what to do if a dossier cannot be read: ``"fail"`` or ``"quarantine"``, as
         for :class:`~ds_provider.operators.extract.DSExtractDossiersOperator`. (templated)
     :param ds_conn_id: the connection. (templated)
-    :returns: a list of summaries, one for each group of which dossiers were read.
+    :returns: a list of summaries, one for each group of which dossiers were read. Besides those of an extraction they
+        have ``not_found`` and ``unauthorized``, how many dossiers the service did not give.
+    :xcom landed: a list of the summaries of what was landed, whether the task succeeds or not.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSWarehouseError: if the warehouse cannot be read.
     :raises DSUnauthorizedError: if the token has lost its rights on the dossiers.

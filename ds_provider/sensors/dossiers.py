@@ -39,11 +39,6 @@ class DSDossierSensor(GroupSensor):
     that the service commits later than that is not reported. A task that is tried again, or cleared, starts from where
     it first started.
 
-    The XCom value: ``groupes_instructeurs``, the groups that have enough; ``numbers`` of their dossiers, at most the
-    newest thousand; their ``count``; ``more``, true if there are more than were counted: of each group, the newest
-    thousand or a few more are; ``newest_created`` and ``newest_updated``, ISO 8601. With the watermark, a dossier that
-    is not named, or not counted, is not reported later.
-
     It is the same with ``mode="poke"``, ``mode="reschedule"`` and ``deferrable=True``. All deferred sensors of a
     connection with the same ``poke_interval`` share their requests, a hundred groups in each.
 
@@ -57,6 +52,10 @@ class DSDossierSensor(GroupSensor):
     :param poke_interval: seconds between two polls, 30 at least.
     :param deferrable: wait in the triggerer, without a worker.
     :param ds_conn_id: the connection. (templated)
+    :returns: ``groupes_instructeurs``, the groups that have enough; ``numbers`` of their dossiers, at most the newest
+        thousand; their ``count``; ``more``, true if there are more than were counted: of each group, the newest
+        thousand or a few more are; ``newest_created`` and ``newest_updated``, ISO 8601. With the watermark, a dossier
+        that is not named, or not counted, is not reported later.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSAccessError: as soon as the service refuses the token or a group.
     :raises DSTransientError: after polls failed ten times in a row.
@@ -148,15 +147,14 @@ class DSDeletedDossierSensor(GroupSensor):
     deletions that the service still shows. Without one, what is there at the task's first poll is not new, and only
     what comes later is reported.
 
-    The XCom value: ``groupes_instructeurs``; ``numbers``, at most the newest thousand; ``count`` of all, also of those
-    that are not named, which are not reported later; ``pending`` and ``deleted``, how many of each;
-    ``newest_deleted``, ISO 8601.
-
     :param groupe_instructeur_number: the group, or a list of groups of which one is enough. (templated)
     :param min_count: how many dossiers, 1000 at most. (templated)
     :param poke_interval: seconds between two polls, 30 at least.
     :param deferrable: wait in the triggerer, without a worker.
     :param ds_conn_id: the connection. (templated)
+    :returns: ``groupes_instructeurs``; ``numbers``, at most the newest thousand; ``count`` of all, also of those that
+        are not named, which are not reported later; ``pending`` and ``deleted``, how many of each; ``newest_deleted``,
+        ISO 8601.
     :raises DSError: as :class:`DSDossierSensor` does.
     """
 
