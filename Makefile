@@ -21,7 +21,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 PREPARE := $(shell mkdir -p "$(TMPDIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types contract compose demo bench clean
+.PHONY: help install test lint types contract compose docs demo bench clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -56,6 +56,11 @@ else
 contract:
 	@echo 'contract: skipped, $(CONTRACT) is not here'
 endif
+
+docs: $(INSTALLED) ## build the documentation's site in build/docs; a warning is an error
+	$(BIN)/sphinx-build --builder html --fail-on-warning --keep-going --nitpicky --quiet \
+		--doctree-dir .cache/docs --jobs auto docs build/docs
+	@echo 'docs: build/docs/index.html'
 
 demo: $(INSTALLED) ## load thirty days of a sandbox into a warehouse, in about five minutes
 	$(BIN)/python -m scripts.demo

@@ -151,7 +151,7 @@ def test_reader_waits_too(
 
 def granted(destination: Destination, block: int) -> None:
     """Run one of the texts of the documentation, as it stands but for the names that it says to replace."""
-    text = (CHECKOUT / "docs" / "warehouse.md").read_text()
+    text = (CHECKOUT / "docs" / "how_to" / "postgres_warehouse.md").read_text()
     sql = re.findall(r"```sql\n(.*?)```", text, re.DOTALL)[block]
     with closing(psycopg2.connect(destination.credentials)) as connection:
         connection.autocommit = True
@@ -213,6 +213,6 @@ def test_role_without_a_right_is_told_which_schemas_it_needs(
         ask(connection, f"CREATE ROLE ds_loader LOGIN; {given}")
     pauses.cut_short(monkeypatch, WAITING, "time", lambda seconds: pytest.fail("it waits"))
     warehouse = Warehouse(as_role(destination, "ds_loader"), "ds", tmp_path / "work")
-    with pytest.raises(DSWarehouseRightsError, match=r"schemas ds and ds_staging, .* docs/warehouse\.md") as failure:
+    with pytest.raises(DSWarehouseRightsError, match=r"schemas ds and ds_staging, .* docs/how_to/.*\.md") as failure:
         load(warehouse, deposited(1), Policy())
     assert isinstance(failure.value, PERMANENT_ERRORS)

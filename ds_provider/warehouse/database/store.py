@@ -240,7 +240,7 @@ class Warehouse:
         if is_refused(error):
             return DSWarehouseRightsError(
                 f"{text}; the role needs the schemas {' and '.join(schemas)}, with USAGE and CREATE on both, and to "
-                "own the tables in them: docs/warehouse.md has the GRANT"
+                "own the tables in them: docs/how_to/postgres_warehouse.md has the GRANT"
             )
         if not is_lock_failure(error):
             return DSWarehouseError(text)

@@ -19,7 +19,7 @@ import pytest
 from ds_provider.sandbox.http.faults import NAMES, Fault
 from ds_provider.sandbox.options import OPTIONS
 
-GUIDE = (Path(__file__).parents[3] / "docs" / "sandbox.md").read_text(encoding="utf-8")
+GUIDE = (Path(__file__).parents[3] / "docs" / "reference" / "sandbox.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(sh|json|python)\n(.*?)```", GUIDE, re.DOTALL)
 MARK = "==next=="
 
