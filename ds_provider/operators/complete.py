@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context, TriggerRule
@@ -42,6 +43,9 @@ class DSCompleteOperator(BaseOperator):
                 "their logs, and clear them once the cause is mended, or let the next run make up for them",
                 tasks=[*failed, *not_run],
             )
-        if not any(states.get(name) == "success" for name in self.upstream_task_ids):
+        # the key of a mapped task ends with its map index
+        before_this = re.compile(rf"({'|'.join(map(re.escape, self.upstream_task_ids))})(_\d+)?")
+        ends = [state for key, state in states.items() if before_this.fullmatch(key)]
+        if "success" not in ends:
             raise AirflowSkipException("the tasks before this one were skipped")
         self.log.info("no task before this one failed, of %d", len(states))

@@ -23,6 +23,7 @@ TABLES: Final[Mapping[str, str]] = {
     "champ_descriptors": "a champ or annotation of a revision of the form",
     "deleted_dossiers": "the tombstone of a dossier that is hidden, deleted or vanished",
     "champ_columns": "a column of a wide table, with the champ whose value it holds",
+    "reconciliations": "a group that was reconciled with the service",
     "loads": "a landed extract that is loaded",
 }
 """A row of each table, as the end of a sentence that begins with *A row is*."""
@@ -245,6 +246,10 @@ COLUMNS: Final[Mapping[str, Mapping[str, str]]] = {
         "path": "Place of the value in the champ, as the API names it; null for the answer itself.",
         "kind": "`text`, `boolean`, `integer`, `decimal`, `date` or `timestamp`.",
         "label": "Label that the column was named after: the first that was seen.",
+    },
+    "reconciliations": {
+        "groupe_instructeur_number": "Number of the group.",
+        "reconciled_at": "When its latest reconciliation began, by the service's clock.",
     },
     "loads": {
         "manifest": "URL of the extract's manifest.",

@@ -11,7 +11,7 @@ import pytest
 from ds_provider.api.transport import retry as retries
 from ds_provider.landing import iter_rows
 from tests.integration import test_on_new_dossiers, test_warehouse_dags
-from tests.support.dag_files import DAGS, load, micros, midnight, shown
+from tests.support.dag_files import DAGS, load, micros, midnight, shown, states_of
 
 pytestmark = pytest.mark.integration
 
@@ -50,6 +50,7 @@ def test_fan_out_over_a_demarche_lands_closed_groups_too(sandbox, connection, ru
     conf = {"demarche_number": sandbox.demarche, "destination": tmp_path.as_uri()}
     run = run_dag(load("ds_demarche_fan_out"), logical_date=midnight("2026-11-19"), run_conf=conf)
     assert run.state == "success"
+    assert states_of(run)["complete"] == "success"
     assert [groupe.closed for groupe in sandbox.world.demarche.groupes] == [False, False, True]
     for groupe in sandbox.groupes:
         rows = [row.number for row in sandbox.world.deleted if row.groupe and row.groupe.number == groupe]
