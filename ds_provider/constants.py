@@ -3,5 +3,6 @@
 from __future__ import annotations
 
 DISTRIBUTION = "airflow-provider-demarches-simplifiees"
+DEFAULT_CONN_ID = "ds_default"
 PUBLIC_HOST = "demarche.numerique.gouv.fr"
 DEFAULT_DATASET = "demarches_simplifiees"

@@ -102,5 +102,5 @@ def get_provider_info() -> dict[str, Any]:
             {"schemes": ["ds-warehouse"], "handler": None},
         ],
         "extra-links": ["ds_provider.links.DSDemarcheLink", "ds_provider.links.DSGroupesLink"],
-        "cli": ["ds_provider.cli.get_ds_cli_commands"],
+        "cli": ["ds_provider.cli.definition.get_ds_cli_commands"],
     }

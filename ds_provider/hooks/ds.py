@@ -19,6 +19,7 @@ from ds_provider.api.transport.client import AsyncDSClient, DSClient
 from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.api.transport.flows import Flow
 from ds_provider.api.transport.messages import Request
+from ds_provider.constants import DEFAULT_CONN_ID
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.connection import client_settings, endpoint, secrets_in
 from ds_provider.hooks.lookup import afind_connection, find_connection
@@ -60,7 +61,7 @@ class DSHook(BaseHook):
     """
 
     conn_name_attr = "ds_conn_id"
-    default_conn_name = "ds_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "ds"
     hook_name = "Démarches simplifiées"
 

@@ -61,12 +61,12 @@ MAY_IMPORT: dict[str, set[str]] = {
     "sandbox.world": set(),
     "sandbox.graphql": {"sandbox", "sandbox.world"},
     "sandbox.http": {"sandbox", "sandbox.graphql", "sandbox.world"},
-    "cli": {"sandbox", "sandbox.http"},
+    "cli": {"hooks", "operators", "sandbox", "sandbox.http"} | BELOW_HOOKS | FACE,
 }
 # the sandbox's face hands on what its endpoint is
 FACES = {"sandbox": {"sandbox.http"}, "sandbox.__main__": {"sandbox.http"}}
 WITHOUT_AIRFLOW = {"__init__", "get_provider_info", "exceptions", "constants", "api", "tables", "warehouse", "sandbox"}
-PUBLIC_AIRFLOW = ("airflow.sdk", "airflow.triggers.base", "airflow.cli.cli_config", "airflow.providers")
+PUBLIC_AIRFLOW = ("airflow.sdk", "airflow.triggers.base", "airflow.cli", "airflow.providers")
 
 # words for which the field has a plainer one, and constants named after an extreme instead of a limit
 RETIRED_WORD = re.compile(

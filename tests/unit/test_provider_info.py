@@ -140,7 +140,7 @@ def sandbox_of(*argv: str) -> argparse.Namespace:
 
 
 def test_command_line_passes_on_only_given_options() -> None:
-    from ds_provider.cli import sandbox_argv
+    from ds_provider.cli.sandbox import sandbox_argv
 
     assert sandbox_argv(sandbox_of()) == []
     given = sandbox_of("--port", "9999", "--rate-limit", "5")
@@ -160,7 +160,7 @@ def test_command_line_shows_each_option_of_the_sandbox_with_its_default(capsys: 
 
 
 def test_command_line_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -> None:
-    from ds_provider.cli import sandbox_command
+    from ds_provider.cli.sandbox import sandbox
 
     for module in [name for name in sys.modules if name.startswith("ds_provider.sandbox")]:
         monkeypatch.delitem(sys.modules, module)
@@ -168,4 +168,4 @@ def test_command_line_names_the_missing_extra(monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.setitem(sys.modules, module, None)
     monkeypatch.setitem(sys.modules, "graphql", None)
     with pytest.raises(SystemExit, match=r"\[sandbox\]"):
-        sandbox_command(sandbox_of())
+        sandbox(sandbox_of())

@@ -56,6 +56,20 @@ class _Logs:
     refusals: AbstractBucket
 
 
+@dataclass(frozen=True)
+class BudgetUsage:
+    """Requests of a token at one moment.
+
+    :param spent: requests of all tasks in the last minute.
+    :param limit: requests that may be sent in a minute now; fewer than the budget for a while after a refusal.
+    :param refused_seconds: until the service takes requests again; zero if it refuses none.
+    """
+
+    spent: int
+    limit: int
+    refused_seconds: float
+
+
 class Budget:
     """Limit of requests in any minute, for all budgets of the same key in the same store.
 
@@ -81,6 +95,11 @@ class Budget:
     def secrets(self) -> list[str]:
         """Parts of the store's address that no log may show."""
         return self._store.secrets
+
+    @property
+    def location(self) -> str:
+        """Place where the requests are counted, without user and password."""
+        return self._store.location
 
     def spend(self) -> None:
         """Wait until one more request may go out.
@@ -121,11 +140,29 @@ class Budget:
         except self._store.errors as error:
             raise self._unreachable_error(error) from None
 
+    def usage(self) -> BudgetUsage:
+        """Return what is spent of the budget, without spending any of it.
+
+        :raises DSBudgetError: if the store is out of reach.
+        """
+        try:
+            with self._lock:
+                return self._usage(self._open())
+        except self._store.errors as error:
+            raise self._unreachable_error(error) from None
+
     def close(self) -> None:
         """Disconnect from the store. Spent requests stay counted. Threads that still wait get an error."""
         self._closed.set()
         with self._lock:
             self._disconnect()
+
+    def _usage(self, logs: _Logs) -> BudgetUsage:
+        now = cast("int", logs.spent.now())
+        refusal = self._last_refusal(logs, now)
+        logs.spent.leak(now)
+        refused = max(0, refusal.timestamp - now) / 1000 if refusal else 0.0
+        return BudgetUsage(cast("int", logs.spent.count()), self._rate_after(refusal, now), refused)
 
     def _try_spend(self) -> float:
         """Take a request from the budget and return 0, or return the seconds to wait before the next attempt."""

@@ -5,15 +5,13 @@ from __future__ import annotations
 # by the object that the service names in its message; of a group it is GroupeInstructeurWithDossiers
 _NOT_FOUND = {
     "Dossier ": "the dossier is not deleted, hidden, or a draft",
-    "GroupeInstructeur": (
-        "the group is not deleted; DSHook(ds_conn_id).get_groupes(demarche_number) lists those that this token sees"
-    ),
+    "GroupeInstructeur": ("the group is not deleted; 'airflow ds groupes <démarche>' lists those that this token sees"),
     "": "the démarche is not deleted; the number is the one in the address of its page, /procedures/<number>",
 }
 _UNAUTHORIZED = (
     "the token of this connection has a right on its démarche: an administrator of the démarche must add the token's "
     "owner to its administrators, and the owner let the token use it, on the profile's page; "
-    "DSHook(ds_conn_id).get_groupes(demarche_number) then lists the groups that the token sees"
+    "'airflow ds groupes <démarche>' then lists the groups that the token sees"
 )
 
 

@@ -1,0 +1,1 @@
+"""Commands of ``airflow ds``, a module for each."""
