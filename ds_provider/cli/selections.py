@@ -5,6 +5,8 @@ from __future__ import annotations
 from argparse import Namespace
 from collections.abc import Iterable
 
+import pendulum
+
 from ds_provider.api.query import parameters
 from ds_provider.api.query.selection import Selection
 from ds_provider.exceptions import DSConfigurationError
@@ -18,6 +20,8 @@ def selections_of(args: Namespace, numbers: Iterable[int]) -> list[Selection]:
     :raises DSConfigurationError: naming the first option that cannot work.
     """
     window = parameters.explicit_window(**{name: getattr(args, name) for name in _BOUNDS})
+    if window and window.start and window.start > pendulum.now("UTC"):
+        raise DSConfigurationError(f"the window {window} has not begun: nothing can be in it yet")
     includes = included(args)
     return [parameters.select_dossiers(number, window=window, includes=includes) for number in numbers]
 

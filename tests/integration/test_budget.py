@@ -109,6 +109,19 @@ def test_refusal_holds_back_other_processes_and_halves_their_budget(store, key):
     assert times[2] - times[0] >= PERIOD - TOLERANCE
 
 
+def test_usage_is_the_same_in_all_processes_and_spends_nothing(store, key):
+    one, other = (Budget(open_store(store), key, 4, period=PERIOD) for _ in range(2))
+    one.spend()
+    one.spend()
+    one.record_refusal(1.0)
+    for _ in range(5):
+        usage = other.usage()
+    assert (usage.spent, usage.limit) == (2, 2)
+    assert 0.0 <= usage.refused_seconds <= 1.0
+    one.close()
+    other.close()
+
+
 def test_store_counts_a_request_that_another_machine_dates_later(store, key):
     opened = open_store(store)
     bucket = opened.bucket(key, Rate(1, 60_000))

@@ -33,7 +33,7 @@ class Group:
 
     def __call__(self, request: Request) -> Response:
         variables = json.loads(request.body)["variables"]
-        page = self._probes(variables) if "probeDossiers" in request.query else self._page(request, variables)
+        page = self._probes(request, variables) if "probeDossiers" in request.query else self._page(request, variables)
         self.responses += 1
         self._change(self, self.responses)
         return page
@@ -48,8 +48,8 @@ class Group:
         nodes = json.loads(page.body)["data"]["groupeInstructeur"]["dossiers"]["nodes"]
         return _internal_error() if self.poison & {node["number"] for node in nodes} else page
 
-    def _probes(self, variables: dict[str, Any]) -> Response:
-        count = max(int(name[5:]) for name in variables if re.fullmatch(r"(since|after)\d+", name)) + 1
+    def _probes(self, request: Request, variables: dict[str, Any]) -> Response:
+        count = len(re.findall(r"probe\d+:", request.query))
         return response({"data": {"groupeInstructeur": {f"probe{i}": self._probe(i, variables) for i in range(count)}}})
 
     def _probe(self, index: int, variables: dict[str, Any]) -> dict[str, Any]:

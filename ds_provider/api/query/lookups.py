@@ -81,10 +81,17 @@ def _numbers_in(request: Request) -> dict[str, int]:
     return numbers
 
 
-def ping() -> Flow[dict[str, Any]]:
-    """Yield the data of the cheapest query that needs a valid token. Sent once, without retries: a person waits."""
+def ping() -> Flow[None]:
+    """Yield once, if the service accepts the token. Sent once, without retries: a person waits.
+
+    A démarche that cannot exist is asked for: whoever has a valid token learns that there is none, and nobody else.
+
+    :raises DSError: if the service does not answer, or refuses the token.
+    """
     exchange = yield Send(Request(documents.load("ping")))
-    yield read_response(cast("Exchange", exchange), _decoder)
+    with suppress(DSNotFoundError):
+        read_response(cast("Exchange", exchange), _decoder)
+    yield None
 
 
 def get_groupes(demarche_number: int) -> Flow[list[dict[str, Any]]]:

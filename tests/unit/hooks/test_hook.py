@@ -27,7 +27,8 @@ from tests.support.hook_service import TOKEN, refused
 
 
 def test_connection_test_accepts_a_connection_that_works(service):
-    service.will_respond({"data": {"__typename": "Query"}})
+    # so the service answers whoever has a valid token, and nobody else: no démarche has the number 0
+    service.will_respond(refused("Demarche not found", "not_found"))
     assert DSHook().test_connection() == (True, "The service answers and accepts the token.")
     assert service.headers[0]["authorization"] == f"Bearer {TOKEN}"
     assert service.headers[0]["user-agent"].startswith("airflow-provider-demarches-simplifiees/")
@@ -188,7 +189,7 @@ def test_object_without_a_right_is_named_with_who_grants_it(service, ask, messag
     service.will_respond(
         refused(f"An object of type {message.split()[0]} was hidden due to permissions", "unauthorized")
     )
-    with pytest.raises(DSUnauthorizedError, match=r"administrator.*get_groupes") as caught:
+    with pytest.raises(DSUnauthorizedError, match=r"administrator.*airflow ds groupes") as caught:
         ask(DSHook("ds_other"))
     assert number in str(caught.value)
     assert "connection ds_other" in str(caught.value)
@@ -265,7 +266,7 @@ def test_async_client_sends_the_token(service):
 
     async def ask() -> Any:
         async with DSHook().async_client() as client:
-            return await client.result(lookups.ping())
+            return await client.result(lookups.run(Request("{ __typename }")))
 
     assert asyncio.run(ask()) == {"__typename": "Query"}
     assert service.headers[0]["authorization"] == f"Bearer {TOKEN}"

@@ -19,6 +19,7 @@ from ds_provider.api.budget.limiter import (
     RECOVERY_SECONDS,
     STORE_PATIENCE_SECONDS,
     Budget,
+    BudgetUsage,
     budget_key,
 )
 from ds_provider.exceptions import DSBudgetError
@@ -345,3 +346,35 @@ def test_keys_of_two_tokens_differ(one, other):
 
 def test_keys_of_two_servers_differ():
     assert budget_key(TOKEN, "demarche.test") != budget_key(TOKEN, "127.0.0.1:9999")
+
+
+def test_usage_counts_the_requests_of_all_tasks_in_the_last_minute(store, clock):
+    first, other = budget_in(store, 10), budget_in(store, 10)
+    first.spend()
+    clock.wait(40)
+    other.spend()
+    assert first.usage() == BudgetUsage(spent=2, limit=10, refused_seconds=0.0)
+    clock.wait(30)
+    assert first.usage().spent == 1
+
+
+def test_usage_spends_nothing(store):
+    budget = budget_in(store, 10)
+    assert [budget.usage().spent for _ in range(20)] == [0] * 20
+
+
+def test_usage_shows_a_refusal_and_the_halved_budget(store, clock):
+    budget = budget_in(store, 100)
+    budget.record_refusal(30)
+    assert budget.usage() == BudgetUsage(spent=0, limit=50, refused_seconds=30.0)
+    clock.wait(60)
+    usage = budget.usage()
+    assert usage.refused_seconds == 0.0
+    assert 50 <= usage.limit < 100
+
+
+def test_usage_of_a_store_out_of_reach_is_an_error(store):
+    store.failures = ["connection refused by s3cret"]
+    with pytest.raises(DSBudgetError, match="out of reach") as raised:
+        budget_in(store).usage()
+    assert "s3cret" not in str(raised.value)
