@@ -19,7 +19,7 @@ from typing import Any, ClassVar
 import jinja2
 from airflow.sdk import BaseOperator
 
-from ds_provider.api.query.parameters import is_absent
+from ds_provider.api.query.parameters import is_absent, items_of
 from ds_provider.exceptions import DSConfigurationError
 
 Check = Callable[[Any, str], object]
@@ -150,7 +150,7 @@ def _is_list(value: Any) -> bool:
 
 
 def _flatten(value: Any) -> Iterator[object]:
-    for item in value:
+    for item in items_of(value):
         if _is_list(item):
             yield from _flatten(item)
         else:

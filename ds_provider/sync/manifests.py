@@ -7,7 +7,7 @@ from typing import Any
 
 import msgspec
 
-from ds_provider.api.query.parameters import is_absent
+from ds_provider.api.query.parameters import is_absent, items_of
 from ds_provider.exceptions import DSConfigurationError
 
 
@@ -34,7 +34,7 @@ def manifests_in(value: Any) -> Iterator[str]:
         if pending := value.get("manifest_pending"):
             yield pending
     elif isinstance(value, Iterable):
-        for item in value:
+        for item in items_of(value):
             yield from manifests_in(item)
     else:
         raise _no_manifests(value)
@@ -44,7 +44,7 @@ def count_nulls(value: Any) -> int:
     """Return how many nulls stand in any nesting of lists."""
     value = _decoded(value)
     if isinstance(value, Iterable) and not isinstance(value, str | Mapping):
-        return sum(map(count_nulls, value))
+        return sum(map(count_nulls, items_of(value)))
     return int(value is None)
 
 

@@ -71,7 +71,7 @@ def in_window(sandbox: Sandbox, column: str, start: datetime, end: datetime) -> 
     return {number for groupe in sandbox.groupes for number in shown(sandbox, groupe, column, start, end)}
 
 
-def test_daily_dag_ends_without_drift_from_its_first_night_on(run, sandbox, tmp_path):
+def test_daily_dag_ends_without_drift_from_its_first_night_on(run, sandbox, tmp_path, capfd):
     states = run("ds_warehouse_daily", SUNDAY - 3 * DAY)
     assert states["ds_warehouse_daily"] == "success"
     # nothing is pink on a good night
@@ -84,6 +84,8 @@ def test_daily_dag_ends_without_drift_from_its_first_night_on(run, sandbox, tmp_
     states = run("ds_warehouse_daily", SUNDAY)
     assert states["ds_warehouse_daily"] == "success"
     assert find_drift(sandbox, tmp_path) == {}
+    # a newcomer would look for what is missing
+    assert "XCom not found" not in "".join(capfd.readouterr())
 
 
 def test_poison_dossier_fails_the_daily_run_and_hides_no_other(run, sandbox, tmp_path):

@@ -130,7 +130,7 @@ def parse_groupes(value: object, parameter: str = "groupe_instructeur_number") -
                 f"{parameter} must be a number or a list of numbers such as [12, 13]: got {value!r}"
             ) from None
     several = isinstance(value, Iterable) and not isinstance(value, str | bytes | Mapping)
-    items: list[object] = list(cast("Iterable[object]", value)) if several else [value]
+    items: list[object] = list(items_of(cast("Iterable[object]", value))) if several else [value]
     if not items:
         raise DSConfigurationError(f"{parameter} is an empty list: give at least one group number")
     # a group that stands twice in the list is read once
@@ -142,7 +142,16 @@ def flatten_batches(groupes: object) -> object:
     """Return the groups of a fan-out in batches as one list, and anything else as it is."""
     if isinstance(groupes, str) or not isinstance(groupes, Iterable):
         return groupes
-    return [number for batch in groupes for number in (batch if isinstance(batch, list | tuple) else [batch])]
+    return [number for batch in items_of(groupes) for number in (batch if isinstance(batch, list | tuple) else [batch])]
+
+
+def items_of(values: Iterable[Any]) -> Iterable[Any]:
+    """Return the values, those of a sequence at once.
+
+    The results of mapped tasks are a sequence that asks Airflow for each item. If it is iterated, it asks for one more
+    than there are, and Airflow logs an error each time: "XCom not found".
+    """
+    return values[:] if isinstance(values, Sequence) else values
 
 
 def parse_flag(value: object, parameter: str) -> bool | None:
