@@ -20,6 +20,7 @@ from ds_provider.landing.gzip_members import Member, whole_members
 from ds_provider.landing.layout import is_part_of
 from ds_provider.landing.manifest import Part
 from ds_provider.landing.storage import names_in
+from ds_provider.wording import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -40,7 +41,8 @@ def closed_parts(
     """
     for part in checkpoint.parts:
         if (heads := _heads_of_part(folder / part.name, part, date_column)) is None:
-            log.warning("%s of an earlier try is damaged: its %d rows are read again", folder / part.name, part.rows)
+            rows = counted(part.rows, "row")
+            log.warning("%s of an earlier try is damaged: reading its %s again", folder / part.name, rows)
         else:
             yield part, heads
 

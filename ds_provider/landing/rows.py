@@ -13,6 +13,7 @@ from ds_provider.api.paging.quarantine import Quarantined
 from ds_provider.api.paging.rows import decode_node
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.manifest import Part, read_manifest
+from ds_provider.wording import counted
 
 T = TypeVar("T")
 
@@ -69,7 +70,7 @@ def lines_of(manifest_url: str, part: Part) -> Iterator[bytes]:
     except Exception as error:  # noqa: BLE001 - every storage has errors of its own
         raise _unreadable(manifest_url, part, error) from None
     if rows != part.rows:
-        raise DSDestinationError(f"part {part.name} of {manifest_url} holds {rows} rows, not {part.rows}")
+        raise DSDestinationError(f"part {part.name} of {manifest_url} holds {counted(rows, 'row')}, not {part.rows}")
 
 
 def _decoded(manifest_url: str, part: Part, decode: Callable[[bytes], T]) -> Iterator[T]:

@@ -22,6 +22,7 @@ from ds_provider.landing.parts import PartWriter, write_part
 from ds_provider.landing.quarantine import QuarantineRegistry
 from ds_provider.landing.resume import closed_parts, open_pages
 from ds_provider.landing.storage import make_folder, storage_errors
+from ds_provider.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -117,7 +118,7 @@ class LandingWriter:
             self._writer.close()
             if (rows := sum(part.rows for part in self._parts)) != self.rows:
                 raise DSDestinationError(
-                    f"{rows} of {self.rows} rows could be written to {self.folder}: run the task again"
+                    f"{rows} of {counted(self.rows, 'row')} could be written to {self.folder}: run the task again"
                 )
             manifest = self._manifest()
             replace_manifest(self.folder, manifest, self._generation)
@@ -202,7 +203,9 @@ class LandingWriter:
         for number, date in self.landed.items():
             self._note(number, date)
         self._save_checkpoint(self.requests)
-        log.info("%s: resuming an earlier try, with %d rows in %d pages", self.folder, self.rows, self.pages)
+        rows, pages = counted(self.rows, "row"), counted(self.pages, "page")
+        group = self.selection.groupe_instructeur_number
+        log.info("group %d: going on after %s in %s of an earlier try", group, rows, pages)
 
     def _add_landed(self, heads: list[RowHead]) -> None:
         self.rows += len(heads)

@@ -22,6 +22,9 @@ from ds_provider.sync.extract import GroupExtractor, Summary
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from ds_provider.api.query.selection import Selection
+    from ds_provider.state.watermark import Watermark
+
 
 class ExtractOperator(CheckedOperator):
     """Extracts one group, or several one after another over the same connection.
@@ -106,6 +109,23 @@ class ExtractOperator(CheckedOperator):
             self._push_landed(context)
             # last: a later try resumes from them
             checkpoints.clear()
+
+    def _extract(
+        self,
+        context: Context,
+        selections: Sequence[Selection],
+        *,
+        several: bool,
+        concurrency: int = 1,
+        watermarks: Mapping[int, Watermark] | None = None,
+    ) -> list[Summary]:
+        """Extract groups as :meth:`~ds_provider.sync.extract.GroupExtractor.extract` does, and log what was landed."""
+        with self._open_extractor(context, concurrency) as extractor:
+            summaries = extractor.extract(selections, several=several, watermarks=watermarks)
+            # of one group its own line has said it
+            if several:
+                self.log.info("%s", extractor.totals.line(extractor.client.requests))
+        return summaries
 
     def _push_landed(self, context: Context) -> None:
         # without a task instance it is executed outside of Airflow

@@ -186,8 +186,7 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
             selections = self._in_incremental_windows(selections)
         elif self.window is not None:
             selections = [self._in_run_window(selection, context, watermarks) for selection in selections]
-        with self._open_extractor(context, concurrency) as extractor:
-            summaries = extractor.extract(selections, several=several, watermarks=watermarks)
+        summaries = self._extract(context, selections, several=several, concurrency=concurrency, watermarks=watermarks)
         self._emit_changes(context, dossiers_asset)
         return summaries if several else summaries[0]
 
@@ -338,8 +337,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
             deleted = self._in_incremental_windows(deleted)
         # the pending ones first: a dossier that is purged meanwhile is then in both lists
         selections = [selection for pair in zip(pending, deleted, strict=True) for selection in pair]
-        with self._open_extractor(context) as extractor:
-            summaries = extractor.extract(selections, several=several)
+        summaries = self._extract(context, selections, several=several)
         self._emit_changes(context, deleted_dossiers_asset)
         return summaries if several else summaries[0]
 

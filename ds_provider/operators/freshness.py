@@ -14,6 +14,7 @@ from ds_provider.exceptions import DSStaleError
 from ds_provider.operators._parameters import WarehouseMixin, check_duration, parse_batches
 from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
+from ds_provider.wording import counted, lasted, listed
 
 if TYPE_CHECKING:
     from ds_provider.warehouse.coverage import Coverage
@@ -80,18 +81,22 @@ class DSFreshnessOperator(WarehouseMixin):
         given = self.groupe_instructeur_number
         expected = None if given is None else parse_batches(given, "groupe_instructeur_number")
         warehouse = self.warehouse
-        from ds_provider.warehouse.coverage import read_coverage, unread_numbers
+        from ds_provider.warehouse.coverage import read_coverage, read_labels, unread_numbers
         from ds_provider.warehouse.service_time import service_now
 
         with warehouse.connected():
             groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
+            labels = read_labels(warehouse)
         for number, group in groups.items():
-            missing = f"; dossiers that could not be read: {unread[number]}" if number in unread else ""
-            self.log.info("group %d: loaded %s, last read at %s%s", number, group, shown(group.last_read_at), missing)
+            self.log.info("%s", _line(group, labels.get(number), unread.get(number, []), now))
         if expected is None and not groups:
             raise DSStaleError(f"no group is loaded into {warehouse}: see the tasks that load, and dataset", [])
         checked = list(groups) if expected is None else expected
         _check(groups, checked, now - max_age, requires_full_history)
+        earliest = min(_end(groups[number]) for number in checked)
+        ago = lasted(max(0.0, (now - earliest).total_seconds()))
+        those = counted(len(checked), "group")
+        self.log.info("fresh: %s, loaded up to %s or later (%s ago)", those, shown(earliest), ago)
         return [_as_dict(group, now) | {"unread": unread.get(number, [])} for number, group in groups.items()]
 
 
@@ -108,7 +113,7 @@ def _check(
         f"not loaded up to {shown(horizon)}": stale,
         "their beginning not loaded": partial,
     }
-    if named := [f"{problem}: {numbers}" for problem, numbers in problems.items() if numbers]:
+    if named := [f"{problem}: {listed(numbers)}" for problem, numbers in problems.items() if numbers]:
         raise DSStaleError(
             f"groups are missing from the warehouse in part or in whole ({'; '.join(named)}): see the runs of their "
             "tasks, and whether they are still among those that are extracted; window='incremental' reads what is "
@@ -120,6 +125,14 @@ def _check(
 def _end(group: Coverage) -> datetime:
     """Return up to when a group is loaded; by date of deposit only, when it was read last."""
     return group.covered_until or group.last_read_at
+
+
+def _line(group: Coverage, label: str | None, unread: Sequence[int], now: datetime) -> str:
+    """Return the line of the log about a group."""
+    name = f"group {group.groupe_instructeur_number}" + (f" ({label})" if label else "")
+    ago = f", {lasted(max(0.0, (now - _end(group)).total_seconds()))} ago" if group.covered_until else ""
+    missing = f"; {counted(len(unread), 'dossier')} could not be read: {listed(unread)}" if unread else ""
+    return f"{name}: loaded {group}{ago}, last read at {shown(group.last_read_at)}{missing}"
 
 
 def _as_dict(group: Coverage, now: datetime) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from ds_provider.hooks.ds import DSHook
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
 from ds_provider.parameter_checks import Check, CheckedOperator, optional
 from ds_provider.retry_policy import fail_fast
+from ds_provider.wording import counted
 
 
 class DSListGroupesOperator(CheckedOperator):
@@ -71,18 +72,25 @@ class DSListGroupesOperator(CheckedOperator):
         wanted = parse_pattern(self.label_matches, "label_matches")
         demarche = parse_number(self.demarche_number, "demarche_number")
         groupes = DSHook(self.ds_conn_id).get_groupes(demarche)
-        numbers = sorted(
-            groupe["number"]
+        chosen = [
+            groupe
             for groupe in groupes
             if (closed is None or groupe["closed"] == closed) and wanted.search(groupe["label"])
-        )
-        if not numbers:
+        ]
+        if not chosen:
             raise DSNotFoundError(
-                f"démarche {demarche} shows {len(groupes)} groups, none of them with "
+                f"démarche {demarche} shows {counted(len(groupes), 'group')}, none of them with "
                 f"closed={closed} and label_matches={self.label_matches!r}: check the filters and the token's rights"
             )
-        self.log.info("démarche %s: %d of %d groups", demarche, len(numbers), len(groupes))
+        self._log(demarche, chosen, len(groupes))
+        numbers = sorted(groupe["number"] for groupe in chosen)
         return numbers if size is None else [numbers[i : i + size] for i in range(0, len(numbers), size)]
+
+    def _log(self, demarche: int, chosen: Sequence[Mapping[str, Any]], shown: int) -> None:
+        among = f"{len(chosen)} of " if len(chosen) < shown else ""
+        closed = sum(groupe["closed"] for groupe in chosen)
+        state = f", {closed} of them closed" if closed else ""
+        self.log.info("démarche %d: %s%s%s", demarche, among, counted(shown, "group"), state)
 
 
 def parse_pattern(value: object, parameter: str) -> re.Pattern[str]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
@@ -27,6 +28,7 @@ from ds_provider.operators._parameters import WarehouseMixin
 from ds_provider.parameter_checks import Check, is_constant, optional
 from ds_provider.retry_policy import fail_fast
 from ds_provider.sync.manifests import count_nulls, manifests_in
+from ds_provider.wording import counted, lasted
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -137,9 +139,10 @@ class DSLoadOperator(WarehouseMixin):
 
         policy = policy_of(self.on_pending, self.on_deleted)
         extracts = open_extracts(self._manifests())
+        began = time.monotonic()
         report = load(warehouse, extracts, policy, demarches=self._demarches())
         self.loaded = extracts, report
-        self.log.info("loaded into %s: %s", warehouse, report.summary_line())
+        self.log.info("%s; %s; %s", report.summary_line(), lasted(time.monotonic() - began), warehouse)
         coverage = read_coverage(warehouse, extracts.groups)
         emit_changes(self, context, self._changes(extracts, report, coverage))
         # last, since all that it says is loaded
@@ -178,7 +181,8 @@ class DSLoadOperator(WarehouseMixin):
             self.log.warning("manifests is an empty list: nothing is loaded")
         if nulls := count_nulls(self.manifests):
             self.log.warning(
-                "manifests: %d are null, of tasks that were skipped or that a template does not find", nulls
+                "%s among manifests: of tasks that were skipped, or that a template does not find",
+                counted(nulls, "null"),
             )
         return urls
 

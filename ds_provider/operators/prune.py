@@ -13,6 +13,7 @@ from ds_provider.landing.storage import open_destination, parse_destination
 from ds_provider.operators._parameters import WarehouseMixin, check_duration
 from ds_provider.parameter_checks import Check
 from ds_provider.retry_policy import fail_fast
+from ds_provider.wording import counted, lasted
 
 if TYPE_CHECKING:
     from ds_provider.sync.prune import Pruning
@@ -66,19 +67,21 @@ class DSPruneLandingOperator(WarehouseMixin):
         self._log(pruning)
         if failures := pruning.failures:
             raise DSDestinationError(
-                f"landed extracts that could not be pruned: {len(failures)}; all others were. The first: {failures[0]}"
+                f"{counted(len(failures), 'extract')} could not be pruned, all others were. The first: {failures[0]}"
             )
         return pruning.counts
 
     def _log(self, pruning: Pruning) -> None:
         counts = pruning.counts
-        self.log.info("pruned %s: %s", self.destination, ", ".join(f"{counts[name]} {name}" for name in counts))
+        erased = f" without {counted(counts['dossiers_removed'], 'erased dossier')}" if counts["rewritten"] else ""
+        others = f"{counts['rewritten']} rewritten{erased}, {counts['kept']} kept"
+        self.log.info("pruned %s: %s removed, %s", self.destination, counted(counts["removed"], "extract"), others)
         if not any(counts.values()) and not pruning.failures:
             self.log.warning("there is no extract below %s", self.destination)
         if pruning.not_loaded:
             self.log.warning(
-                "extracts older than %s that were not loaded, and stay: %d, the first of them %s",
-                self.retention,
-                len(pruning.not_loaded),
+                "%s older than %s not loaded, and kept until then; the first: %s",
+                counted(len(pruning.not_loaded), "extract"),
+                lasted(self.retention.total_seconds()),
                 pruning.not_loaded[0],
             )

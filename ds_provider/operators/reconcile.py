@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
@@ -17,6 +18,7 @@ from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, che
 from ds_provider.operators.load import parse_action, policy_of
 from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
+from ds_provider.wording import lasted
 
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
@@ -131,10 +133,10 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
             self.log.info("not due before %s: nothing to do", shown(due))
             return {}
         policy = policy_of(self.on_pending, self.on_deleted, vanished_before=now - kept)
+        began = time.monotonic()
         with self._open_extractor(context) as extractor:
             self.done = done = reconcile(extractor, warehouse, groups, includes, policy)
-            self.log.info("loaded into %s: %s", warehouse, done.report.summary_line())
-            self.log.info("%s", ", ".join(f"{count} {name}" for name, count in done.counts.items()))
+            self.log.info("%s; %s; %s", done.summary_line(), lasted(time.monotonic() - began), warehouse)
             # not before: what can be repaired is
             if done.failure:
                 raise done.failure

@@ -15,6 +15,7 @@ from ds_provider.operators._parameters import IncludesMixin, WarehouseMixin, che
 from ds_provider.parameter_checks import Check
 from ds_provider.retry_policy import fail_fast
 from ds_provider.sync.extract import Summary
+from ds_provider.wording import counted
 
 MAX_AGE = timedelta(days=28)
 
@@ -91,10 +92,11 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         from ds_provider.warehouse.service_time import service_now
 
         due = due_dossiers(warehouse, numbers, max_age, service_now(warehouse))
-        self.log.info("%d dossiers of %d groups are to be read again", sum(map(len, due.values())), len(due))
         if not due:
+            self.log.info("nothing to read again: the tables hold no dossier of %s", counted(len(numbers), "group"))
             self._push_landed(context)
             return []
+        dossiers, groups = counted(sum(map(len, due.values())), "dossier"), counted(len(due), "group")
+        self.log.info("reading %s of %s again, those that were read longest ago", dossiers, groups)
         selections = [select_numbers(*each, includes) for each in due.items()]
-        with self._open_extractor(context) as extractor:
-            return extractor.extract(selections, several=several)
+        return self._extract(context, selections, several=several)

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timezone
 from typing import TYPE_CHECKING, Any
 
 from ds_provider.api.paging.by_number import fetch_by_number, fetch_by_numbers
@@ -28,6 +26,8 @@ from ds_provider.exceptions import (
 )
 from ds_provider.landing.layout import LandingTarget
 from ds_provider.landing.writer import LandingWriter
+from ds_provider.sync.progress import GroupProgress, Totals
+from ds_provider.wording import counted
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -52,6 +52,7 @@ class GroupExtractor:
     :ivar landed: the summaries of the groups that were landed so far.
     :ivar not_found: the dossiers asked for by number that the service does not show.
     :ivar unreadable: the dossiers that the service lists but could not give.
+    :ivar totals: counts of the groups that were landed so far.
     :param zone: the landing zone.
     :param checkpoints: where extractions save how far they came.
     :param concurrency: requests in flight at most.
@@ -67,6 +68,7 @@ class GroupExtractor:
     landed: list[Summary] = field(default_factory=list, init=False)
     not_found: set[int] = field(default_factory=set, init=False)
     unreadable: set[int] = field(default_factory=set, init=False)
+    totals: Totals = field(default_factory=Totals, init=False)
     _warned: bool = field(default=False, init=False)
 
     def extract(
@@ -108,7 +110,7 @@ class GroupExtractor:
         if failures:
             reasons = "; ".join(f"{number}: {error}" for number, error in failures.items())
             others = "the others are landed" if len(failures) < len(groups) else "no other is left"
-            message = f"{len(failures)} of {len(groups)} groups failed, {others}: {reasons}"
+            message = f"{len(failures)} of {counted(len(groups), 'group')} failed, {others}: {reasons}"
             refused = all(isinstance(error, _PERMANENT) for error in failures.values())
             raise (DSGroupesRefusedError if refused else DSGroupesFailedError)(message, failures, summaries)
         return summaries
@@ -118,8 +120,16 @@ class GroupExtractor:
 
         :raises DSQuarantinedError: if dossiers could not be read and the task does not accept that.
         """
-        *pending, writer = [self.land(selection, idle_since) for selection in selections]
-        self._warn_if_not_over(writer)
+        requests_before = self.client.requests
+        progress = GroupProgress(self.log, selections[-1].groupe_instructeur_number)
+        writers = [self.land(selection, progress, idle_since) for selection in selections]
+        *pending, writer = writers
+        is_idle = bool(idle_since) and not writer.pages
+        self.totals.add(writers, is_idle=is_idle)
+        # those that hold nothing are counted, and may be thousands
+        if not is_idle:
+            self.log.info("%s", progress.landed_line(writers, self.client.requests - requests_before))
+        self._warn_of(writer)
         self.landed.append(_summarize(writer, pending))
         self.not_found |= writer.not_found
         records = [record for one in (writer, *pending) for record in one.quarantined]
@@ -129,9 +139,10 @@ class GroupExtractor:
             raise writer.selection.add_context(quarantined_error(records, outcome, self.landed[-1:]))
         return writer
 
-    def land(self, selection: Selection, idle_since: float | None = None) -> LandingWriter:
+    def land(self, selection: Selection, progress: GroupProgress, idle_since: float | None = None) -> LandingWriter:
         """Read a selection into the landing zone and publish it.
 
+        :param progress: logs the pages.
         :param idle_since: the reading of the clock when the service was asked, and held nothing in the selection: it is
             then not read.
         :raises DSError: with nothing published: what an earlier extraction landed stays as it was.
@@ -148,25 +159,17 @@ class GroupExtractor:
         resumable = selection.stream is not PENDING_DELETED_DOSSIERS
         store = self.checkpoints.store_for(target.key) if resumable else None
         writer = LandingWriter(target, store, clock=clock, requests=lambda: self.client.requests)
-        name = f"group {selection.groupe_instructeur_number}, {selection.stream.name}"
-        began = time.monotonic()
-        rows = 0
         repaired: dict[int, int] = {}
         try:
-            for count, page in enumerate(self._pages(selection, writer), 1):
+            for page in progress.pages(writer, self._pages(selection, writer)):
                 writer.add(page)
-                rows += len(page.rows)
                 repaired |= page.repaired
-                rate = rows / max(time.monotonic() - began, 0.001)
-                share = _share_read(selection, page)
-                self.log.info("%s: page %d, %d rows, %.0f rows/s%s", name, count, rows, rate, share)
             writer.publish()
         except BaseException:
             writer.suspend()
             raise
-        self._log_landed(name, writer, time.monotonic() - began)
         if repaired:
-            self.log.warning("%s: %s", name, repaired_message(repaired))
+            self.log.warning("%s: %s", progress, repaired_message(repaired))
         return writer
 
     def _pages(self, selection: Selection, writer: LandingWriter) -> Iterator[Page]:
@@ -183,9 +186,15 @@ class GroupExtractor:
         for number in sorted(waiting.difference(writer.landed)) if selection.stream is DOSSIERS else ():
             yield self.client.result(fetch_by_number(selection, number))
 
-    def _warn_if_not_over(self, writer: LandingWriter) -> None:
-        """Warn once if the service's clock was before the window's end: the scheduler's may be ahead of it."""
-        window = writer.selection.window
+    def _warn_of(self, writer: LandingWriter) -> None:
+        """Warn of a revision without rows; once, if the service's clock was before the window's end.
+
+        The scheduler's clock may be ahead of it.
+        """
+        selection, window = writer.selection, writer.selection.window
+        if selection.revision and not writer.rows:
+            number, revision = selection.groupe_instructeur_number, selection.revision
+            self.log.warning("group %d: no row is on revision %s", number, revision)
         if window and window.end and writer.started < window.end and not self._warned:
             self._warned = True
             self.log.warning(
@@ -193,25 +202,6 @@ class GroupExtractor:
                 "another run",
                 window,
             )
-
-    def _log_landed(self, name: str, writer: LandingWriter, seconds: float) -> None:
-        selection = writer.selection
-        window = f"window {selection.window or 'none: the full group'}"
-        self.log.info(
-            "%s: %d rows in %d pages and %d requests, %.1f s, %s, landed at %s",
-            name,
-            writer.rows,
-            writer.pages,
-            writer.requests,
-            seconds,
-            f"{len(selection.numbers)} dossiers by number" if selection.numbers else window,
-            writer.manifest_url,
-        )
-        if writer.not_found or writer.unauthorized:
-            not_found, unauthorized = len(writer.not_found), len(writer.unauthorized)
-            self.log.info("%s: %d dossiers not found, %d unauthorized", name, not_found, unauthorized)
-        if selection.revision and not writer.rows:
-            self.log.warning("%s: no row is on revision %s", name, selection.revision)
 
 
 def _summarize(writer: LandingWriter, pending: Sequence[LandingWriter]) -> Summary:
@@ -233,14 +223,3 @@ def _summarize(writer: LandingWriter, pending: Sequence[LandingWriter]) -> Summa
     if writer.selection.numbers:
         summary |= {"not_found": len(writer.not_found), "unauthorized": len(writer.unauthorized)}
     return summary
-
-
-def _share_read(selection: Selection, page: Page) -> str:
-    """Return for the log how much of the window's time is read, if anything says when it begins."""
-    window = selection.window
-    if page.last_date is None or window is None or window.read_from is None:
-        return ""
-    bounds = (window.read_from, window.end or datetime.now(timezone.utc))
-    start, end = reversed(bounds) if selection.is_descending else bounds
-    share = (page.last_date - start).total_seconds() / (end - start).total_seconds()
-    return f", {min(1.0, max(0.0, share)):.0%} of the window"

@@ -13,6 +13,7 @@ from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DELETED_DOSSIERS
 from ds_provider.api.query.windows import Window, shown
 from ds_provider.warehouse.coverage import read_coverage, unread_numbers
+from ds_provider.wording import counted
 
 if TYPE_CHECKING:
     from airflow.sdk.types import Logger
@@ -82,12 +83,10 @@ def _logged(
     """Return the end of each selection's group, or None, after a line about all of them."""
     found = [ends.get(selection.groupe_instructeur_number) for selection in selections]
     what = "deletions" if selections[0].stream is DELETED_DOSSIERS else "dossiers"
-    log.info(
-        "%s: %d groups are read from where each is loaded up to (from %s on), %d in full, since nothing of them is "
-        "loaded, not their beginning or not all parts",
-        what,
-        len(found) - found.count(None),
-        shown(min(ends.values())) if ends else "…",
-        found.count(None),
-    )
+    ways = []
+    if known := [end for end in found if end]:
+        ways.append(f"{counted(len(known), 'group')} from where loaded up to, {shown(min(known))} or later")
+    if full := found.count(None):
+        ways.append(f"{counted(full, 'group')} in full, since nothing, not the beginning or not all parts are loaded")
+    log.info("reading %s: %s", what, "; ".join(ways))
     return found

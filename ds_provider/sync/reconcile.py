@@ -17,12 +17,16 @@ from ds_provider.warehouse.extracts import LandedExtracts, open_extracts
 from ds_provider.warehouse.load.loader import load
 from ds_provider.warehouse.reconciliations import record_reconciliation
 from ds_provider.warehouse.tombstones import VANISHED, Tombstone
+from ds_provider.wording import counted
 
 if TYPE_CHECKING:
     from ds_provider.api.query.selection import Includes, Selection
     from ds_provider.api.transport.client import DSClient
     from ds_provider.warehouse.database.store import Warehouse
     from ds_provider.warehouse.load.report import LoadReport, Policy
+
+
+_DIFFERENCES = ("missing", "moved", "stale", "restored", "hidden", "vanished")
 
 
 class Reconciled(NamedTuple):
@@ -37,6 +41,17 @@ class Reconciled(NamedTuple):
     extracts: LandedExtracts
     report: LoadReport
     failure: DSError | None
+
+    def summary_line(self) -> str:
+        """Return the counts in one line, for the log."""
+        groups, shown = counted(self.counts["groupes"], "group"), counted(self.counts["shown"], "dossier")
+        scanned = f"{groups} scanned, {shown} shown"
+        differing = {kind: count for kind in _DIFFERENCES if (count := self.counts[kind])}
+        if not differing:
+            return f"{scanned}; the tables hold the same"
+        kinds = ", ".join(f"{count} {kind}" for kind, count in differing.items())
+        differences = f"{counted(sum(differing.values()), 'difference')} ({kinds})"
+        return f"{scanned}; {differences}, {self.counts['read']} read again; {self.report.summary_line()}"
 
 
 def reconcile(

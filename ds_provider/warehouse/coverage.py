@@ -88,7 +88,8 @@ def read_coverage(
     """
     with warehouse.connected():
         if missing := _dropped_tables(warehouse):
-            log.warning("nothing counts as loaded: %s has no table %s any more", warehouse, ", ".join(sorted(missing)))
+            tables = ", ".join(sorted(missing))
+            log.warning("nothing counts as loaded, so all is read again: %s has no table %s", warehouse, tables)
             return {}
         latest = service_now(warehouse) + MAX_AHEAD
         rows_of_loads = warehouse.read(LOADS, _Load._fields, loads_of(stream, groups)).to_pylist()
@@ -128,6 +129,15 @@ def unread_numbers(warehouse: Warehouse, groups: Collection[int] | None = None) 
     for number in sorted(tried.keys() - read - set(gone)):
         unread.setdefault(tried[number][0], []).append(number)
     return unread
+
+
+def read_labels(warehouse: Warehouse) -> dict[int, str]:
+    """Return the labels of the groups, by number, as far as they are loaded.
+
+    :raises DSWarehouseError: if the database cannot be read.
+    """
+    groups = warehouse.read(schemas.GROUPES_INSTRUCTEURS, ["number", "label"]).to_pylist()
+    return {group["number"]: group["label"] for group in groups if group["label"]}
 
 
 def covered(intervals: Iterable[Interval]) -> tuple[datetime | None, datetime | None]:

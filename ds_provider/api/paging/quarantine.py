@@ -8,8 +8,7 @@ from typing import Any
 import msgspec
 
 from ds_provider.exceptions import DSError, DSQuarantinedError
-
-MAX_NUMBERS_IN_MESSAGE = 20
+from ds_provider.wording import counted, listed
 
 
 class Quarantined(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,10 +45,10 @@ def quarantined_error(
     :param landed: the summary of what was landed beside them.
     """
     first, numbers = records[0], [record.number for record in records]
-    shown = ", ".join(map(str, numbers[:MAX_NUMBERS_IN_MESSAGE])) + (", …" if numbers[MAX_NUMBERS_IN_MESSAGE:] else "")
-    count = f"{len(numbers)} dossiers" if len(numbers) > 1 else "1 dossier"
+    dossiers = counted(len(numbers), "dossier")
     return DSQuarantinedError(
-        f"the service lists {count} that it cannot give: {shown}; {consequence}. Of the first: {first.message}",
+        f"the service lists {dossiers} that it cannot give: {listed(numbers)}; {consequence}. Of the first: "
+        f"{first.message}",
         numbers,
         landed,
         cursor=first.cursor,

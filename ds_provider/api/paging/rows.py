@@ -11,11 +11,12 @@ from typing import Annotated, Any
 
 import msgspec
 
-from ds_provider.api.paging.quarantine import MAX_NUMBERS_IN_MESSAGE, Quarantined
+from ds_provider.api.paging.quarantine import Quarantined
 from ds_provider.api.transport.messages import Exchange
 from ds_provider.api.transport.repair import take_marks
 from ds_provider.api.transport.responses import Body, read_nodes
 from ds_provider.exceptions import DSIncompletePageError, DSMalformedResponseError
+from ds_provider.wording import counted, listed
 
 # what is longer is out of the range of a float, and Python refuses to convert it
 MAX_DIGITS = 308
@@ -34,6 +35,7 @@ class _Demarche(msgspec.Struct):
 
 class _Groupe(msgspec.Struct):
     number: int
+    label: str | None = None
 
 
 class RowHead(msgspec.Struct):
@@ -50,6 +52,11 @@ class RowHead(msgspec.Struct):
     def demarche_number(self) -> int | None:
         """Number of the dossier's démarche; a deletion does not say it."""
         return self.demarche.number if self.demarche else None
+
+    @property
+    def groupe_label(self) -> str | None:
+        """Label of the dossier's group; a deletion does not say it."""
+        return self.groupe.label if self.groupe else None
 
     @property
     def revision_id(self) -> str | None:
@@ -143,12 +150,9 @@ def repaired_message(repaired: Mapping[int, int]) -> str:
 
     :param repaired: by dossier, how many texts.
     """
-    numbers = ", ".join(map(str, sorted(repaired)[:MAX_NUMBERS_IN_MESSAGE]))
-    numbers += ", …" if len(repaired) > MAX_NUMBERS_IN_MESSAGE else ""
-    return (
-        f"{sum(repaired.values())} texts held characters that are none, and U+FFFD stands for these now; "
-        f"dossiers {numbers}"
-    )
+    texts = counted(sum(repaired.values()), "text")
+    where = f"{counted(len(repaired), 'dossier')} ({listed(sorted(repaired))})"
+    return f"{texts} of {where} held characters that are none: U+FFFD stands for each now"
 
 
 def decode_node(raw: bytes) -> dict[str, Any]:

@@ -30,6 +30,7 @@ from ds_provider.exceptions import (
     DSTokenError,
     DSTransportError,
 )
+from ds_provider.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ def find_idle_groups(selections: Iterable[Selection]) -> Flow[set[int]]:
     yield from queue.send_all()
     # one group alone is not asked about
     if len(bounded) > 1:
-        log.info("%d of %d groups have no rows in the window", len(queue.idle), len(bounded))
+        log.info("%d of %s hold nothing new: not read", len(queue.idle), counted(len(bounded), "group"))
     yield queue.idle
 
 
@@ -96,7 +97,7 @@ class _IdleGroups(BatchQueue[Selection]):
         self._failures += 1
         if self._failures < MAX_FAILURES_IN_A_ROW and isinstance(error, _SMALLER_MAY_PASS):
             return True
-        log.info("several groups at once cannot be asked about, each is read on its own: %s", error)
+        log.info("the service does not answer about several groups at once, so each is read: %s", error)
         self.waiting.clear()
         return False
 

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from datetime import datetime, timezone
 from email.utils import parsedate_to_datetime
 
+from ds_provider.wording import lasted
+
 log = logging.getLogger(__name__)
 
 WARN_SECONDS = 60.0
@@ -90,9 +92,9 @@ class ServiceClock:
         if abs(self.correction) > WARN_SECONDS and not self._warned:
             self._warned = True
             log.warning(
-                "this worker's clock is %.0f s %s the service's (a sandbox has its own): what is read is dated by the "
+                "this worker's clock is %s %s the service's (a sandbox has its own): what is read is dated by the "
                 "service's; set the clock by NTP, since schedules and windows of runs go by it",
-                abs(self.correction),
+                lasted(abs(self.correction)),
                 "before" if self.correction > 0 else "ahead of",
             )
 

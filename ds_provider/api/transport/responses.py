@@ -43,6 +43,7 @@ from ds_provider.exceptions import (
     DSUnauthorizedError,
     DSUnreadableValueError,
 )
+from ds_provider.wording import counted
 
 T = TypeVar("T")
 
@@ -127,7 +128,8 @@ def read_response(exchange: Exchange, decoder: msgspec.json.Decoder[Body[T]]) ->
             http_status=200,
         )
     if repair.repaired:
-        log.warning("%d texts of a response held characters that are none, U+FFFD stands for them", repair.repaired)
+        texts = counted(repair.repaired, "text")
+        log.warning("%s of a response held characters that are none: U+FFFD stands for each now", texts)
     return data
 
 

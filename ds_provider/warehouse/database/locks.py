@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from ds_provider.exceptions import DSWarehouseLockedError
+from ds_provider.wording import lasted
 
 log = logging.getLogger(__name__)
 
@@ -77,10 +78,10 @@ def _key(name: str) -> int:
 def _wait(try_once: Callable[[], bool], resource: str) -> None:
     if try_once():
         return
-    log.info("%s is in use by another task: waiting for it", resource)
+    log.info("%s is in use by another task: waiting for up to %s", resource, lasted(TIMEOUT_SECONDS))
     deadline = time.monotonic() + TIMEOUT_SECONDS
     while time.monotonic() < deadline:
         time.sleep(POLL_SECONDS)
         if try_once():
             return
-    raise DSWarehouseLockedError(f"{resource} is still in use by another task after {TIMEOUT_SECONDS / 60:.0f} minutes")
+    raise DSWarehouseLockedError(f"{resource} is still in use by another task after {lasted(TIMEOUT_SECONDS)}")

@@ -36,6 +36,7 @@ from ds_provider.warehouse.load.spool import Spool
 from ds_provider.warehouse.load.state import WarehouseState, rows_of
 from ds_provider.warehouse.load.winners import Winner, find_winners, lines_by_extract
 from ds_provider.warehouse.tombstones import Tombstone, TombstoneSet
+from ds_provider.wording import counted
 
 log = logging.getLogger(__name__)
 
@@ -112,14 +113,15 @@ class _Load:
         return self.report
 
     def _report_drift(self) -> None:
-        """Report and log the changes of the forms in revisions that are new here."""
+        """Report the changes of the forms in revisions that are new here, and log a line for each form."""
         for described in self.described:
-            for each in detect_drift(described[schemas.CHAMP_DESCRIPTORS.name], described[schemas.REVISIONS.name]):
-                if each.revision_after not in self.state.revisions:
-                    self.report.drift.append(each)
-                    counts = Counter(change.change for change in each.changes)
-                    changes = ", ".join(f"{count} {change}" for change, count in counts.items())
-                    log.info("démarche %d, revision %s: champs %s", each.demarche_number, each.revision_after, changes)
+            drift = detect_drift(described[schemas.CHAMP_DESCRIPTORS.name], described[schemas.REVISIONS.name])
+            if new := [each for each in drift if each.revision_after not in self.state.revisions]:
+                self.report.drift += new
+                counts = Counter(change.change for each in new for change in each.changes)
+                changes = ", ".join(f"{count} {change}" for change, count in counts.items())
+                revisions = counted(len(new), "revision")
+                log.info("démarche %d: %s of the form new here, champs: %s", new[0].demarche_number, revisions, changes)
 
     def _choose_lines(self) -> list[array[int]]:
         """Return the indexes of the lines to load, for each extract of dossiers; apply all deletions on the way."""
@@ -133,10 +135,19 @@ class _Load:
         gone = [number for number in winners if (each := self.tombstones.get(number)) and erases(each)]
         for number in gone:
             del winners[number]
+        self._count_changes(winners)
         active = self.tombstones.active()
         self.erased = sorted(each.number for each in active if each.number in held and erases(each))
         self.report.older, self.report.gone, self.report.erased = len(older), len(gone), len(self.erased)
         return lines_by_extract(winners.values(), len(self.extracts.dossiers))
+
+    def _count_changes(self, winners: Mapping[int, Winner]) -> None:
+        """Count the dossiers to load that are new, and those whose date of last change moved."""
+        held = self.state.versions
+        for number, winner in winners.items():
+            known = held.get(number)
+            self.report.new += known is None
+            self.report.updated += known is not None and winner.modified > known.modified
 
     def _apply_deletions(self, winners: Mapping[int, Winner]) -> None:
         tombstones, held = self.tombstones, self.state.versions

@@ -8,9 +8,11 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any, Literal
 
+from ds_provider.tables import schemas
 from ds_provider.tables.drift import Drift
 from ds_provider.tables.instants import to_microseconds
 from ds_provider.warehouse.tombstones import DELETED, VANISHED, Tombstone
+from ds_provider.wording import counted
 
 DeletionAction = Literal["flag", "erase"]
 
@@ -41,6 +43,8 @@ class LoadReport:
     """Counts of a load.
 
     :param rows: rows written, by table.
+    :param new: dossiers that the warehouse did not hold.
+    :param updated: dossiers that changed since the version that it held, by their date of last change.
     :param older: dossiers that the warehouse held in a later version already.
     :param gone: dossiers that were not loaded since they are hidden or deleted by now.
     :param erased: dossiers whose rows were all removed.
@@ -50,6 +54,8 @@ class LoadReport:
     """
 
     rows: Counter[str] = field(default_factory=Counter)
+    new: int = 0
+    updated: int = 0
     older: int = 0
     gone: int = 0
     erased: int = 0
@@ -62,16 +68,29 @@ class LoadReport:
         for report in earlier:
             known = {each.revision_after for each in self.drift}
             self.drift[:0] = [each for each in report.drift if each.revision_after not in known]
+            self.new = max(self.new, report.new)
+            self.updated = max(self.updated, report.updated)
             self.erased = max(self.erased, report.erased)
             self.restored = max(self.restored, report.restored)
             self.tombstones |= report.tombstones
         return self
 
     def summary_line(self) -> str:
-        """Return the counts in one line, for the log."""
-        counts = {"older": self.older, "gone": self.gone, "erased": self.erased, "restored": self.restored}
-        rows = ", ".join(f"{count} {name}" for name, count in self.rows.items() if count)
-        return f"rows: {rows or 'none'}; dossiers: {', '.join(f'{count} {name}' for name, count in counts.items())}"
+        """Return the counts of dossiers in one line, for the log: "loaded 3 dossiers (1 new, 2 updated), 1 erased"."""
+        loaded = self.rows[schemas.DOSSIERS.name]
+        kinds = {"new": self.new, "updated": self.updated, "unchanged": max(0, loaded - self.new - self.updated)}
+        others = {
+            "erased": self.erased,
+            "restored": self.restored,
+            "left out, hidden or deleted by now": self.gone,
+            "left out, held in a later version": self.older,
+        }
+        detail = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        return (
+            f"loaded {counted(loaded, 'dossier')}"
+            + (f" ({detail})" if detail else "")
+            + "".join(f", {count} {what}" for what, count in others.items() if count)
+        )
 
     def as_dict(self) -> dict[str, Any]:
         """Return the report in plain types, for XCom."""

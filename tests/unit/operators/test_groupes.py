@@ -38,6 +38,19 @@ def hook(monkeypatch):
     return Hook
 
 
+@pytest.mark.parametrize(
+    ("asked", "line"),
+    [
+        ({}, "démarche 12: 4 groups, 1 of them closed"),
+        ({"closed": False}, "démarche 12: 3 of 4 groups"),
+        ({"label_matches": "lyon"}, "démarche 12: 1 of 4 groups"),
+    ],
+)
+def test_log_says_how_many_groups_were_chosen(asked, line, lines):
+    listed(**asked)
+    assert [said.strip() for said in lines() if "démarche" in said] == [line]
+
+
 def listed(**asked):
     return DSListGroupesOperator(task_id="t", **{"demarche_number": 12, **asked}).execute({})
 

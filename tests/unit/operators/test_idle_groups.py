@@ -197,7 +197,7 @@ def test_idle_groups_are_logged_in_one_line(service, destination, caplog):
     with caplog.at_level("INFO"):
         operator(destination, [1, 2, 3]).execute({"ti": Ti()})
     said = [record.getMessage() for record in caplog.records]
-    assert said.count("2 of 3 groups have no rows in the window") == 1
+    assert said.count("2 of 3 groups hold nothing new: not read") == 1
     assert not [line for line in said if "group 1" in line or "group 3" in line]
     assert sum(map(is_batched, service.requests)) == 1
 

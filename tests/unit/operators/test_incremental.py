@@ -243,5 +243,5 @@ def test_log_says_how_many_groups_are_extracted_in_full(world, hooks, destinatio
     load(extract(destination, [7]))
     extract(destination)
     said = "".join(capfd.readouterr()) + caplog.text
-    assert "dossiers: 1 groups are read from where each is loaded up to" in said
-    assert "1 in full" in said
+    assert "reading dossiers: 1 group from where loaded up to, 20" in said
+    assert "; 1 group in full" in said

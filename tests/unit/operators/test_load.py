@@ -25,17 +25,6 @@ EIGHTS = list(range(800, 810))
 SEVENS = list(range(700, 710))
 
 
-@pytest.fixture
-def lines(capfd, caplog):
-    """The lines that were logged, whichever way they went."""
-
-    def read() -> list[str]:
-        captured = capfd.readouterr()
-        return (captured.out + captured.err).splitlines() + [record.getMessage() for record in caplog.records]
-
-    return read
-
-
 def landed(destination, groupe=7, **asked):
     made = DSExtractDossiersOperator(task_id="e", groupe_instructeur_number=groupe, destination=destination, **asked)
     return made.execute(context())
@@ -227,7 +216,7 @@ def test_log_holds_counts_and_no_personal_data(world, hooks, destination, lines)
     lines()
     load([summary, deletions(destination)])
     said = lines()
-    assert any("9 dossiers" in line and "1 gone" in line for line in said)
+    assert any("loaded 9 dossiers (9 new), 1 left out, hidden or deleted by now; " in line for line in said)
     assert not [line for line in said if PERSON in line]
 
 

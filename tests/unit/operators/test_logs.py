@@ -13,18 +13,6 @@ from tests.support.operator_service import START, Store, Ti, dossiers, from_the_
 PERSON = "Zinedine.Quelquun@example.org"
 
 
-@pytest.fixture
-def lines(capfd, caplog):
-    """The lines that were logged, whichever way they went."""
-
-    def read() -> list[str]:
-        captured = capfd.readouterr()
-        said = [line for line in (captured.out + captured.err).splitlines() if "outside of the Task Runner" not in line]
-        return said + [record.getMessage() for record in caplog.records]
-
-    return read
-
-
 def people(*numbers: int, **more):
     return dossiers(*numbers, usager={"email": PERSON}, champs=[{"label": PERSON, "stringValue": PERSON}], **more)
 
@@ -33,42 +21,74 @@ def operator(destination, groupe=7, **asked):
     return DSExtractDossiersOperator(task_id="t", groupe_instructeur_number=groupe, destination=destination, **asked)
 
 
+def said_of(lines: list[str], start: str) -> list[str]:
+    """The lines that begin so, without the seconds, which differ."""
+    return [re.sub(r"[\d.]+ s\b", "… s", line) for line in lines if line.strip().startswith(start)]
+
+
 def test_extraction_logs_a_line_per_page_and_one_at_the_end(service, destination, lines):
-    service.holds(7, *people(*range(1, 26)))
+    service.holds(7, *people(*range(1, 26), groupeInstructeur={"number": 7, "label": "Nord"}))
     operator(destination, page_size=10, concurrency=1).execute({"task_state_store": Store()})
     said = lines()
     assert len(said) == 4
-    assert [re.search(r"page (\d+), (\d+) rows", line).groups() for line in said[:3]] == [
-        ("1", "10"),
-        ("2", "20"),
-        ("3", "25"),
+    assert said_of(said, "group 7") == [
+        "group 7 (Nord): page 1: 10 dossiers, 10 in all",
+        "group 7 (Nord): page 2: 10 dossiers, 20 in all",
+        "group 7 (Nord): page 3: 5 dossiers, 25 in all",
+        "group 7 (Nord): 25 dossiers; the full group; 3 pages, 3 requests, … s; landed at "
+        f"{destination}/groupe-7/dossiers/full/manifest.json",
     ]
-    assert "25 rows in 3 pages and 3 requests" in said[3]
-    assert f"{destination}/groupe-7/dossiers/full/manifest.json" in said[3]
-    assert all("group 7" in line for line in said)
+
+
+def test_group_of_one_page_is_one_line(service, destination, lines):
+    service.holds(7, *people(1))
+    operator(destination, state="accepte").execute({"task_state_store": Store()})
+    (said,) = said_of(lines(), "group 7")
+    assert said.startswith("group 7: 1 dossier; of any date, state=accepte; 1 page, 1 request, … s; landed at file://")
+
+
+def test_list_of_groups_ends_with_one_line_about_all(service, destination, lines):
+    service.holds(7, *people(1, 2, 3))
+    service.holds(8, *people(4))
+    operator(destination, [7, 8, 9], created_since=START.isoformat()).execute({"ti": Ti()})
+    said = lines()
+    assert said_of(said, "landed 4") == ["landed 4 dossiers of 3 groups (1 without anything new); 3 requests, … s"]
+    assert len(said_of(said, "group 9")) == 0
+
+
+def test_extraction_counts_what_it_resumes(service, destination, lines):
+    service.holds(7, *people(*range(1, 26)))
+    service.fails(7, from_the_second_page(unauthorized()))
+    context = {"task_state_store": Store()}
+    with pytest.raises(DSError):
+        operator(destination, page_size=10, concurrency=1).execute(context)
+    service.fails(7, lambda request: None)
+    operator(destination, page_size=10, concurrency=1).execute(context)
+    said = said_of(lines(), "group 7")
+    assert "group 7: going on after 10 rows in 1 page of an earlier try" in said
+    assert any("15 in all" not in line and "20 in all" in line for line in said)
 
 
 def test_log_says_how_much_of_the_window_is_read(service, destination, lines):
     service.holds(7, *people(*range(0, 100, 10)))
     bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
     operator(destination, page_size=5, **bounds).execute({"task_state_store": Store()})
-    assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["40", "90"]
+    assert re.findall(r"(\d+)% of the window", "\n".join(lines())) == ["40", "90"]
 
 
 def test_log_says_how_much_of_the_window_is_read_in_descending_order(service, destination, lines):
     service.holds(7, *people(*range(0, 100, 10)))
     bounds = {"created_since": START.isoformat(), "created_until": START.replace(minute=1, second=40).isoformat()}
     operator(destination, page_size=5, order="DESC", **bounds).execute({"task_state_store": Store()})
-    assert [re.search(r"(\d+)% of the window", line)[1] for line in lines()[:2]] == ["50", "100"]
+    assert re.findall(r"(\d+)% of the window", "\n".join(lines())) == ["50", "100"]
 
 
-def test_both_lists_of_deletions_are_logged(service, destination, lines):
+def test_both_lists_of_deletions_are_one_line(service, destination, lines):
     service.holds(7, *people(1, 2), connection="deletedDossiers")
     made = DSExtractDeletedDossiersOperator(task_id="t", groupe_instructeur_number=7, destination=destination)
     made.execute({"task_state_store": Store()})
-    said = lines()
-    assert len(said) == 4
-    assert sum("pending_deleted_dossiers" in line for line in said) == 2
+    (said,) = said_of(lines(), "group 7")
+    assert "group 7: 0 pending deletions, 2 deletions; the full group; 2 pages, 2 requests, … s; landed at" in said
 
 
 def test_log_warns_of_a_revision_without_rows(service, destination, lines):

@@ -13,6 +13,7 @@ from ds_provider.api.transport.client import DSClient
 from ds_provider.landing.storage import open_destination
 from ds_provider.state.checkpoints import TaskCheckpoints
 from ds_provider.sync.extract import GroupExtractor
+from ds_provider.sync.progress import GroupProgress
 
 # each dossier's number is kept, so that none is given twice, and copied now and then
 BYTES_OF_A_NUMBER = 50
@@ -41,7 +42,7 @@ def peak(pages: int, zone: str) -> int:
     with DSClient("http://test/", "token", user_agent="test", transport=serve(pages)) as client:
         tracemalloc.start()
         extractor = GroupExtractor(client, open_destination(zone), log, TaskCheckpoints({}, log))
-        landing = extractor.land(select_dossiers(7))
+        landing = extractor.land(select_dossiers(7), GroupProgress(log, 7))
         _, highest = tracemalloc.get_traced_memory()
         tracemalloc.stop()
     assert landing.rows == 100 * pages

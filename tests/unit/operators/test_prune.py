@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -77,17 +76,6 @@ def zone(tmp_path: Path) -> ObjectStoragePath:
 
 
 @pytest.fixture
-def lines(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
-    """The lines that were logged, whichever way they went."""
-
-    def read() -> list[str]:
-        captured = capfd.readouterr()
-        return (captured.out + captured.err).splitlines() + [record.getMessage() for record in caplog.records]
-
-    return read
-
-
-@pytest.fixture
 def old(monkeypatch: pytest.MonkeyPatch) -> None:
     """Date the manifests that are written from here on two months back."""
 
@@ -124,8 +112,11 @@ class TestByAge:
         stays = [url_of(zone, 2, groupe=groupe) for groupe in (8, 9)]
         assert prune(zone) == {**NOTHING, "removed": 1, "kept": 2, "not_loaded": 2}
         assert [rows_of(url) for url in stays] == [[2], [2]]
-        (warning,) = [line for line in lines() if "not loaded" in line]
-        assert "stay: 2," in warning
+        said = lines()
+        summary = "1 extract removed, 0 rewritten, 2 kept"
+        assert [line for line in said if f"pruned {zone}: {summary}" in line]
+        (warning,) = [line for line in said if "not loaded" in line]
+        assert "2 extracts older than 30 days not loaded" in warning
         assert stays[0] in warning
 
     def test_extract_that_replaced_a_loaded_one_counts_as_not_loaded(self, old, zone, warehouse):
@@ -226,7 +217,7 @@ class TestFailures:
         part = ObjectStoragePath(damaged).parent / read_manifest(damaged).parts[0].name
         part.write_bytes(b"damaged")
         warehouse.has_tombstones("deleted", 2)
-        with pytest.raises(DSDestinationError, match="could not be pruned: 1;") as caught:
+        with pytest.raises(DSDestinationError, match="1 extract could not be pruned, all others were") as caught:
             prune(zone)
         assert part.name in str(caught.value)
         assert "\n" not in str(caught.value)

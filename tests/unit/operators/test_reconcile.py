@@ -13,6 +13,8 @@ from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSEx
 from ds_provider.operators.load import DSLoadOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
 from ds_provider.sync.manifests import manifests_in
+from ds_provider.tables import schemas
+from ds_provider.tables.rows.building import hard_delete_dossiers
 from ds_provider.warehouse.reconciliations import record_reconciliation
 from tests.support.flows import response
 from tests.support.numbered_dossiers import is_by_numbers
@@ -42,6 +44,17 @@ def load(destination):
 def reconcile(destination, groupes=GROUPES, **asked):
     given = {"groupe_instructeur_number": list(groupes), "destination": destination, **asked}
     return DSReconcileOperator(task_id="r", **given).execute(context())
+
+
+def test_log_says_what_differed_in_one_line(loaded, hooks, destination, lines):
+    lines()
+    reconcile(destination)
+    (said,) = [line for line in lines() if "scanned" in line]
+    assert f"{len(GROUPES)} groups scanned, {len(loaded.shown)} dossiers shown; the tables hold the same; " in said
+    hooks.warehouse.write([(schemas.DOSSIERS, hard_delete_dossiers(schemas.DOSSIERS, [min(loaded.shown)]))])
+    reconcile(destination)
+    (said,) = [line for line in lines() if "scanned" in line]
+    assert "; 1 difference (1 missing), 1 read again; loaded 1 dossier (1 new); " in said
 
 
 def found(counts):

@@ -120,7 +120,7 @@ def test_proxys_own_answer_says_nothing(asked):
     assert worker.clock.correction == 0
 
 
-@pytest.mark.parametrize(("ahead", "words"), [(3600, "3600 s ahead of"), (-90, "90 s before")])
+@pytest.mark.parametrize(("ahead", "words"), [(3600, "1 h ahead of"), (-90, "1 min 30 s before")])
 def test_clock_that_is_far_off_is_a_warning_once(ahead, words, caplog):
     worker = Worker(ahead)
     for _ in range(3):

@@ -283,6 +283,29 @@ def test_repeated_load_repairs_lost_rows() -> None:
     assert warehouse.rows("champs", "dossier_number", "text_value") == [(1, "secret-1-0")]
 
 
+def test_load_counts_what_is_new_what_changed_and_what_was_read_again() -> None:
+    world, warehouse = World(), QuickWarehouse()
+    world.play("deposit", 1, 10)
+    world.play("deposit", 2, 10)
+    world.play("deposit", 3, 10)
+    first = load_into(warehouse, world.read(10))
+    assert first.summary_line() == "loaded 3 dossiers (3 new)"
+    world.play("deposit", 4, 10)
+    world.play("message", 1, 10)
+    world.play("purge", 3, 10)
+    report = load_into(warehouse, world.read(10))
+    assert (report.new, report.updated, report.rows["dossiers"]) == (1, 1, 3)
+    assert report.summary_line() == "loaded 3 dossiers (1 new, 1 updated, 1 unchanged), 1 erased"
+    assert load_into(warehouse, LandedExtracts()).summary_line() == "loaded 0 dossiers"
+
+
+def test_load_that_waited_counts_what_its_first_attempt_loaded() -> None:
+    first, last = LoadReport(new=2, updated=1), LoadReport()
+    for report in (first, last):
+        report.rows["dossiers"] = 4
+    assert last.including([first]).summary_line() == "loaded 4 dossiers (2 new, 1 updated, 1 unchanged)"
+
+
 def test_older_version_changes_nothing() -> None:
     world, warehouse = World(), QuickWarehouse()
     world.play("deposit", 1, 10)
@@ -372,8 +395,8 @@ def test_drift_is_reported_and_logged_once(caplog: pytest.LogCaptureFixture) -> 
     drift, drift_again = (load_into(warehouse, LandedExtracts(), demarches=[(form, START)]).drift for _ in range(2))
     assert [change.change for change in drift[0].changes] == ["renamed", "added"]
     assert drift_again == []
-    assert [record.getMessage() for record in caplog.records if "revision r2" in record.getMessage()] == [
-        "démarche 12, revision r2: champs 1 renamed, 1 added"
+    assert [record.getMessage() for record in caplog.records if "démarche 12" in record.getMessage()] == [
+        "démarche 12: 1 revision of the form new here, champs: 1 renamed, 1 added"
     ]
 
 
