@@ -3,28 +3,38 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from types import NoneType
 from typing import Any, ClassVar, TypeVar
 
+import pendulum
 from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue, conf
-from airflow.sdk.exceptions import AirflowSkipException
+from airflow.sdk.exceptions import AirflowSensorTimeout, AirflowSkipException
 
-from ds_provider.api.polling.watch import Finding, poll
+from ds_provider.api.polling.progress import NOT_READ, so_far
+from ds_provider.api.polling.watch import Finding, PollResult, poll
 from ds_provider.api.query.parameters import parse_conn_id, parse_groupes
+from ds_provider.api.query.windows import shown
 from ds_provider.api.transport.flows import Flow
 from ds_provider.exceptions import DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.parameter_checks import Check, CheckedOperator, naming_the_line
 from ds_provider.retry_policy import fail_fast
-from ds_provider.state.seen import TaskFailedPolls
+from ds_provider.state.seen import TaskFailedPolls, TaskProgress
 from ds_provider.triggers import events, polling
 from ds_provider.triggers.dossiers import parse_min_count
+from ds_provider.wording import counted, lasted, listed
 
 T = TypeVar("T")
 
 Value = dict[str, Any]
+
+
+def named(groups: Collection[int]) -> str:
+    """Return groups in words: "group 12", "groups 12, 13"."""
+    return f"group{'s' if len(groups) > 1 else ''} {listed(groups)}"
 
 
 def parse_poke_interval(value: object, parameter: str) -> float:
@@ -54,6 +64,7 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
     }
     ui_color = "#e6f1f2"
     ui_fgcolor = "#000091"
+    _so_far = NOT_READ
 
     def __init__(
         self,
@@ -82,22 +93,44 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
         self._check_rendered()
         failures = TaskFailedPolls(context)
         try:
-            watch = self._trigger(context).watch
-            outcome = self._result(poll({self.task_id: watch}))[self.task_id].outcome
-            if isinstance(outcome, DSError):
-                raise outcome
+            result = self._poll(context)
+            if isinstance(result.outcome, DSError):
+                raise result.outcome
         except DSTransientError as error:
+            self._log_progress(context, self._so_far)
             if failures.record(error, self.log):
                 raise
             return PokeReturnValue(False)
         failures.reset()
-        return PokeReturnValue(True, self._report(context, outcome)) if outcome else PokeReturnValue(False)
+        if result.outcome:
+            return PokeReturnValue(True, self._report(context, result.outcome))
+        self._so_far = so_far(result.counts, self._checked_min_count())
+        self._log_progress(context, self._so_far)
+        return PokeReturnValue(False)
+
+    def _poll(self, context: Context) -> PollResult:
+        watch = self._trigger(context).watch
+        return self._result(poll({self.task_id: watch}))[self.task_id]
+
+    def _log_progress(self, context: Context, now: str) -> None:
+        """Log what is waited for, the first time, and from then on how far it is whenever that changes."""
+        progress = TaskProgress(context)
+        is_new = progress.is_new
+        if not progress.changes_to(now):
+            return
+        if not is_new:
+            self.log.info("%s", now)
+            return
+        until = pendulum.now("UTC").add(seconds=self.timeout).replace(microsecond=0)
+        polls = f"polls every {lasted(self.poke_interval)} until {shown(until)}"
+        self.log.info("waiting for %s: %s, %s", self._waited_for(), now, polls)
 
     @fail_fast
     def execute(self, context: Context) -> Any:
         """Wait, and return the value for XCom."""
         if not self.deferrable:
-            return super().execute(context)
+            with self._logging_what_is_missing(lambda: self._so_far):
+                return super().execute(context)
         with self._skipping_if_never_fail():
             while not (poked := self.poke(context)):
                 self._defer(context)
@@ -107,7 +140,8 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
     @fail_fast
     def resume_execution(self, next_method: str, next_kwargs: dict[str, Any] | None, context: Context) -> Any:
         """Go on after a deferral."""
-        return super().resume_execution(next_method, next_kwargs, context)
+        with self._logging_what_is_missing(lambda: self._so_far_now(context)):
+            return super().resume_execution(next_method, next_kwargs, context)
 
     def execute_complete(self, context: Context, event: Any = None) -> Value:
         """Return the value of what the trigger found.
@@ -141,6 +175,29 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
                 raise AirflowSkipException("Skipping due to never_fail is set to True.") from error
             raise
 
+    @contextmanager
+    def _logging_what_is_missing(self, last_progress: Callable[[], str]) -> Iterator[None]:
+        """Log how far the wait was if it ends by its timeout."""
+        try:
+            yield
+        except (AirflowSensorTimeout, AirflowSkipException) as error:
+            # Airflow makes a skip of a timeout if soft_fail is set, and of an error, which it names then
+            if isinstance(error, AirflowSensorTimeout) or isinstance(error.__cause__, AirflowSensorTimeout | NoneType):
+                self.log.warning(
+                    "gave up after %s of waiting for %s: %s", lasted(self.timeout), self._waited_for(), last_progress()
+                )
+            raise
+
+    def _so_far_now(self, context: Context) -> str:
+        """Poll once more, since a trigger that ran out of time has left no word."""
+        try:
+            result = self._poll(context)
+            if isinstance(result.outcome, DSError):
+                raise result.outcome
+            return so_far(result.counts, self._checked_min_count())
+        except Exception as error:  # noqa: BLE001 - that time is over is what a person needs to know
+            return f"what is there could not be read: {error}"
+
     def _result(self, flow: Flow[T]) -> T:
         with DSHook(self.ds_conn_id).client() as client:
             return client.result(flow)
@@ -150,6 +207,20 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
 
     def _checked_min_count(self) -> int:
         return parse_min_count(self.min_count, "min_count")
+
+    def _log_found(self, value: Value, noun: str, detail: str) -> None:
+        found = counted(value["count"], noun)
+        self.log.info("found %s%s in %s", found, detail, named(value["groupes_instructeurs"]))
+
+    def _waited_for(self) -> str:
+        """Return in words what the sensor waits for, and where."""
+        groups = self._groups()
+        where = named(groups) if len(groups) == 1 else f"one of {counted(len(groups), 'group')} ({listed(groups)})"
+        return f"{self._wanted(self._checked_min_count())} in {where}"
+
+    def _wanted(self, min_count: int) -> str:
+        """Return in words what the sensor waits for."""
+        raise NotImplementedError
 
     def _trigger(self, context: Context) -> polling.WaitingTrigger:
         """Return the trigger that waits for the same as this sensor does."""

@@ -19,12 +19,13 @@ from ds_provider.api.polling.watch import (
 )
 from ds_provider.api.query.parameters import parse_state, select_dossiers
 from ds_provider.api.query.selection import DELETED_DOSSIERS, DOSSIERS, PENDING_DELETED_DOSSIERS, Selection
-from ds_provider.api.query.windows import DateColumn, Window, parse_instant
+from ds_provider.api.query.windows import DateColumn, Window, parse_instant, shown
 from ds_provider.exceptions import DSConfigurationError, DSError
 from ds_provider.parameter_checks import Check
 from ds_provider.sensors._base import GroupSensor, Value
 from ds_provider.state.seen import SensorState
 from ds_provider.triggers.dossiers import DSDeletedDossierTrigger, DSDossierTrigger
+from ds_provider.wording import counted
 
 WATERMARK = "watermark"
 
@@ -90,7 +91,15 @@ class DSDossierSensor(GroupSensor):
             seen=seen,
             poll_interval=self.poke_interval,
             ds_conn_id=self.ds_conn_id,
+            so_far=self._so_far,
         )
+
+    def _wanted(self, min_count: int) -> str:
+        date_column, since = self._check_together()
+        dossiers = counted(min_count, "dossier") + (f" {self.state}" if self.state else "")
+        if date_column is None:
+            return dossiers
+        return f"{dossiers} {date_column} since {shown(since) if since else 'they were last reported'}"
 
     def _report(self, context: Context, finding: Finding) -> Value:
         date_column, since = self._check_together()
@@ -105,7 +114,7 @@ class DSDossierSensor(GroupSensor):
             "newest_created": _newest(finding, "created"),
             "newest_updated": _newest(finding, "updated"),
         }
-        self.log.info("%d dossiers in groups %s", value["count"], value["groupes_instructeurs"])
+        self._log_found(value, "dossier", " or more" if finding.more else "")
         return value
 
     def _check_together(self) -> tuple[DateColumn | None, pendulum.DateTime | None]:
@@ -169,8 +178,15 @@ class DSDeletedDossierSensor(GroupSensor):
             for group in self._groups()
         }
         return DSDeletedDossierTrigger(
-            seen=seen, min_count=min_count, poll_interval=self.poke_interval, ds_conn_id=self.ds_conn_id
+            seen=seen,
+            min_count=min_count,
+            poll_interval=self.poke_interval,
+            ds_conn_id=self.ds_conn_id,
+            so_far=self._so_far,
         )
+
+    def _wanted(self, min_count: int) -> str:
+        return counted(min_count, "new deletion")
 
     def _baseline(self, selections: Sequence[Selection]) -> dict[Selection, SeenRows]:
         reach = SeenRows(int(pendulum.now("UTC").timestamp()) - DELETIONS_LOOKBACK_SECONDS)
@@ -195,7 +211,7 @@ class DSDeletedDossierSensor(GroupSensor):
             "deleted": stages[DELETED_DOSSIERS],
             "newest_deleted": _newest(finding, "deleted"),
         }
-        self.log.info("%d deletions in groups %s", value["count"], value["groupes_instructeurs"])
+        self._log_found(value, "new deletion", f" ({value['pending']} pending, {value['deleted']} definitive)")
         return value
 
 

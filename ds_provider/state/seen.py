@@ -16,6 +16,7 @@ from ds_provider.state.keys import state_key
 from ds_provider.state.outlets import only_asset
 
 _FAILED_POLLS = state_key("ds-failed-polls")
+_PROGRESS = state_key("ds-wait-progress")
 
 
 class SensorState:
@@ -78,6 +79,28 @@ class TaskFailedPolls(FailedPolls):
         if self.count:
             self._store.set(_FAILED_POLLS, 0)
         super().reset()
+
+
+class TaskProgress:
+    """Progress of a wait by the last line of the log, kept in the task's store: each poll may be of another process.
+
+    :ivar is_new: true if the log of this try says nothing of the wait yet.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store = cast("Any", context["task_state_store"])
+        self._try = context["ti"].try_number
+        logged = self._store.get(_PROGRESS) or {}
+        self._logged = logged.get("so_far") if logged.get("try") == self._try else None
+        self.is_new = self._logged is None
+
+    def changes_to(self, so_far: str) -> bool:
+        """Keep how far the wait is. Return true if the log did not say that last."""
+        if so_far == self._logged:
+            return False
+        self._logged = so_far
+        self._store.set(_PROGRESS, {"try": self._try, "so_far": so_far})
+        return True
 
 
 def _key(selection: Selection) -> str:

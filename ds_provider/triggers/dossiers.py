@@ -27,6 +27,7 @@ from ds_provider.hooks.ds import DSHook
 from ds_provider.parameter_checks import naming_the_line
 from ds_provider.triggers._groups import WatchedGroups
 from ds_provider.triggers.polling import POLL_INTERVAL_SECONDS, PollingTrigger, PollResults, WaitingTrigger
+from ds_provider.wording import counted, lasted
 
 MAX_NUMBERS_IN_EVENT = 100
 # Airflow writes an event to its database a second or two after it was given
@@ -47,6 +48,7 @@ class DSDossierTrigger(WaitingTrigger):
     :param seen: for each group, the rows that are not new; then ``since`` is not used.
     :param poll_interval: seconds between two polls.
     :param ds_conn_id: the connection.
+    :param so_far: how far the wait was when it began, for the log.
     """
 
     def __init__(
@@ -60,8 +62,9 @@ class DSDossierTrigger(WaitingTrigger):
         seen: Mapping[str, Any] | None = None,
         poll_interval: float = POLL_INTERVAL_SECONDS,
         ds_conn_id: str = DSHook.default_conn_name,
+        so_far: str | None = None,
     ) -> None:
-        super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
+        super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id, so_far=so_far)
         with naming_the_line():
             self.groupe_instructeur_number = parse_groupes(groupe_instructeur_number)[0]
             self.min_count = parse_min_count(min_count, "min_count")
@@ -88,6 +91,7 @@ class DSDeletedDossierTrigger(WaitingTrigger):
     :param min_count: how many dossiers.
     :param poll_interval: seconds between two polls.
     :param ds_conn_id: the connection.
+    :param so_far: how far the wait was when it began, for the log.
     """
 
     def __init__(
@@ -97,8 +101,9 @@ class DSDeletedDossierTrigger(WaitingTrigger):
         min_count: int = 1,
         poll_interval: float = POLL_INTERVAL_SECONDS,
         ds_conn_id: str = DSHook.default_conn_name,
+        so_far: str | None = None,
     ) -> None:
-        super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
+        super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id, so_far=so_far)
         self.seen = {group: dict(streams) for group, streams in seen.items()}
         with naming_the_line():
             self.min_count = parse_min_count(min_count, "min_count")
@@ -166,6 +171,8 @@ class DSDossierEventTrigger(PollingTrigger):
 
         :raises DSError: if no group could be read, ten polls in a row.
         """
+        groups = counted(len(self.groupe_instructeur_number), "group")
+        self.log.info("watching %s for what is %s, polls every %s", groups, self.on, lasted(self.poll_interval))
         await self._groups.load(self.asset_state_store)
         with self.registered():
             async for results in shared_stream:

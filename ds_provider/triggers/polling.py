@@ -16,7 +16,8 @@ from typing import Any, cast
 from airflow.triggers.base import BaseEventTrigger, TriggerEvent
 
 from ds_provider.api.polling.failures import FailedPolls
-from ds_provider.api.polling.watch import Outcome, PollResult, Watch, poll
+from ds_provider.api.polling.progress import so_far
+from ds_provider.api.polling.watch import PollResult, Watch, poll
 from ds_provider.api.query.parameters import parse_conn_id
 from ds_provider.exceptions import DSConfigurationError, DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
@@ -122,23 +123,42 @@ class PollingTrigger(BaseEventTrigger):
 
 
 class WaitingTrigger(PollingTrigger):
-    """Base of the triggers that wait for one event: the finding, or the error that makes waiting useless."""
+    """Base of the triggers that wait for one event: the finding, or the error that makes waiting useless.
+
+    It logs how far the wait is whenever that changes. Airflow shows these lines in the log of the task.
+
+    :param so_far: how far the wait was when the task began it and logged it.
+    """
+
+    def __init__(self, *, poll_interval: float, ds_conn_id: str, so_far: str | None) -> None:
+        super().__init__(poll_interval=poll_interval, ds_conn_id=ds_conn_id)
+        self.so_far = so_far
+        self._logged = so_far
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[PollResults]) -> AsyncIterator[TriggerEvent]:
         """Yield the one event."""
         with self.registered():
             async for results in shared_stream:
                 # a trigger that comes during a poll is in the next one
-                if self in results and (payload := self._payload(results[self].outcome)):
+                if self in results and (payload := self._payload(results[self])):
                     yield TriggerEvent(payload)
                     return
 
-    def _payload(self, outcome: Outcome) -> dict[str, Any] | None:
+    def _payload(self, result: PollResult) -> dict[str, Any] | None:
+        outcome = result.outcome
         if isinstance(outcome, DSError):
             waits_on = isinstance(outcome, DSTransientError) and not self.failures.record(outcome, self.log)
             return None if waits_on else failed(outcome)
         self.failures.reset()
-        return found(outcome) if outcome else None
+        if outcome is None:
+            self._log_change(so_far(result.counts, self.watch.min_count))
+            return None
+        return found(outcome)
+
+    def _log_change(self, now: str) -> None:
+        if now != self._logged:
+            self._logged = now
+            self.log.info("%s", now)
 
 
 def _key(poll_interval: float, ds_conn_id: str) -> Hashable:

@@ -93,7 +93,7 @@ def microseconds(moment: datetime) -> int:
 
 
 @pytest.mark.parametrize("mode", MODES)
-def test_sensor_returns_the_dossiers_that_change_while_it_waits(world, run_dag, mode):
+def test_sensor_returns_the_dossiers_that_change_while_it_waits(world, run_dag, mode, capfd):
     groupe = world.groupes[0]
     options = {**MODES[mode], "groupe_instructeur_number": groupe, "updated_since": NOW.isoformat()}
     dag = dag_of(f"dossiers_{mode}", DSDossierSensor, **options)
@@ -106,6 +106,9 @@ def test_sensor_returns_the_dossiers_that_change_while_it_waits(world, run_dag, 
     assert set(value["numbers"]) == changed
     assert value["count"] == len(changed)
     assert value["groupes_instructeurs"] == [groupe]
+    said = "".join(capfd.readouterr())
+    assert said.count(f"waiting for 1 dossier updated since {NOW.isoformat()} in group {groupe}: 0 of 1 so far, ") == 1
+    assert f"found {len(changed)} dossier" in said
 
 
 @pytest.mark.parametrize("mode", MODES)

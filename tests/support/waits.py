@@ -34,11 +34,12 @@ class Task:
 
     def __init__(self, assets: Assets | None = None) -> None:
         self.store = Store()
+        self.try_number = 1
         self.assets = Assets() if assets is None else assets
 
     @property
     def context(self) -> Any:
-        ti = SimpleNamespace(get_first_reschedule_date=lambda context: None)
+        ti = SimpleNamespace(get_first_reschedule_date=lambda context: None, try_number=self.try_number)
         return {"task_state_store": self.store, "asset_state_store": self.assets, "ti": ti}
 
 

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import re
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -36,3 +38,18 @@ def hooks(monkeypatch: pytest.MonkeyPatch) -> Hooks:
     hooks = Hooks(QuickWarehouse())
     monkeypatch.setattr("ds_provider.operators._parameters.DSWarehouseHook", hooks)
     return hooks
+
+
+@pytest.fixture
+def lines(capfd: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture) -> Callable[[], list[str]]:
+    """The lines that were logged since the last call, whichever way they went."""
+
+    def read() -> list[str]:
+        captured = capfd.readouterr()
+        said = [line for line in (captured.out + captured.err).splitlines() if "outside of the Task Runner" not in line]
+        said += [record.getMessage() for record in caplog.records]
+        caplog.clear()
+        # a line of Airflow's has a date and a level before it, and the logger's name after it
+        return [re.sub(r"^\S+ \[\w+ *\] (.*?) *\[[\w.]+\].*", r"\1", line) for line in said]
+
+    return read

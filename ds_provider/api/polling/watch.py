@@ -125,10 +125,12 @@ class PollResult:
 
     :param finding: the new rows of the groups that have enough, or None if no group has.
     :param errors: of the groups that could not be read.
+    :param counts: how many new rows each of the others has.
     """
 
     finding: Finding | None = None
     errors: Mapping[int, DSError] = field(default_factory=dict)
+    counts: Mapping[int, int] = field(default_factory=dict)
 
     @property
     def outcome(self) -> Outcome:
@@ -201,12 +203,13 @@ def _result(groups: Mapping[int, Sequence[_Search]], min_count: int) -> PollResu
         for group, searches in groups.items()
         if (error := most_severe(search.error for search in searches if search.error))
     }
-    enough = {
-        group: searches
+    counts = {
+        group: len({row.number for search in searches for row in search.new_rows})
         for group, searches in groups.items()
-        if group not in errors and len({row.number for search in searches for row in search.new_rows}) >= min_count
+        if group not in errors
     }
-    return PollResult(_finding(enough) if enough else None, errors)
+    enough = {group: groups[group] for group, count in counts.items() if count >= min_count}
+    return PollResult(_finding(enough) if enough else None, errors, counts)
 
 
 def _finding(groups: Mapping[int, Sequence[_Search]]) -> Finding:

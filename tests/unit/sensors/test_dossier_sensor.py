@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from datetime import timedelta
 from typing import Any
 
 import pytest
 from airflow.sdk.exceptions import (
     AirflowFailException,
+    AirflowRescheduleException,
     AirflowSensorTimeout,
     AirflowSkipException,
     TaskDeferralTimeout,
@@ -159,6 +161,88 @@ def test_pauses_are_at_least_the_poke_interval_and_differ(wait, service):
     pauses = wait.pauses[1:]
     assert all(40 <= pause <= 44 for pause in pauses)
     assert len(set(pauses)) > 1
+
+
+def said_of(lines: list[str], *starts: str) -> list[str]:
+    """The lines that begin so, without the time at which the wait ends."""
+    return [re.sub(r"until .*", "until …", line.strip()) for line in lines if line.strip().startswith(starts)]
+
+
+def test_log_says_at_once_what_is_waited_for_and_then_each_change(wait, service, lines):
+    def change(poll: int) -> None:
+        number = {2: 2, 5: 3}.get(poll)
+        if number:
+            service.holds(1, *(row(one, one) for one in range(1, number + 1)))
+
+    wait.change = change
+    service.holds(1, row(1, 1))
+    wait.run(sensor(wait, min_count=3, state="accepte", poke_interval=90))
+    said = said_of(lines(), "waiting", "1 of", "2 of", "3 of", "found")
+    assert said == [
+        "waiting for 3 dossiers accepte in group 1: 1 of 3 so far, polls every 1 min 30 s until …",
+        "2 of 3 so far",
+        "found 3 dossiers in group 1",
+    ]
+
+
+def test_log_of_several_groups_names_the_one_that_has_most(wait, service, lines):
+    wait.change = lambda poll: service.holds(2, row(1, 1), row(2, 2)) if poll == 3 else None
+    service.holds(2, row(1, 1))
+    wait.run(sensor(wait, groupe_instructeur_number=[1, 2, 3], min_count=2, updated_since=SINCE))
+    said = said_of(lines(), "waiting", "1 of", "found")
+    first = "waiting for 2 dossiers updated since 2026-11-01T09:00:00+01:00 in one of 3 groups (1, 2, 3): "
+    assert said[0].startswith(f"{first}1 of 2 so far in group 2, polls every 1 min until")
+    assert said[1:] == ["found 2 dossiers in group 2"]
+
+
+def test_log_says_what_is_waited_for_though_the_first_poll_failed(wait, service, lines):
+    def change(poll: int) -> None:
+        service.failure = lambda request: None
+        if poll == 4:
+            service.holds(1, row(1, 1))
+
+    service.failure = lambda request: TransportFailure("dropped", sent=True)
+    wait.change = change
+    wait.run(sensor(wait))
+    assert said_of(lines(), "waiting", "0 of", "found") == [
+        "waiting for 1 dossier in group 1: nothing could be read yet, polls every 1 min until …",
+        "0 of 1 so far",
+        "found 1 dossier in group 1",
+    ]
+
+
+@pytest.mark.parametrize(("soft_fail", "kind"), [(False, AirflowSensorTimeout), (True, AirflowSkipException)])
+def test_timeout_logs_what_was_missing(service, soft_fail, kind, lines):
+    service.holds(1, row(1, 1), row(2, 2))
+    given = {"task_id": "wait", "groupe_instructeur_number": 1, "min_count": 3, "soft_fail": soft_fail}
+    polling, deferred = DSDossierSensor(**given, deferrable=False, timeout=1), DSDossierSensor(**given, deferrable=True)
+    polling.timeout = -1
+    with pytest.raises(kind):
+        polling.execute(Task().context)
+    assert said_of(lines(), "gave up")[0].endswith("of waiting for 3 dossiers in group 1: 2 of 3 so far")
+    with pytest.raises(kind):
+        deferred.resume_execution("__fail__", {"error": "Trigger timeout"}, Task().context)
+    assert said_of(lines(), "gave up") == [
+        "gave up after 7 days of waiting for 3 dossiers in group 1: 2 of 3 so far",
+    ]
+
+
+def test_timeout_stays_the_error_though_nothing_can_be_read(service, lines):
+    service.failure = lambda request: EXPIRED
+    deferred = DSDossierSensor(task_id="wait", groupe_instructeur_number=1, deferrable=True)
+    with pytest.raises(AirflowSensorTimeout):
+        deferred.resume_execution("__fail__", {"error": "Trigger timeout"}, Task().context)
+    assert "what is there could not be read" in said_of(lines(), "gave up")[0]
+
+
+def test_retry_logs_again_what_it_waits_for(service, lines):
+    task = Task()
+    made = DSDossierSensor(task_id="wait", groupe_instructeur_number=1, mode="reschedule", deferrable=False)
+    for try_number in (1, 1, 2):
+        task.try_number = try_number
+        with pytest.raises(AirflowRescheduleException):
+            made.execute(task.context)
+    assert len(said_of(lines(), "waiting")) == 2
 
 
 class TestDeferral:

@@ -231,7 +231,7 @@ UNREADABLE = {
 def warnings(monkeypatch):
     """The warnings of all triggers, with their arguments."""
     warnings: list[str] = []
-    log = SimpleNamespace(warning=lambda text, *given: warnings.append(text % given))
+    log = SimpleNamespace(info=lambda *given: None, warning=lambda text, *given: warnings.append(text % given))
     monkeypatch.setattr(DSDossierEventTrigger, "log", log)
     return warnings
 
