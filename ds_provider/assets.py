@@ -1,18 +1,27 @@
 """Assets that the provider's tasks update: the dossiers and deletions of a group, and the tables of a warehouse.
 
-::
+=====================================================  =========================================================
+name                                                   URI
+=====================================================  =========================================================
+``ds/<number>/dossiers``                               ``ds://<host>/groupes-instructeurs/<number>/dossiers``
+``ds/<number>/deleted_dossiers``                       ``ds://<host>/groupes-instructeurs/<number>/deleted_dossiers``
+``<dataset>.<table>``, in the embedded warehouse       ``ds-warehouse://~/<dataset>/<table>``
+``<connection>/<dataset>.<table>``                     ``ds-warehouse://<connection>/<dataset>/<table>``
+=====================================================  =========================================================
 
-    ds://<host of the service>/groupes-instructeurs/<number>/dossiers
-    ds://<host of the service>/groupes-instructeurs/<number>/deleted_dossiers
-    ds-warehouse://<connection>/<dataset>/<table>
+A DAG that runs after each update has ``schedule=[table_asset("dossiers")]``. Names and URIs are public and do not
+change: Airflow keeps an asset's state under its name, how far each group is loaded for instance. All are in the group
+``demarches-simplifiees`` of Airflow's list of assets.
 
-A DAG that runs after each update has ``schedule=[table_asset("dossiers")]``. The name of each asset is its URI. So the
-name is unique, and a URI that is written by hand means the same asset. Both are public and do not change, since Airflow
-keeps an asset's state under its name.
+Airflow allows one name for a URI, and one URI for a name. So ``Asset(uri="ds://…")`` by hand, whose name is its URI, is
+not the same asset: one of the two stays inactive, its DAG gets no runs by it, and Airflow shows a warning on the DAG.
+Without an import of this module, refer to the asset that is there: ``Asset.ref(uri="ds://…")`` or
+``Asset.ref(name="demarches_simplifiees.dossiers")``.
 
 A group's asset names the service's host, since two services use the same numbers for different groups: an update of the
-sandbox or of a test instance is none of the public service. A warehouse's asset names the connection and not the
-database's address: a database that moves stays the same warehouse.
+sandbox or of a test instance is none of the public service. Its name has the host too, ``ds/<host>/<number>/dossiers``,
+unless it is the public one. A warehouse's asset names the connection and not the database's address: a database that
+moves stays the same warehouse.
 
 Nothing here needs more than Airflow: a DAG that only waits for an asset is parsed without the ``warehouse`` extra.
 """
@@ -44,6 +53,8 @@ TABLES = (
     "champ_descriptors",
     "deleted_dossiers",
 )
+
+GROUP = "demarches-simplifiees"
 
 _GROUPE_SCHEME = "ds"
 _TABLE_SCHEME = "ds-warehouse"
@@ -92,7 +103,8 @@ def table_asset(table: str, *, warehouse_conn_id: str | None = None, dataset: st
     if not _is(_DATASET, dataset):
         raise DSConfigurationError(f"dataset must be the name of a database schema: got {dataset!r}")
     warehouse = quote(warehouse_conn_id, safe="") if warehouse_conn_id else _EMBEDDED
-    return Asset(uri=f"{_TABLE_SCHEME}://{warehouse}/{dataset}/{table}")
+    place = f"{warehouse}/" if warehouse_conn_id else ""
+    return _asset(f"{place}{dataset}.{table}", f"{_TABLE_SCHEME}://{warehouse}/{dataset}/{table}")
 
 
 def is_ours(outlet: Any) -> bool:
@@ -103,7 +115,13 @@ def is_ours(outlet: Any) -> bool:
 def _groupe_asset(number: int | str, host: str, stream: str) -> Asset:
     if isinstance(number, bool) or not re.fullmatch("[1-9][0-9]*", str(number)):
         raise DSConfigurationError(f"groupe_instructeur_number must be a whole number from 1 on: got {number!r}")
-    return Asset(uri=f"{_GROUPE_SCHEME}://{_netloc(host)}/groupes-instructeurs/{number}/{stream}")
+    netloc = _netloc(host)
+    place = "" if netloc == PUBLIC_HOST else f"{netloc}/"
+    return _asset(f"ds/{place}{number}/{stream}", f"{_GROUPE_SCHEME}://{netloc}/groupes-instructeurs/{number}/{stream}")
+
+
+def _asset(name: str, uri: str) -> Asset:
+    return Asset(name, uri, group=GROUP)
 
 
 def _is(pattern: re.Pattern[str], value: object) -> bool:

@@ -60,7 +60,7 @@ class Consumers:
         self._session = session
         self._serialise = serialise
 
-    def schedule_on(self, dag_id: str, asset: Asset) -> None:
+    def schedule_on(self, dag_id: str, asset: Any) -> None:
         from airflow.models.dag import DagModel
 
         with DAG(dag_id, schedule=[asset], start_date=START) as dag:
@@ -119,6 +119,18 @@ def test_rows_start_only_the_dags_on_their_tables(run_dag, consumers):
     assert consumers.queued() == {"on_dossiers", "on_wide"}
     extra = {"rows": 3, "erased": 0, "groupes_instructeurs": 1, "window": None}
     assert consumers.events() == {DOSSIERS.uri: extra, WIDE.uri: extra}
+
+
+def test_asset_is_found_by_its_name_or_its_uri_and_not_by_a_second_name(run_dag, consumers):
+    host = "http://127.0.0.1:9998/api/v2/graphql"
+    asset = dossiers_asset(7, host)
+    consumers.schedule_on("on_asset", asset)
+    consumers.schedule_on("on_name", Asset.ref(name=asset.name))
+    consumers.schedule_on("on_uri", Asset.ref(uri=asset.uri))
+    consumers.schedule_on("on_second_name", Asset(uri=asset.uri))
+    consumers.clear()
+    assert run_dag(dag_of("extracts_group", ExtractsGroup, host=host, outlets=[asset])).state == "success"
+    assert consumers.queued() == {"on_asset", "on_name", "on_uri"}
 
 
 def test_load_without_rows_starts_no_dag_and_the_next_rows_do(run_dag, consumers):

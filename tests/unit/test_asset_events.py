@@ -55,7 +55,7 @@ def test_add_outlets_keeps_the_outlets_of_the_user():
 
 
 def test_asset_that_the_user_gives_too_is_an_outlet_once():
-    given_by_user = Asset(DOSSIERS.uri, extra={"owner": "us"})
+    given_by_user = Asset(DOSSIERS.name, DOSSIERS.uri, extra={"owner": "us"})
     assert Loading(task_id="t", outlets=[given_by_user]).outlets == [given_by_user, CHAMPS]
 
 

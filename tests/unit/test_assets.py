@@ -1,11 +1,11 @@
-"""An asset's URI is public: DAGs write it in their schedules, and Airflow keeps its state under its name."""
+"""An asset's name and URI are public: DAGs refer to them, and Airflow keeps its state under its name."""
 
 from __future__ import annotations
 
 import inspect
 import subprocess
 import sys
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 import pytest
 from airflow.sdk import Asset, AssetAlias, Connection
@@ -31,10 +31,19 @@ def test_uris_do_not_change() -> None:
     assert named.uri == "ds-warehouse://Entrepot_1/ds/demarche_12345_annotations"
 
 
+def test_names_are_short_and_do_not_change() -> None:
+    sandbox = "http://127.0.0.1:9999/api/v2/graphql"
+    named = table_asset("demarche_12345_annotations", warehouse_conn_id="Entrepot_1", dataset="ds")
+    assert dossiers_asset(12345).name == "ds/12345/dossiers"
+    assert deleted_dossiers_asset("12345").name == "ds/12345/deleted_dossiers"
+    assert dossiers_asset(12345, sandbox).name == "ds/127.0.0.1:9999/12345/dossiers"
+    assert table_asset("dossiers").name == "demarches_simplifiees.dossiers"
+    assert named.name == "Entrepot_1/ds.demarche_12345_annotations"
+
+
 @pytest.mark.parametrize("asset", [dossiers_asset(1), deleted_dossiers_asset("1"), table_asset("champs")])
-def test_uri_written_by_hand_is_the_same_asset(asset: Asset) -> None:
-    assert Asset(asset.uri) == asset
-    assert asset.name == asset.uri
+def test_assets_are_in_one_group_of_airflow_s_list(asset: Asset) -> None:
+    assert asset.group == "demarches-simplifiees"
 
 
 @pytest.mark.parametrize(
@@ -92,8 +101,9 @@ def test_connections_are_different_warehouses_and_none_is_the_embedded_one(one: 
     assert first != table_asset("dossiers")
     assert unquote(urlsplit(first.uri).netloc) == one
     # Airflow writes a URI down in its own way: what it had changed there would be another asset elsewhere
-    assert first.uri == first.name
+    assert first.uri == f"ds-warehouse://{quote(one, safe='')}/demarches_simplifiees/dossiers"
     assert first.uri.isascii()
+    assert first.name.isascii()
 
 
 def test_tables_of_data_have_an_asset() -> None:
