@@ -37,6 +37,14 @@ class CheckedOperator(BaseOperator):
     together: ClassVar[tuple[str, ...]] = ()
     _given: tuple[str, ...] = ()
 
+    def __init__(self, *, map_index_template: str | None = "{{ task.map_label }}", **kwargs: Any) -> None:
+        super().__init__(map_index_template=map_index_template, **kwargs)
+
+    @property
+    def map_label(self) -> str:
+        """Label of a mapped task on Airflow's screens. It never raises: an error would hide the task's own."""
+        raise NotImplementedError
+
     @classmethod
     def partial(cls, **kwargs: Any) -> Any:
         """Check what all mapped tasks share, and go on as Airflow does, which makes them when they run."""

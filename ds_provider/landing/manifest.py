@@ -37,6 +37,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     :param schema_version: of the manifest itself; 1.
     :param groupe_instructeur_number: the group.
+    :param groupe_instructeur_label: the group's name for people, as it was then; null if no response said it.
     :param stream: ``dossiers``, ``deleted_dossiers`` or ``pending_deleted_dossiers``.
     :param demarche_number: the démarche of its dossiers; null without any, and for deletions, which do not say it.
     :param window: its bounds, ISO 8601 in UTC, either of which may be null; null if the full group was read.
@@ -64,6 +65,7 @@ class Manifest(msgspec.Struct, frozen=True, kw_only=True):
 
     schema_version: int = SCHEMA_VERSION
     groupe_instructeur_number: int
+    groupe_instructeur_label: str | None = None
     stream: str
     demarche_number: int | None = None
     window: tuple[str | None, str | None] | None

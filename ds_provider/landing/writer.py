@@ -33,6 +33,7 @@ class LandingWriter:
     Every extraction writes parts under names of its own. The manifest is replaced in one step, last; the parts of the
     extract that it replaces stay until the next replacement, for readers that have begun on them.
 
+    :ivar groupe_label: the group's label in the service, once anything said it.
     :ivar landed: the rows resumed from an earlier try, each number with its date on the date column.
     :ivar pending: the dossiers that earlier runs could not read and none has read since.
     :ivar not_found: the dossiers asked for by number that the service does not show.
@@ -58,6 +59,7 @@ class LandingWriter:
         self.folder = target.folder
         self.rows = self.pages = 0
         self.demarche_number: int | None = None
+        self.groupe_label: str | None = None
         self.first_date: datetime | None = None
         self.not_found: set[int] = set()
         self.unauthorized: set[int] = set()
@@ -91,8 +93,9 @@ class LandingWriter:
         """
         for row in page.rows:
             self._note(row.head.number, row.date(self.selection.date_column))
-        if page.rows and self.demarche_number is None:
-            self.demarche_number = page.rows[0].head.demarche_number
+        self.groupe_label = self.groupe_label or page.groupe_label
+        if page.rows:
+            self._note_names(page.rows[0].head)
         self._earliest_change = min(filter(None, (self._earliest_change, page.earliest_change)), default=None)
         # before the first byte, so that whatever is on the disk can be found
         if page.rows and not self._checkpointer.tried:
@@ -213,7 +216,11 @@ class LandingWriter:
             date = head.date(self.selection.date_column)
             # a row that changed between two tries is there twice
             self.landed[head.number] = max(date, self.landed.get(head.number, date))
-            self.demarche_number = self.demarche_number or head.demarche_number
+            self._note_names(head)
+
+    def _note_names(self, head: RowHead) -> None:
+        self.demarche_number = self.demarche_number or head.demarche_number
+        self.groupe_label = self.groupe_label or head.label_of(self.selection.groupe_instructeur_number)
 
     def _save_checkpoint(self, requests: int) -> None:
         self._checkpointer.save(
@@ -234,6 +241,7 @@ class LandingWriter:
         quarantine = self._write_quarantine()
         return Manifest(
             groupe_instructeur_number=self.selection.groupe_instructeur_number,
+            groupe_instructeur_label=self.groupe_label,
             stream=self.selection.stream.name,
             demarche_number=self.demarche_number,
             window=window.iso_bounds if window else None,

@@ -15,6 +15,7 @@ from ds_provider.asset_events import change_of, emit_changes
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing.storage import open_destination, parse_destination
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.map_labels import groups_label
 from ds_provider.parameter_checks import Check, CheckedOperator
 from ds_provider.state.checkpoints import TaskCheckpoints
 from ds_provider.sync.extract import GroupExtractor, Summary
@@ -64,6 +65,17 @@ class ExtractOperator(CheckedOperator):
         self.on_dossier_error = on_dossier_error
         self.ds_conn_id = ds_conn_id
         self._check_given()
+
+    @property
+    def map_label(self) -> str:
+        """The groups, each by its label once it has landed."""
+        labels = {one["groupe_instructeur_number"]: one["groupe_instructeur_label"] for one in self.landed}
+        return groups_label(self.groupe_instructeur_number, labels)
+
+    @property
+    def demarches_read(self) -> set[int | None]:
+        """Numbers of the démarches of what was landed; None of a group that brought no dossier."""
+        return {summary["demarche_number"] for summary in self.landed}
 
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """Return what will be landed."""

@@ -11,6 +11,7 @@ from airflow.sdk import Context
 from ds_provider.api.query.parameters import parse_flag
 from ds_provider.api.query.windows import shown
 from ds_provider.exceptions import DSStaleError
+from ds_provider.map_labels import groups_label
 from ds_provider.operators._parameters import WarehouseMixin, check_duration, parse_batches
 from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
@@ -71,6 +72,12 @@ class DSFreshnessOperator(WarehouseMixin):
         self.groupe_instructeur_number = groupe_instructeur_number
         self.require_full_history = require_full_history
         self._check_given()
+
+    @property
+    def map_label(self) -> str:
+        """The groups' numbers, or the dataset if all its groups are checked."""
+        given = self.groupe_instructeur_number
+        return str(self.dataset) if given is None else groups_label(given, {})
 
     @fail_fast
     def execute(self, context: Context) -> list[dict[str, Any]]:

@@ -12,6 +12,7 @@ from ds_provider.api.query.parameters import parse_conn_id, parse_flag, parse_nu
 from ds_provider.exceptions import DSConfigurationError, DSNotFoundError
 from ds_provider.hooks.ds import DSHook
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.map_labels import demarches_label
 from ds_provider.parameter_checks import Check, CheckedOperator, optional
 from ds_provider.retry_policy import fail_fast
 from ds_provider.wording import counted
@@ -62,6 +63,11 @@ class DSListGroupesOperator(CheckedOperator):
         self.batch_size = batch_size
         self.ds_conn_id = ds_conn_id
         self._check_given()
+
+    @property
+    def map_label(self) -> str:
+        """The démarche's number."""
+        return demarches_label(self.demarche_number)
 
     @fail_fast
     def execute(self, context: Context) -> list[int] | list[list[int]]:

@@ -23,7 +23,8 @@ from ds_provider.asset_events import (
 from ds_provider.assets import TABLES, table_asset
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.hooks.ds import DSHook
-from ds_provider.links import DSDemarcheLink
+from ds_provider.links import DSDemarcheLink, DSGroupesLink
+from ds_provider.map_labels import demarches_label, groups_label
 from ds_provider.operators._parameters import WarehouseMixin
 from ds_provider.parameter_checks import Check, is_constant, optional
 from ds_provider.retry_policy import fail_fast
@@ -33,12 +34,14 @@ from ds_provider.wording import counted, lasted
 if TYPE_CHECKING:
     from airflow.providers.openlineage.extractors import OperatorLineage
 
+    from ds_provider.landing.manifest import Manifest
     from ds_provider.warehouse.coverage import Coverage
     from ds_provider.warehouse.extracts import LandedExtracts
     from ds_provider.warehouse.load.report import DeletionAction, LoadReport, Policy
 
 # tables whose rows do not go with a dossier
-_NOT_OF_DOSSIERS = ("groupes_instructeurs", "revisions", "champ_descriptors", "deleted_dossiers")
+FORMS = "champ_descriptors"
+_NOT_OF_DOSSIERS = ("groupes_instructeurs", "revisions", FORMS, "deleted_dossiers")
 
 
 parse_action = partial(parse_choice, choices=("flag", "erase"))
@@ -69,6 +72,10 @@ class DSLoadOperator(WarehouseMixin):
 
     Each dossier is in the tables once, in its last version, with all that belongs to it, however often and in whatever
     order its files are loaded. The service's deletions are applied.
+
+    Its outlets are the assets of the tables that it may change, as far as they are known when the DAG is parsed: with
+    ``demarche_number`` as a constant also the wide table of its form. Those of annotations and of repetitions are known
+    only from the form: add the ones that a DAG waits for, ``outlets=[table_asset("demarche_12345_annotations")]``.
 
     :param manifests: the summaries that the extract operators return, in any nesting, or URLs of manifests. None is an
         error, and an empty list is a warning. (templated)
@@ -104,7 +111,7 @@ class DSLoadOperator(WarehouseMixin):
         **dict.fromkeys(("on_pending", "on_deleted"), parse_action),
         "ds_conn_id": parse_conn_id,
     }
-    operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(),)
+    operator_extra_links: Sequence[BaseOperatorLink] = (DSDemarcheLink(), DSGroupesLink())
 
     loaded: tuple[LandedExtracts, LoadReport] | None = None
 
@@ -126,7 +133,20 @@ class DSLoadOperator(WarehouseMixin):
         self.ds_conn_id = ds_conn_id
         self._check_given()
         if is_constant(self.warehouse_conn_id) and is_constant(self.dataset):
-            add_outlets(self, [self._asset(name) for name in TABLES])
+            add_outlets(self, map(self._asset, self._tables()))
+
+    @property
+    def map_label(self) -> str:
+        """The démarche if it is given, else the groups of the extracts, by their labels."""
+        if self.demarche_number is not None:
+            return demarches_label(self.demarche_number)
+        labels = {one.groupe_instructeur_number: one.groupe_instructeur_label for one in self._loaded_manifests()}
+        return groups_label(list(labels), labels) if labels else str(self.dataset)
+
+    @property
+    def demarches_read(self) -> set[int | None]:
+        """Numbers of the démarches of the extracts; None of one without dossiers."""
+        return {manifest.demarche_number for manifest in self._loaded_manifests()}
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, Any]:
@@ -159,6 +179,17 @@ class DSLoadOperator(WarehouseMixin):
         if not self.loaded:
             return self.get_openlineage_facets_on_start()
         return lineage.facets(lineage.loaded(self.warehouse, *self.loaded))
+
+    def _tables(self) -> Iterator[str]:
+        """Yield the tables that a load may change, as far as they are known when the DAG is parsed."""
+        yield from (name for name in TABLES if name != FORMS or self.demarche_number is not None)
+        if self.demarche_number is not None and is_constant(self.demarche_number):
+            for number in parse_demarches(self.demarche_number, "demarche_number"):
+                yield f"demarche_{number}"
+
+    def _loaded_manifests(self) -> Iterator[Manifest]:
+        if self.loaded:
+            yield from (extract.manifest for extract in self.loaded[0])
 
     def _changes(
         self, extracts: LandedExtracts, report: LoadReport, coverage: Mapping[int, Coverage]

@@ -10,6 +10,7 @@ from airflow.sdk import Context
 
 from ds_provider.exceptions import DSDestinationError
 from ds_provider.landing.storage import open_destination, parse_destination
+from ds_provider.map_labels import MAX_LABEL, shortened
 from ds_provider.operators._parameters import WarehouseMixin, check_duration
 from ds_provider.parameter_checks import Check
 from ds_provider.retry_policy import fail_fast
@@ -52,6 +53,11 @@ class DSPruneLandingOperator(WarehouseMixin):
         self.destination = destination
         self.retention = retention
         self._check_given()
+
+    @property
+    def map_label(self) -> str:
+        """The landing zone."""
+        return shortened(str(self.destination), MAX_LABEL)
 
     @fail_fast
     def execute(self, context: Context) -> dict[str, int]:

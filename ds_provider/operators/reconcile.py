@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperatorLink, Context
+from airflow.sdk import Context
 
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import flatten_batches, parse_includes
@@ -97,9 +97,6 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         "erase_vanished_after": check_duration,
         "every": optional(check_days),
     }
-    # it is about all groups, those of which it read anything or not
-    operator_extra_links: Sequence[BaseOperatorLink] = ()
-
     done: Reconciled | None = None
 
     def __init__(

@@ -20,6 +20,7 @@ from ds_provider.api.query.windows import shown
 from ds_provider.api.transport.flows import Flow
 from ds_provider.exceptions import DSError, DSTransientError
 from ds_provider.hooks.ds import DSHook
+from ds_provider.map_labels import groups_label
 from ds_provider.parameter_checks import Check, CheckedOperator, naming_the_line
 from ds_provider.retry_policy import fail_fast
 from ds_provider.state.seen import TaskFailedPolls, TaskProgress
@@ -84,6 +85,11 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
         self.deferrable = deferrable
         self.ds_conn_id = ds_conn_id
         self._check_given()
+
+    @property
+    def map_label(self) -> str:
+        """The groups' numbers."""
+        return groups_label(self.groupe_instructeur_number, {})
 
     def poke(self, context: Context) -> PokeReturnValue:
         """Poll once.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from ds_provider.api.paging.by_number import fetch_by_number, fetch_by_numbers
 from ds_provider.api.paging.pages import Page
@@ -43,6 +43,17 @@ Summary = dict[str, Any]
 # what fails for one group for these reasons fails for all: asking on would only add refusals
 _SAME_FOR_ALL = (DSTokenError, DSEndpointError, DSBudgetError, DSMaintenanceError)
 _PERMANENT = (DSAccessError, DSRequestError)
+
+
+class Idle(NamedTuple):
+    """Group that held nothing in its window.
+
+    :param asked_at: the reading of the clock when the service was asked.
+    :param groupe_label: the group's label.
+    """
+
+    asked_at: float
+    groupe_label: str | None
 
 
 @dataclass
@@ -88,7 +99,7 @@ class GroupExtractor:
         :raises DSError: if the one group fails, or for a reason that is the same for all groups.
         """
         asked_at = self.client.clock.read()
-        idle = self.client.result(find_idle_groups(selections)) if several else set()
+        idle = self.client.result(find_idle_groups(selections)) if several else {}
         groups: dict[int, list[Selection]] = {}
         for selection in selections:
             groups.setdefault(selection.groupe_instructeur_number, []).append(selection)
@@ -96,7 +107,7 @@ class GroupExtractor:
         failures: dict[int, DSError] = {}
         for number, chosen in groups.items():
             try:
-                writer = self._extract_group(chosen, asked_at if number in idle else None)
+                writer = self._extract_group(chosen, Idle(asked_at, idle[number]) if number in idle else None)
                 if watermarks and number in watermarks and writer.last_date:
                     watermarks[number].advance(writer.last_date)
             except _SAME_FOR_ALL:
@@ -115,16 +126,16 @@ class GroupExtractor:
             raise (DSGroupesRefusedError if refused else DSGroupesFailedError)(message, failures, summaries)
         return summaries
 
-    def _extract_group(self, selections: Sequence[Selection], idle_since: float | None) -> LandingWriter:
+    def _extract_group(self, selections: Sequence[Selection], idle: Idle | None) -> LandingWriter:
         """Land a group's selections, and return the writer of the last.
 
         :raises DSQuarantinedError: if dossiers could not be read and the task does not accept that.
         """
         requests_before = self.client.requests
         progress = GroupProgress(self.log, selections[-1].groupe_instructeur_number)
-        writers = [self.land(selection, progress, idle_since) for selection in selections]
+        writers = [self.land(selection, progress, idle) for selection in selections]
         *pending, writer = writers
-        is_idle = bool(idle_since) and not writer.pages
+        is_idle = bool(idle) and not writer.pages
         self.totals.add(writers, is_idle=is_idle)
         # those that hold nothing are counted, and may be thousands
         if not is_idle:
@@ -139,18 +150,18 @@ class GroupExtractor:
             raise writer.selection.add_context(quarantined_error(records, outcome, self.landed[-1:]))
         return writer
 
-    def land(self, selection: Selection, progress: GroupProgress, idle_since: float | None = None) -> LandingWriter:
+    def land(self, selection: Selection, progress: GroupProgress, idle: Idle | None = None) -> LandingWriter:
         """Read a selection into the landing zone and publish it.
 
         :param progress: logs the pages.
-        :param idle_since: the reading of the clock when the service was asked, and held nothing in the selection: it is
-            then not read.
+        :param idle: the service held nothing in the selection when it was asked: it is then not read.
         :raises DSError: with nothing published: what an earlier extraction landed stays as it was.
         """
         target = LandingTarget.of(self.zone, selection)
         clock = self.client.clock
-        if idle_since:
-            writer = LandingWriter(target, started=idle_since, clock=clock)
+        if idle:
+            writer = LandingWriter(target, started=idle.asked_at, clock=clock)
+            writer.groupe_label = idle.groupe_label
             # dossiers that earlier runs could not read are tried again, in whichever window they are
             if not writer.pending and not selection.unread:
                 writer.publish()
@@ -213,6 +224,7 @@ def _summarize(writer: LandingWriter, pending: Sequence[LandingWriter]) -> Summa
     summary: Summary = {
         "manifest": writer.manifest_url,
         "groupe_instructeur_number": writer.selection.groupe_instructeur_number,
+        "groupe_instructeur_label": writer.groupe_label,
         "demarche_number": writer.demarche_number,
         "rows": writer.rows,
         "quarantined": len(writer.quarantined),

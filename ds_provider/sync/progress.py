@@ -46,7 +46,7 @@ class GroupProgress:
         noun, first = noun_of(writer.selection.stream), ""
         for page in pages:
             yield page
-            self._label = self._label or next((row.head.groupe_label for row in page.rows), None)
+            self._label = writer.groupe_label
             share = _share_read(writer.selection, page)
             line = f"page {writer.pages}: {counted(len(page.rows), noun)}, {writer.rows} in all{share}"
             if writer.pages == 1:

@@ -47,7 +47,7 @@ def parts_of(request: Request) -> Iterator[Part]:
     definitions = parse(request.query).definitions
     operation = next(one for one in definitions if isinstance(one, OperationDefinitionNode))
     for field in fields_of(operation):
-        (connection,) = fields_of(field)
+        (connection,) = (one for one in fields_of(field) if one.name.value != "label")
         assert field.alias is not None
         arguments = {**arguments_of(field, given), **arguments_of(connection, given)}
         yield Part(field.alias.value, connection.name.value, Request(request.query, arguments))

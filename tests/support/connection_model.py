@@ -11,6 +11,8 @@ from typing import Any
 
 from ds_provider.api.transport.messages import Request, Response
 
+LABEL = "défaut"
+"""As the service calls the first group of a démarche."""
 FIELDS = {"created": "dateDepot", "updated": "dateDerniereModification", "deleted": "dateSupression"}
 
 
@@ -60,7 +62,7 @@ class Connection:
             "endCursor": rows[-1].cursor if rows else None,
         }
         content = {"nodes": [row.node() for row in rows], "pageInfo": info}
-        body = {"data": {"groupeInstructeur": {self.connection: content}}}
+        body = {"data": {"groupeInstructeur": {"label": LABEL, self.connection: content}}}
         return Response(200, {"content-type": "application/json"}, json.dumps(body).encode())
 
     def _since(self, variables: dict[str, Any]) -> Iterator[Stored]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import pytest
+from airflow.sdk import DAG
 
 from ds_provider.links import DSDemarcheLink, DSGroupesLink
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
@@ -26,8 +28,8 @@ def connection(monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(value))
 
 
-def links_of(task):
-    return [link.get_link(task, ti_key=None) for link in task.operator_extra_links]
+def links_of(task, running=None):
+    return [link.get_link(task, ti_key=running) for link in task.operator_extra_links]
 
 
 def extract(groupe, destination, kind=DSExtractDossiersOperator):
@@ -53,18 +55,21 @@ def test_extraction_of_a_list_of_one_group_links_to_its_own_page(world, destinat
     assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
 
 
-def test_extraction_links_to_the_one_group_that_did_not_fail(world, destination):
+def test_extraction_of_several_groups_of_one_demarche_links_to_all_its_groups(world, destination):
+    task = extract([7, 8], destination)
+    task.execute(context())
+    assert links_of(task) == [DOSSIERS_PAGE, GROUPES_PAGE]
+
+
+def test_extraction_of_a_list_links_by_the_groups_that_did_not_fail(world, destination):
     world.service.fails(8, lambda request: unauthorized())
     task = extract([7, 8], destination)
     with pytest.raises(Exception, match="1 of 2"):
         task.execute(context())
-    assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
+    assert links_of(task) == [DOSSIERS_PAGE, GROUPES_PAGE]
 
 
 def test_unknown_demarche_gives_no_link(world, destination):
-    several = extract([7, 8], destination)
-    several.execute(context())
-    assert links_of(several) == ["", ""], "their démarches may differ"
     deletions = extract(7, destination, DSExtractDeletedDossiersOperator)
     deletions.execute(context())
     assert links_of(deletions) == ["", ""], "a deletion does not say of which démarche it was"
@@ -76,15 +81,55 @@ def test_unknown_demarche_gives_no_link(world, destination):
     assert links_of(extract(7, destination)) == ["", ""], "it has not run"
 
 
+def test_several_demarches_give_no_link(destination):
+    task = extract([7, 8], destination)
+    task.landed = [{"demarche_number": number} for number in (12, 13, None)]
+    assert links_of(task) == ["", ""]
+
+
+@pytest.mark.parametrize("kind", [DSExtractDossiersOperator, DSExtractDeletedDossiersOperator, DSReconcileOperator])
+def test_task_that_read_no_dossier_links_by_the_list_of_groups_before_it(destination, kind):
+    with DAG("links", schedule=None):
+        groupes = DSListGroupesOperator(task_id="g", demarche_number=12)
+        task = extract(7, destination, kind)
+        groupes >> DSLoadOperator(task_id="l", manifests=[]) >> task
+    assert links_of(task) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
+
+
+def test_template_of_the_list_of_groups_is_rendered(destination):
+    with DAG("links", schedule=None):
+        groupes = DSListGroupesOperator(task_id="g", demarche_number="{{ params.demarche }}")
+        task = extract(7, destination, DSExtractDeletedDossiersOperator)
+        groupes >> task
+    running = SimpleNamespace(get_template_context=lambda: {"params": {"demarche": 12}})
+    assert links_of(task, running) == [DOSSIERS_PAGE, f"{GROUPES_PAGE}/7"]
+    assert links_of(task) == ["", ""], "a link never fails"
+
+
+def test_lists_of_two_demarches_give_no_link(destination):
+    with DAG("links", schedule=None):
+        task = extract([7, 8], destination)
+        [DSListGroupesOperator(task_id=f"g{number}", demarche_number=number) for number in (12, 13)] >> task
+    assert links_of(task) == ["", ""]
+
+
 @pytest.mark.parametrize(
-    ("number", "links"), [(12, [DOSSIERS_PAGE]), ([12], [DOSSIERS_PAGE]), ([12, 13], [""]), (None, [""])]
+    ("number", "links"),
+    [
+        (12, [DOSSIERS_PAGE, GROUPES_PAGE]),
+        ([12], [DOSSIERS_PAGE, GROUPES_PAGE]),
+        ([12, 13], ["", ""]),
+        (None, ["", ""]),
+    ],
 )
-def test_load_links_to_the_page_of_its_one_demarche(number, links):
+def test_load_links_to_the_pages_of_its_one_demarche(number, links):
     assert links_of(DSLoadOperator(task_id="l", manifests=[], demarche_number=number)) == links
 
 
-def test_reconciliation_has_no_link(destination):
-    assert links_of(DSReconcileOperator(task_id="r", groupe_instructeur_number=7, destination=destination)) == []
+def test_load_links_by_the_dossiers_that_it_loaded(world, destination):
+    loading = DSLoadOperator(task_id="l", manifests=extract(7, destination).execute(context()))
+    loading.execute(context())
+    assert links_of(loading) == [DOSSIERS_PAGE, GROUPES_PAGE]
 
 
 @pytest.mark.parametrize("value", [None, '{"conn_type": "ds", "host": "no host"}'])

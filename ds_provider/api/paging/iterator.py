@@ -32,6 +32,7 @@ class PageIterator:
     :ivar has_next_page: true if more rows follow.
     :ivar last_date: the date of the last row that came.
     :ivar first_end_cursor: the end cursor of the first page.
+    :ivar groupe_label: the label of the group, once a page came.
     :param page_size: how many rows to ask for.
     :param position: where to begin.
     :param backward: towards older rows.
@@ -44,6 +45,7 @@ class PageIterator:
         self.has_next_page = True
         self.last_date: datetime | None = None
         self.first_end_cursor: str | None = None
+        self.groupe_label: str | None = None
         # of the page before: its last row may show a later date than it is sorted by, having changed in that moment
         self._first_date: datetime | None = None
         self._selection = selection
@@ -123,6 +125,7 @@ class PageIterator:
 
     def _read_connection(self, exchange: Exchange) -> Connection:
         connection = read_connection(exchange, self._selection.stream.connection)
+        self.groupe_label = connection.groupe_label or self.groupe_label
         has_next_page, cursor = self._next(connection.page_info)
         if not connection.nodes and cursor:
             raise DSIncompletePageError("the page is empty and yet has a cursor, which an empty page has not")

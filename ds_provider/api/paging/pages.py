@@ -23,6 +23,7 @@ class Page:
     :param earliest_change: the earliest date of a row that came again, changed since it was in an earlier page.
     :param not_found: the dossiers asked for by number that the service does not show: hidden, deleted, or never there.
     :param unauthorized: the dossiers asked for by number on which the token has no right.
+    :param groupe_label: the label of the group, if it came beside the rows.
     """
 
     rows: list[Row]
@@ -31,6 +32,7 @@ class Page:
     earliest_change: datetime | None = None
     not_found: list[int] = field(default_factory=list)
     unauthorized: list[int] = field(default_factory=list)
+    groupe_label: str | None = None
 
     @property
     def repaired(self) -> dict[int, int]:

@@ -7,6 +7,7 @@ one after another. Where more lie ahead, they are read in parallel.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 
 from ds_provider.api.paging.bounds import Position, UpperBound, density, find_bounds
@@ -52,7 +53,7 @@ def read(
     pages = PageIterator(selection, page_size, begin, backward=selection.is_descending)
     while pages.has_next_page:
         raw = yield from pages.next_page()
-        yield page_filter.filter(raw)
+        yield replace(page_filter.filter(raw), groupe_label=pages.groupe_label)
         if not selection.is_descending and page_filter.is_past_end(raw):
             return
         if in_any_order and concurrency > 1 and (ahead := _long_gap_ahead(pages, raw, bound, selection.date_column)):

@@ -54,14 +54,14 @@ class RowHead(msgspec.Struct):
         return self.demarche.number if self.demarche else None
 
     @property
-    def groupe_label(self) -> str | None:
-        """Label of the dossier's group; a deletion does not say it."""
-        return self.groupe.label if self.groupe else None
-
-    @property
     def revision_id(self) -> str | None:
         """API id of the form's revision that the dossier is on."""
         return self.demarche.revision.id if self.demarche else None
+
+    def label_of(self, groupe_instructeur_number: int) -> str | None:
+        """Return the label of a group, if the dossier is in it."""
+        groupe = self.groupe
+        return groupe.label if groupe and groupe.number == groupe_instructeur_number else None
 
     def date(self, date_column: str) -> datetime:
         """Return the row's date on ``created``, ``updated`` or ``deleted``."""
@@ -100,14 +100,19 @@ class PageInfo(msgspec.Struct, rename="camel"):
 
 
 class Connection(msgspec.Struct, rename="camel"):
-    """Page as the API sent it, its nodes undecoded."""
+    """Page as the API sent it, its nodes undecoded.
+
+    :ivar groupe_label: the label of its group, which stands beside it.
+    """
 
     page_info: PageInfo
     nodes: list[msgspec.Raw] | None
+    groupe_label: str | None = None
 
 
 class _Data(msgspec.Struct, rename="camel"):
-    groupe_instructeur: dict[str, Connection] | None
+    # its label, and a connection
+    groupe_instructeur: dict[str, Connection | str] | None
 
 
 _decoder = msgspec.json.Decoder(Body[_Data])
@@ -124,10 +129,12 @@ def read_connection(exchange: Exchange, name: str) -> Connection:
     if data.groupe_instructeur is None:
         raise DSIncompletePageError("the group is null and no error says why")
     connection = data.groupe_instructeur.get(name)
-    if connection is None:
+    if not isinstance(connection, Connection):
         raise DSMalformedResponseError(f"the response lacks {name}")
     if connection.nodes is None or any(map(_is_null, connection.nodes)):
         raise DSIncompletePageError("a null stands in the page where a dossier should be", code="invalid_null")
+    label = data.groupe_instructeur.get("label")
+    connection.groupe_label = label if isinstance(label, str) else None
     return connection
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 
 import msgspec
 
@@ -26,18 +27,27 @@ class HeadConnection(msgspec.Struct, rename="camel"):
     nodes: list[RowHead]
 
 
-_decoder = msgspec.json.Decoder(dict[str, HeadConnection])
+class _Label(msgspec.Struct):
+    label: str
 
 
-def group_field(connection: str, arguments: Mapping[str, str], fragment: str, *, fixed: str = "") -> BatchField:
+_decoder = msgspec.json.Decoder(dict[str, HeadConnection | str])
+_label_decoder = msgspec.json.Decoder(_Label)
+
+
+def group_field(
+    connection: str, arguments: Mapping[str, str], fragment: str, *, fixed: str = "", beside: str = ""
+) -> BatchField:
     """Return the field that asks for a connection of a group.
 
     :param arguments: the types of the connection's arguments, by name; each is a variable.
     :param fragment: the fragment to spread on the connection.
     :param fixed: arguments with their values, to stand before the others.
+    :param beside: another field of the group.
     """
     given = ", ".join(filter(None, [fixed, *(f"{name}: ${name}" for name in arguments)]))
-    text = f"groupeInstructeur(number: $number) {{\n    {connection}({given}) {{\n      ...{fragment}\n    }}\n  }}"
+    fields = "\n    ".join(filter(None, [beside, f"{connection}({given}) {{\n      ...{fragment}\n    }}"]))
+    text = f"groupeInstructeur(number: $number) {{\n    {fields}\n  }}"
     return BatchField(text, {"number": "Int!", **arguments})
 
 
@@ -46,7 +56,15 @@ def read_group_field(field: msgspec.Raw, connection: str) -> HeadConnection:
 
     :raises DSIncompletePageError: if it is not whole.
     """
-    try:
-        return _decoder.decode(field)[connection]
-    except (msgspec.DecodeError, KeyError):
-        raise DSIncompletePageError(f"the response lacks some of the group's {connection}") from None
+    with suppress(msgspec.DecodeError):
+        found = _decoder.decode(field).get(connection)
+        if isinstance(found, HeadConnection):
+            return found
+    raise DSIncompletePageError(f"the response lacks some of the group's {connection}")
+
+
+def read_group_label(field: msgspec.Raw) -> str | None:
+    """Return the group's label, if it was asked for and came."""
+    with suppress(msgspec.DecodeError):
+        return _label_decoder.decode(field).label
+    return None

@@ -13,7 +13,7 @@ from functools import cache
 
 import msgspec
 
-from ds_provider.api.polling.group_field import ALIAS, DOSSIER_FILTERS, group_field, read_group_field
+from ds_provider.api.polling.group_field import ALIAS, DOSSIER_FILTERS, group_field, read_group_field, read_group_label
 from ds_provider.api.query import documents
 from ds_provider.api.query.batch import Batch, BatchQueue, build_operation, numbered, read_batch, split
 from ds_provider.api.query.selection import DOSSIERS, Selection
@@ -45,11 +45,11 @@ MAX_FAILURES_IN_A_ROW = 3
 _SAME_FOR_ALL = (DSTokenError, DSEndpointError)
 _SMALLER_MAY_PASS = (DSComplexityError, DSTimeoutError, DSServerError, DSTransportError, DSMalformedResponseError)
 
-_GROUP = group_field("dossiers", DOSSIER_FILTERS, "DossierHeads", fixed="first: 1")
+_GROUP = group_field("dossiers", DOSSIER_FILTERS, "DossierHeads", fixed="first: 1", beside="label")
 
 
-def find_idle_groups(selections: Iterable[Selection]) -> Flow[set[int]]:
-    """Yield, once, the numbers of the groups that certainly have nothing to read.
+def find_idle_groups(selections: Iterable[Selection]) -> Flow[dict[int, str | None]]:
+    """Yield, once, the groups that certainly have nothing to read, by number, each with its label.
 
     :param selections: of the dossiers of different groups. Those without a window that begins somewhere are left out,
         since any row is in it.
@@ -69,7 +69,7 @@ class _IdleGroups(BatchQueue[Selection]):
 
     def __init__(self, selections: Sequence[Selection]) -> None:
         super().__init__(split(selections, -(-len(selections) // MAX_BATCH)))
-        self.idle: set[int] = set()
+        self.idle: dict[int, str | None] = {}
         self._requests_left = max(MIN_REQUESTS, len(selections) // GROUPS_PER_REQUEST)
         self._failures = 0
 
@@ -87,8 +87,9 @@ class _IdleGroups(BatchQueue[Selection]):
     def _read(self, batch: Batch[Selection], exchange: Exchange) -> Sequence[Batch[Selection]]:
         result = read_batch(exchange, ALIAS, batch)
         self._failures = 0
-        idle = (selection for selection, field in result.fields.items() if _is_idle(selection, field))
-        self.idle.update(selection.groupe_instructeur_number for selection in idle)
+        for selection, field in result.fields.items():
+            if _is_idle(selection, field):
+                self.idle[selection.groupe_instructeur_number] = read_group_label(field)
         return [result.again]
 
     def _record_failure(self, batch: Batch[Selection], error: DSError) -> bool:

@@ -37,6 +37,7 @@ OF_DEMARCHE = {"demarche": {"number": 42, "revision": {"id": "UHJv"}}}
 FIELDS = {
     "schema_version",
     "groupe_instructeur_number",
+    "groupe_instructeur_label",
     "stream",
     "demarche_number",
     "window",

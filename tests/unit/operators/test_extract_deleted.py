@@ -44,6 +44,7 @@ def test_deletions_land_as_two_extracts_and_the_summary_names_both(both, destina
         "manifest": f"{destination}/groupe-7/deleted_dossiers/full/manifest.json",
         "manifest_pending": f"{destination}/groupe-7/pending_deleted_dossiers/full/manifest.json",
         "groupe_instructeur_number": 7,
+        "groupe_instructeur_label": "défaut",
         "demarche_number": None,
         "rows": 5,
         "rows_pending": 2,

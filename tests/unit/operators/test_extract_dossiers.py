@@ -37,6 +37,7 @@ def test_full_group_lands_and_the_summary_names_its_manifest(service, destinatio
     assert summary == {
         "manifest": f"{destination}/groupe-7/dossiers/full/manifest.json",
         "groupe_instructeur_number": 7,
+        "groupe_instructeur_label": "défaut",
         "demarche_number": None,
         "rows": 25,
         "quarantined": 0,

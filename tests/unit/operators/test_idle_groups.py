@@ -75,6 +75,7 @@ def test_manifest_of_an_idle_group_lists_no_part_and_counts_no_request(service, 
     assert (manifest.rows, manifest.pages, manifest.requests, manifest.parts) == (0, 0, 0, [])
     assert manifest.window == ("2026-11-01T08:00:00+00:00", "2026-11-01T09:00:00+00:00")
     assert (manifest.first_date, manifest.last_date) == (None, None)
+    assert manifest.groupe_instructeur_label == "défaut"
     assert before <= manifest.read_started_at <= manifest.read_finished_at
     assert list(iter_rows(url(destination, 1))) == []
 

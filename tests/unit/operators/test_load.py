@@ -11,6 +11,7 @@ import pytest
 from airflow.sdk.execution_time.context import OutletEventAccessors
 
 from ds_provider.api.transport.clock import ServiceClock
+from ds_provider.assets import TABLES
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
 from ds_provider.hooks.warehouse import DSWarehouseHook
 from ds_provider.landing.manifest import read_manifest
@@ -252,3 +253,19 @@ def test_load_into_a_real_database(world, destination, tmp_path: Path, monkeypat
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     load([landed(destination), deletions(destination)])
     assert rows_of(DSWarehouseHook().warehouse(), DOSSIERS, "number") == [(number,) for number in SEVENS]
+
+
+@pytest.mark.parametrize(
+    ("given", "more"),
+    [
+        (None, set()),
+        (12, {"champ_descriptors", "demarche_12"}),
+        ([12, "13"], {"champ_descriptors", "demarche_12", "demarche_13"}),
+        ("{{ params.demarche }}", {"champ_descriptors"}),
+    ],
+)
+def test_outlets_are_the_tables_that_the_load_can_change(given, more):
+    made = DSLoadOperator(task_id="l", manifests=[], demarche_number=given)
+    assert {asset.name for asset in made.outlets} == {
+        f"demarches_simplifiees.{name}" for name in {*TABLES} - {"champ_descriptors"} | more
+    }
