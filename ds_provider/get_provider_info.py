@@ -12,16 +12,16 @@ from ds_provider import __version__
 
 INTEGRATION = "Démarches simplifiées"
 
-CONNECTION_TYPE: dict[str, Any] = {
+SERVICE_CONNECTION: dict[str, Any] = {
     "connection-type": "ds",
     "hook-class-name": "ds_provider.hooks.ds.DSHook",
     "hook-name": INTEGRATION,
     "ui-field-behaviour": {
         "hidden-fields": ["schema", "port", "login"],
-        "relabeling": {"host": "Host or endpoint URL", "password": "API token"},
+        "relabeling": {"host": "Host (empty: the public service)", "password": "API token"},
         "placeholders": {
-            "host": "demarche.numerique.gouv.fr",
-            "password": "API token of an administrator's profile",
+            "host": "demarche.numerique.gouv.fr, or the URL of another instance's API",
+            "password": 'made by an administrator on the service: profile, "Jetons d\'API"',
         },
     },
     "conn-fields": {
@@ -37,19 +37,32 @@ CONNECTION_TYPE: dict[str, Any] = {
             "label": "Requests per minute",
             "description": (
                 "Limit for all tasks that use this token, taken together. The public service allows a token 400, "
-                "jobs outside Airflow included."
+                "jobs outside Airflow included: leave them the rest."
             ),
             "schema": {"type": ["integer", "null"], "default": 300, "minimum": 1, "maximum": 100000},
         },
         "budget_url": {
-            "label": "Where requests are counted",
+            "label": "Counter of requests",
             "description": (
-                "Empty: a file in Airflow's home, for workers on one machine. For several machines: a database that "
-                "all of them reach, redis://host:6379/0 or postgresql://user:password@host/database."
+                "Where all tasks count their requests, so that together they stay below the limit. Empty is right for "
+                "workers on one machine: a file in Airflow's home. With workers on several machines it must be a "
+                "database that all of them reach: redis://host:6379/0 or postgresql://user:password@host/database."
             ),
             # masked, since it may hold a password
             "schema": {"type": ["string", "null"], "format": "password"},
         },
+    },
+}
+
+DUCKDB_CONNECTION: dict[str, Any] = {
+    # no hyphen: in a URI and in JSON, Airflow makes an underscore of it and does not find the type again
+    "connection-type": "dsduckdb",
+    "hook-class-name": "ds_provider.hooks.warehouse.DSWarehouseHook",
+    "hook-name": f"{INTEGRATION}: DuckDB warehouse",
+    "ui-field-behaviour": {
+        "hidden-fields": ["schema", "port", "login", "password", "extra"],
+        "relabeling": {"host": "File"},
+        "placeholders": {"host": "/data/warehouse.duckdb, on the machine of the workers"},
     },
 }
 
@@ -91,7 +104,7 @@ def get_provider_info() -> dict[str, Any]:
         ],
         "sensors": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.sensors.dossiers"]}],
         "triggers": [{"integration-name": INTEGRATION, "python-modules": ["ds_provider.triggers.dossiers"]}],
-        "connection-types": [CONNECTION_TYPE],
+        "connection-types": [SERVICE_CONNECTION, DUCKDB_CONNECTION],
         # an asset's URI is made by ds_provider.assets: Airflow has nothing to normalise in it
         "asset-uris": [
             {

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseHook
+from airflow.sdk.exceptions import AirflowNotFoundException
 from airflow.sdk.log import mask_secret
 
-from ds_provider.constants import DEFAULT_DATASET
-from ds_provider.exceptions import DSConfigurationError
+from ds_provider.constants import DEFAULT_DATASET, DUCKDB_CONNECTION_TYPE
+from ds_provider.exceptions import DSConfigurationError, DSError
 from ds_provider.hooks.airflow_home import airflow_home
 from ds_provider.hooks.extras import extra_of
 from ds_provider.hooks.fields import port_of, text_of
@@ -23,6 +24,7 @@ from ds_provider.warehouse.database.destinations import (
     duckdb_file,
     require_drivers,
 )
+from ds_provider.warehouse.database.duckdb_check import check_duckdb
 
 if TYPE_CHECKING:
     from ds_provider.warehouse.database.store import Warehouse
@@ -51,8 +53,15 @@ def parse_dataset(value: object, parameter: str = "dataset") -> str:
 class DSWarehouseHook(BaseHook):
     """Holds the connection to the database that dossiers are loaded into.
 
-    A connection of type ``postgres`` or ``duckdb`` (its host is the file's path), and with the drivers that dlt names
-    ``mysql``, ``google_cloud_platform`` (BigQuery), ``snowflake`` or ``clickhouse``.
+    A connection of type ``postgres``, and with the drivers that dlt names ``mysql``, ``google_cloud_platform``
+    (BigQuery), ``snowflake`` or ``clickhouse``. Or a DuckDB file, by a connection type of this provider::
+
+        airflow connections add my_duck --conn-type dsduckdb --conn-host /data/warehouse.duckdb
+        AIRFLOW_CONN_MY_DUCK='{"conn_type": "dsduckdb", "host": "/data/warehouse.duckdb"}'
+        AIRFLOW_CONN_MY_DUCK='dsduckdb:///data/warehouse.duckdb'
+
+    The type has no hyphen, since Airflow makes an underscore of it in a URI or in JSON, and would not find it again.
+    A connection of type ``duckdb``, which Airflow itself does not know, means the same.
 
     :param warehouse_conn_id: the connection's id; without one, a DuckDB file in Airflow's home
         (``ds_warehouse.duckdb``), which the tasks of one machine share.
@@ -60,6 +69,9 @@ class DSWarehouseHook(BaseHook):
     """
 
     conn_name_attr = "warehouse_conn_id"
+    # by those of another type, Airflow finds the hooks of their own providers
+    conn_type = DUCKDB_CONNECTION_TYPE
+    hook_name = "Démarches simplifiées: DuckDB warehouse"
 
     def __init__(self, warehouse_conn_id: str | None = None, dataset: str = DEFAULT_DATASET, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -78,6 +90,19 @@ class DSWarehouseHook(BaseHook):
         from ds_provider.warehouse.database.store import Warehouse
 
         return Warehouse(destination, dataset, working_folder or airflow_home() / f"ds_warehouse_{os.getuid()}")
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Check that this machine, Airflow's API server as a rule, can open the DuckDB file, or make it.
+
+        :returns: true with a confirmation, or false with the reason.
+        """
+        try:
+            destination = self.warehouse().destination
+            if destination.kind != "duckdb":
+                return False, f"this tests DuckDB files, and the connection is of {destination.name}"
+            return True, check_duckdb(Path(destination.credentials))
+        except (DSError, AirflowNotFoundException) as error:
+            return False, str(error)
 
     def _destination(self) -> Destination:
         if self.warehouse_conn_id is None:

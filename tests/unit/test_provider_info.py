@@ -128,7 +128,7 @@ def test_hook_is_of_the_connection_type_that_names_it() -> None:
 
 
 def test_token_goes_into_the_field_that_airflow_masks() -> None:
-    (connection,) = get_provider_info()["connection-types"]
+    connection, _ = get_provider_info()["connection-types"]
     assert "password" not in connection["ui-field-behaviour"]["hidden-fields"]
     assert "token" in connection["ui-field-behaviour"]["relabeling"]["password"]
 

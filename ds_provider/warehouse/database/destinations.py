@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote, urlencode
 
-from ds_provider.constants import DISTRIBUTION
+from ds_provider.constants import DISTRIBUTION, DUCKDB_CONNECTION_TYPE
 from ds_provider.exceptions import DSConfigurationError
 
 _WAREHOUSE = f"'{DISTRIBUTION}[warehouse]'"
@@ -134,7 +134,8 @@ def _postgres(fields: ConnectionFields) -> Destination:
 
 
 def _duckdb(fields: ConnectionFields) -> Destination:
-    given = (fields.host or fields.schema).strip()
+    """Return a DuckDB file. Of a URI such as ``dsduckdb:///data/w.duckdb``, Airflow leaves ``data/w.duckdb``."""
+    given = fields.host.strip() or (fields.schema and f"/{fields.schema.strip().removeprefix('/')}")
     path = Path(given)
     # a user that does not exist has no home
     with suppress(RuntimeError):
@@ -283,6 +284,8 @@ def _secrets(fields: ConnectionFields) -> tuple[str, ...]:
 _BUILDERS: dict[str, Callable[[ConnectionFields], Destination]] = {
     "postgres": _postgres,
     "postgresql": _postgres,
+    DUCKDB_CONNECTION_TYPE: _duckdb,
+    # of another provider, or by a variable
     "duckdb": _duckdb,
     "mysql": _mysql,
     "google_cloud_platform": _bigquery,

@@ -63,6 +63,66 @@ def test_hook_names_a_connection_that_cannot_work(connect, fields: dict[str, Any
         DSWarehouseHook(connect(**fields)).warehouse()
 
 
+@pytest.mark.parametrize(
+    "value",
+    [
+        '{"conn_type": "dsduckdb", "host": "/data/w.duckdb"}',
+        # as Airflow's form saves it
+        '{"conn_type": "dsduckdb", "host": "/data/w.duckdb", "login": "", "schema": "", "port": 0, "extra": "{}"}',
+        "dsduckdb:///data/w.duckdb",
+        "dsduckdb://%2Fdata%2Fw.duckdb",
+        "duckdb:///data/w.duckdb",
+    ],
+)
+def test_duckdb_file_is_given_as_json_or_as_a_uri(monkeypatch, value: str) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DUCK", value)
+    assert str(DSWarehouseHook("duck", "ds").warehouse()) == "DuckDB /data/w.duckdb, dataset ds"
+
+
+def test_duckdb_connection_survives_airflow_s_own_uri(monkeypatch) -> None:
+    made = Connection(conn_id="duck", conn_type="dsduckdb", host="/data/A folder/w.duckdb")
+    monkeypatch.setenv("AIRFLOW_CONN_DUCK", made.get_uri())
+    assert str(DSWarehouseHook("duck", "ds").warehouse()) == "DuckDB /data/A folder/w.duckdb, dataset ds"
+
+
+def test_hook_of_a_duckdb_connection_is_found_by_its_type(monkeypatch) -> None:
+    monkeypatch.setenv("AIRFLOW_CONN_DUCK", '{"conn_type": "dsduckdb", "host": "/data/w.duckdb"}')
+    hook = DSWarehouseHook.get_hook("duck")
+    assert isinstance(hook, DSWarehouseHook)
+    assert hook.warehouse_conn_id == "duck"
+
+
+def test_check_of_a_connection_says_if_the_file_can_be_used(connect, tmp_path: Path) -> None:
+    file = tmp_path / "w.duckdb"
+    hook = DSWarehouseHook(connect(conn_type="dsduckdb", host=str(file)))
+    assert hook.test_connection() == (True, f"{file} is not there yet: the first load makes it.")
+    assert not file.exists(), "a check makes nothing"
+    hook.warehouse().write([batch(DOSSIERS, {"number": 1})])
+    assert hook.test_connection() == (True, f"{file} can be opened.")
+    script = f"import duckdb, sys; file = duckdb.connect({str(file)!r}); print(flush=True); sys.stdin.read()"
+    with subprocess.Popen([sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as task:
+        assert task.stdout is not None
+        task.stdout.readline()
+        assert hook.test_connection() == (True, f"{file} is there, and a task has it open.")
+        task.communicate()
+
+
+def test_check_of_a_connection_names_what_is_wrong(connect, tmp_path: Path) -> None:
+    nowhere = connect(conn_type="dsduckdb", host=str(tmp_path / "none" / "w.duckdb"))
+    ok, message = DSWarehouseHook(nowhere).test_connection()
+    assert not ok
+    assert message.endswith("its folder does not exist on this machine")
+    text = tmp_path / "text.duckdb"
+    text.write_text("no database" * 10_000)
+    ok, message = DSWarehouseHook(connect(conn_type="dsduckdb", host=str(text))).test_connection()
+    assert not ok
+    assert message.startswith(f"{text} cannot be opened: ")
+    assert DSWarehouseHook(connect(conn_type="dsduckdb", host="w.duckdb")).test_connection()[0] is False
+    assert DSWarehouseHook("no_such_connection").test_connection()[0] is False
+    postgres = connect(conn_type="postgres", host="h", login="l", schema="d")
+    assert "tests DuckDB files" in DSWarehouseHook(postgres).test_connection()[1]
+
+
 @pytest.mark.parametrize("port", ["5433", " 5433 ", 5433.0])
 def test_hook_reads_a_port_of_any_type(monkeypatch, masked, port: Any) -> None:
     given = Connection(conn_id="warehouse", conn_type="postgres", host="h", login="l", schema="d", port=port)

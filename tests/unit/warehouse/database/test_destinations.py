@@ -72,16 +72,19 @@ def test_postgres_needs_a_login_and_a_database(missing: str) -> None:
         destination_of(replace(POSTGRES, **{missing: " "}))
 
 
-@pytest.mark.parametrize("field", ["host", "schema"])
-def test_duckdb_is_a_file(field: str) -> None:
-    destination = destination_of(ConnectionFields("duckdb", **{field: "/data/w.duckdb"}))
+@pytest.mark.parametrize("conn_type", ["duckdb", "dsduckdb"])
+@pytest.mark.parametrize(
+    "given", [{"host": "/data/w.duckdb"}, {"schema": "/data/w.duckdb"}, {"schema": "data/w.duckdb"}]
+)
+def test_duckdb_is_a_file(conn_type: str, given: dict[str, str]) -> None:
+    destination = destination_of(ConnectionFields(conn_type, **given))
     assert (destination.kind, destination.credentials) == ("duckdb", "/data/w.duckdb")
 
 
 @pytest.mark.parametrize("path", ["", "w.duckdb", ":memory:", "/", "md:mine"])
 def test_duckdb_refuses_anything_but_an_absolute_path(path: str) -> None:
     with pytest.raises(DSConfigurationError, match="whole path"):
-        destination_of(ConnectionFields("duckdb", host=path))
+        destination_of(ConnectionFields("dsduckdb", host=path))
 
 
 def test_mysql_is_a_sqlalchemy_destination() -> None:
