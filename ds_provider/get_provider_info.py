@@ -12,15 +12,19 @@ from ds_provider import __version__
 
 INTEGRATION = "Démarches simplifiées"
 
+# Airflow 3.3's page sends 0 for no port, and its API then finds another port than the saved one
+TEST_BUTTON = "without a port, Airflow's Test button fails"
+
 SERVICE_CONNECTION: dict[str, Any] = {
     "connection-type": "ds",
     "hook-class-name": "ds_provider.hooks.ds.DSHook",
     "hook-name": INTEGRATION,
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "login"],
+        "hidden-fields": ["schema", "login"],
         "relabeling": {"host": "Host (empty: the public service)", "password": "API token"},
         "placeholders": {
             "host": "demarche.numerique.gouv.fr, or the URL of another instance's API",
+            "port": f"443: {TEST_BUTTON}",
             "password": 'made by an administrator on the service: profile, "Jetons d\'API"',
         },
     },
@@ -60,9 +64,12 @@ DUCKDB_CONNECTION: dict[str, Any] = {
     "hook-class-name": "ds_provider.hooks.warehouse.DSWarehouseHook",
     "hook-name": f"{INTEGRATION}: DuckDB warehouse",
     "ui-field-behaviour": {
-        "hidden-fields": ["schema", "port", "login", "password", "extra"],
+        "hidden-fields": ["schema", "login", "password", "extra"],
         "relabeling": {"host": "File"},
-        "placeholders": {"host": "/data/warehouse.duckdb, on the machine of the workers"},
+        "placeholders": {
+            "host": "/data/warehouse.duckdb, on the machine of the workers",
+            "port": f"0: {TEST_BUTTON}",
+        },
     },
 }
 

@@ -118,7 +118,7 @@ def _budget(budget: Budget) -> Step:
 
 def _service_steps(client: DSClient, demarche: int | None) -> Iterator[Step]:
     try:
-        client.result(lookups.ping())
+        client.result(lookups.check_token())
     except DSError as error:
         yield Step.failed("token", error)
         return

@@ -34,6 +34,7 @@ MAX_REQUESTS_PER_MINUTE = 100_000
 
 EXTRA_FIELDS = ("read_timeout", "requests_per_minute", "budget_url")
 
+_DEFAULT_PORTS = {"https": 443, "http": 80}
 _HOST_NAME = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*")
 # urlsplit would drop them without a word
 _BLANK = re.compile(r"[\s\x00-\x1f\x7f]")
@@ -94,7 +95,9 @@ def _checked_url(connection: Connection, parts: SplitResult, port: int | None) -
     name = parts.hostname or ""
     if not _HOST_NAME.fullmatch(name) and not _is_ipv6(name):
         raise _no_host(connection)
-    address = f"{f'[{name}]' if _is_ipv6(name) else name}{f':{port}' if port else ''}"
+    # what is counted and compared by address is one for both ways to write it
+    shown = "" if port in (None, _DEFAULT_PORTS[parts.scheme]) else f":{port}"
+    address = f"{f'[{name}]' if _is_ipv6(name) else name}{shown}"
     url = f"{parts.scheme}://{address}{parts.path or PATH}"
     try:
         httpx.URL(url)

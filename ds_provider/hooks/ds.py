@@ -109,7 +109,7 @@ class DSHook(BaseHook):
                 budget.check()
             # someone waits for this one request: it goes out even if the minute's requests are spent
             with DSClient(**settings | {"read_timeout": TEST_TIMEOUT_SECONDS, "budget": None}) as client:
-                client.result(lookups.ping())
+                client.result(lookups.check_token())
         except (DSError, AirflowNotFoundException) as error:
             return False, str(error)
         return True, "The service answers and accepts the token."

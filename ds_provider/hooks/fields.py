@@ -35,10 +35,12 @@ def text_of(connection: Connection, field: str) -> str:
 def port_of(connection: Connection) -> int | None:
     """Return the port, which may be given as a number or as a text; None if it is not given.
 
+    Zero is none: Airflow's page tests a connection without a port as one with that.
+
     :raises DSConfigurationError: naming the connection.
     """
     given: Any = connection.port
-    if given is None or (isinstance(given, str) and not given.strip()):
+    if given is None or str(given).strip() in ("", "0"):
         return None
     port = parse_port(given)
     if port is None:

@@ -81,17 +81,18 @@ def _numbers_in(request: Request) -> dict[str, int]:
     return numbers
 
 
-def ping() -> Flow[None]:
-    """Yield once, if the service accepts the token. Sent once, without retries: a person waits.
+def check_token() -> Flow[bool]:
+    """Yield true once the service has accepted the token. Sent once, without retries: a person waits.
 
-    A démarche that cannot exist is asked for: whoever has a valid token learns that there is none, and nobody else.
+    What the API tells about itself, ``__typename`` included, it tells without a token too. So it is asked for a
+    démarche that there is not: only with a token does it find that out.
 
-    :raises DSError: if the service does not answer, or refuses the token.
+    :raises DSError: if it does not accept the token, or does not answer.
     """
-    exchange = yield Send(Request(documents.load("ping")))
+    exchange = yield Send(Request(documents.load("no_demarche")))
     with suppress(DSNotFoundError):
         read_response(cast("Exchange", exchange), _decoder)
-    yield None
+    yield True
 
 
 def get_groupes(demarche_number: int) -> Flow[list[dict[str, Any]]]:

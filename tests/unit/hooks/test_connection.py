@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from ds_provider.api.budget.limiter import Budget
 from ds_provider.exceptions import DSConfigurationError
-from ds_provider.get_provider_info import CONNECTION_TYPE
+from ds_provider.get_provider_info import SERVICE_CONNECTION
 from ds_provider.hooks.connection import EXTRA_FIELDS, client_settings, endpoint, secrets_in, user_agent
 from ds_provider.hooks.ds import DSHook
 
@@ -62,9 +62,19 @@ ENDPOINTS = {
     "another path": ({"host": "https://proxy.test/ds/graphql"}, "https://proxy.test/ds/graphql"),
     "path without a scheme": ({"host": "proxy.test/ds/graphql"}, "https://proxy.test/ds/graphql"),
     "port as text": ({"host": "demarche.test", "port": "8443"}, "https://demarche.test:8443/api/v2/graphql"),
-    "port with blanks": ({"host": "demarche.test", "port": " 443 "}, "https://demarche.test:443/api/v2/graphql"),
-    "port as a float": ({"host": "demarche.test", "port": 443.0}, "https://demarche.test:443/api/v2/graphql"),
+    "port with blanks": ({"host": "demarche.test", "port": " 444 "}, "https://demarche.test:444/api/v2/graphql"),
+    "port as a float": ({"host": "demarche.test", "port": 444.0}, "https://demarche.test:444/api/v2/graphql"),
     "empty port": ({"host": "demarche.test", "port": " "}, "https://demarche.test/api/v2/graphql"),
+    "port that Airflow's page sends for none": (
+        {"host": "demarche.test:8443", "port": 0},
+        "https://demarche.test:8443/api/v2/graphql",
+    ),
+    "default port": ({"port": 443}, "https://demarche.numerique.gouv.fr/api/v2/graphql"),
+    "default port in the host": ({"host": "http://demarche.test:80"}, "http://demarche.test/api/v2/graphql"),
+    "default port of the other scheme": (
+        {"host": "http://demarche.test:443"},
+        "http://demarche.test:443/api/v2/graphql",
+    ),
     "IPv6 alone": ({"host": "::1", "port": 9999, "schema": "http"}, "http://[::1]:9999/api/v2/graphql"),
     "IPv6 in brackets": ({"host": "[2001:db8::1]"}, "https://[2001:db8::1]/api/v2/graphql"),
     "IPv6": ({"host": "http://[::1]:9999"}, "http://[::1]:9999/api/v2/graphql"),
@@ -107,7 +117,7 @@ def test_invalid_port_in_the_host_is_refused(host):
     assert "host" in refusal(connection(host=host, port=443))
 
 
-BAD_PORTS = ["abc", "443.0", "4_43", "٤٤٣", "0", "70000", "9" * 400, 0, -1, 99999, 443.5, True, [443], b"443"]
+BAD_PORTS = ["abc", "443.0", "4_43", "٤٤٣", "70000", "9" * 400, -1, 99999, 443.5, True, [443], b"443"]
 BAD_PORTS += [float("nan"), float("inf")]
 
 
@@ -252,7 +262,7 @@ def test_unknown_extra_is_refused_with_the_known_names(name):
 
 
 def test_known_extras_are_the_fields_of_the_form():
-    assert set(CONNECTION_TYPE["conn-fields"]) == set(EXTRA_FIELDS)
+    assert set(SERVICE_CONNECTION["conn-fields"]) == set(EXTRA_FIELDS)
 
 
 def test_extra_of_other_tools_is_ignored():

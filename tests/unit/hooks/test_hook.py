@@ -23,6 +23,7 @@ from ds_provider.exceptions import (
     DSUnauthorizedError,
 )
 from ds_provider.hooks.ds import DSHook
+from ds_provider.sandbox import Sandbox
 from tests.support.hook_service import TOKEN, refused
 
 
@@ -63,6 +64,18 @@ def test_connection_test_gives_the_reason_of_a_refusal(service, status, response
     assert works is False
     assert reason in message
     assert TOKEN not in message
+
+
+def test_connection_test_fails_with_each_token_that_the_service_does_not_accept(monkeypatch):
+    with Sandbox(dossiers=1) as sandbox:
+        tokens = sandbox.state.tokens.named()
+        results = {}
+        for name, token in (tokens | {"unknown": "bm8gdG9rZW4="}).items():
+            connection = {"conn_type": "ds", "password": token, "host": sandbox.url}
+            monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(connection))
+            results[name] = DSHook().test_connection()[0]
+    accepted = {name for name, works in results.items() if works}
+    assert accepted == {"main", "without_rights"}, "rights are on a démarche"
 
 
 def test_connection_test_reports_a_service_that_is_away(monkeypatch):
@@ -268,7 +281,7 @@ def test_async_client_sends_the_token(service):
         async with DSHook().async_client() as client:
             return await client.result(lookups.run(Request("{ __typename }")))
 
-    assert asyncio.run(ask()) == {"__typename": "Query"}
+    assert asyncio.run(ask()) is True
     assert service.headers[0]["authorization"] == f"Bearer {TOKEN}"
 
 
@@ -289,7 +302,7 @@ def test_async_client_makes_no_blocking_call_to_the_supervisor(service, monkeypa
 
     async def ask() -> Any:
         async with DSHook().async_client() as client:
-            return await client.result(lookups.ping())
+            return await client.result(lookups.check_token())
 
     service.will_respond({"data": {"__typename": "Query"}})
     monkeypatch.setattr(task_runner, "SUPERVISOR_COMMS", Channel(), raising=False)

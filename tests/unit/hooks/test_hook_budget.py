@@ -49,7 +49,7 @@ def test_request_of_a_task_is_counted(store):
 def test_request_of_a_trigger_is_counted(store):
     async def ask() -> None:
         async with DSHook().async_client() as client:
-            await client.result(lookups.ping())
+            await client.result(lookups.check_token())
 
     asyncio.run(ask())
     assert spent(store) == 1

@@ -87,7 +87,7 @@ def test_response_that_is_nested_too_deep_raises(status, expected, body):
 
 
 LOOKUPS = {
-    "ping": lookups.ping,
+    "check_token": lookups.check_token,
     "groupes": lambda: lookups.get_groupes(1),
     "dossier": lambda: lookups.get_dossier(1, Includes()),
     "descriptor": lambda: lookups.get_demarche_descriptor(1),
