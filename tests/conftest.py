@@ -25,6 +25,7 @@ LONG_FILES = (
     "test_forty_days_duckdb.py",
     "test_warehouse_dags.py",
     "test_concurrent_loads.py",
+    "test_command_line.py",
     "test_bench.py",
     "test_warehouse_postgres.py",
     "test_readme.py",

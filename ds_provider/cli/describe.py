@@ -51,7 +51,8 @@ def _in_brief(row: Row) -> Row:
     first, *others = row["columns"] or [None]
     columns = f"{first} +{len(others)}" if others else first
     brief = {name: value for name, value in row.items() if name not in _DETAILS}
-    return brief | {"columns": columns, "revisions": f"{row['first_revision']}-{row['last_revision']}"}
+    span = dict.fromkeys((str(row["first_revision"]), str(row["last_revision"])))
+    return brief | {"columns": columns, "revisions": "-".join(span)}
 
 
 def describe_champs(demarche: Row, read_at: datetime, known: Sequence[Row] = ()) -> list[Row]:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -9,8 +9,14 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from ds_provider.hooks.ds import DSHook
+from ds_provider.hooks.warehouse import DSWarehouseHook
 from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.http.control import truth
+from ds_provider.warehouse.database.store import Warehouse
+from ds_provider.warehouse.extracts import open_extracts
+from ds_provider.warehouse.load.loader import load
+from ds_provider.warehouse.load.report import Policy
 from tests.support.command_line import Run, runner
 from tests.support.sandboxes import connect
 
@@ -59,3 +65,17 @@ def use(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
         monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", json.dumps(value))
 
     return change
+
+
+@pytest.fixture
+def load_all(ds: Run, sandbox: Sandbox, home: Path) -> Callable[[], Warehouse]:
+    """Load all that the sandbox shows into the warehouse in Airflow's home."""
+
+    def load_all() -> Warehouse:
+        rows = ds("extract", *sandbox.groupes, "--to", home / "zone", "-o", "json").rows
+        warehouse, hook = DSWarehouseHook().warehouse(), DSHook()
+        forms = [(hook.get_revisions(sandbox.demarche), hook.clock.now())]
+        load(warehouse, open_extracts([row["manifest"] for row in rows]), Policy(), demarches=forms)
+        return warehouse
+
+    return load_all

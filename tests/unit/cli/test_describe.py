@@ -7,8 +7,6 @@ import json
 import pytest
 
 from ds_provider.cli.describe import describe_champs
-from ds_provider.hooks.ds import DSHook
-from ds_provider.hooks.warehouse import DSWarehouseHook
 from ds_provider.sandbox import Sandbox
 from tests.support.command_line import Run
 from tests.support.forms import READ_AT, demarche, descriptor, revision
@@ -75,17 +73,8 @@ def test_form_without_champs_has_no_rows():
 
 
 @pytest.fixture
-def loaded(ds: Run, sandbox: Sandbox, home):
-    """A warehouse with all that the sandbox shows."""
-    from ds_provider.warehouse.extracts import open_extracts
-    from ds_provider.warehouse.load.loader import load
-    from ds_provider.warehouse.load.report import Policy
-
-    rows = ds("extract", *sandbox.groupes, "--to", home / "zone", "-o", "json").rows
-    warehouse, hook = DSWarehouseHook().warehouse(), DSHook()
-    forms = [(hook.get_revisions(sandbox.demarche), hook.clock.now())]
-    load(warehouse, open_extracts([row["manifest"] for row in rows]), Policy(), demarches=forms)
-    return warehouse
+def loaded(load_all):
+    return load_all()
 
 
 def test_columns_are_those_that_a_load_makes(ds: Run, sandbox: Sandbox, loaded, home, monkeypatch) -> None:
