@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 _FIELD = re.compile(r"^:(?P<kind>param|returns|raises|xcom|ivar)(?: (?P<name>[^:]+))?: (?P<text>.*)$")
-_TEMPLATED = re.compile(r"\s*\(templated(, like all that follow)?\)")
+_TEMPLATED = re.compile(r"\s*\(templated(,\s+like all that follow)?\)")
 
 
 @dataclass

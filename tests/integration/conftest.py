@@ -77,7 +77,7 @@ def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Budget, "record_refusal", lambda budget, wait_seconds: None)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def serialise(airflow_db: None) -> Callable[[Any], None]:
     """Serialise a DAG as Airflow's DAG processor does."""
 
@@ -93,7 +93,7 @@ def serialise(airflow_db: None) -> Callable[[Any], None]:
     return serialise
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def run_dag(serialise: Callable[[Any], None]) -> Callable[..., Any]:
     """Serialise a DAG and run it."""
 

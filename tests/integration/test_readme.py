@@ -4,24 +4,22 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import duckdb
 import pytest
-from airflow.dag_processing.dagbag import DagBag
 
 from ds_provider.api.transport import retry as retries
-from ds_provider.constants import DEFAULT_DATASET
 from ds_provider.hooks.ds import DSHook
 from ds_provider.landing import iter_rows
 from ds_provider.sandbox import Sandbox
-from ds_provider.sandbox.http.control import truth
+from tests.support.documents import blocks_in, dags_in, of_reader
 from tests.support.operator_service import Store
 from tests.support.sandboxes import connect
+from tests.support.wholeness import assert_tables_are_whole, loaded_rows, shown_rows
 
 pytestmark = pytest.mark.integration
 
@@ -31,24 +29,15 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def block_with(text: str) -> str:
-    (block,) = (block for block in re.findall(r"```python\n(.*?)```", README, re.DOTALL) if text in block)
+    (block,) = (
+        block.text for block in blocks_in(README, "README.md") if block.language == "python" and text in block.text
+    )
     return block
 
 
-def dag_of(text: str, tmp_path: Path, replacements: dict[str, str]) -> Any:
+def dag_of(text: str, sandbox: Sandbox, folder: Path) -> Any:
     """Return the DAG of an example, with the reader's own numbers and folder in it."""
-    source = block_with(text)
-    for example, value in replacements.items():
-        assert example in source
-        source = source.replace(example, value)
-    file = tmp_path / "example.py"
-    file.write_text(source)
-    bag = DagBag(dag_folder=str(file), bundle_name="dags-folder")
-    assert not bag.import_errors
-    (dag,) = bag.dags.values()
-    for task in dag.tasks:
-        # a retry would wait for minutes
-        task.retries = 0
+    (dag,) = dags_in(of_reader(block_with(text), sandbox, (folder / "landing").as_uri()), folder)
     return dag
 
 
@@ -65,8 +54,7 @@ def warehouse_night(living, run_dag, tmp_path, monkeypatch):
     """Run the README's warehouse for one night, and return the state of the run."""
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
-    settings = {"54321": str(living.demarche), "file:///data/ds": (tmp_path / "landing").as_uri()}
-    dag = dag_of("def my_warehouse", tmp_path, settings)
+    dag = dag_of("def my_warehouse", living, tmp_path)
     return lambda: str(run_dag(dag, logical_date=living.clock.now, run_after=living.clock.now).state)
 
 
@@ -82,45 +70,13 @@ def hidden_group(sandbox: Sandbox, number: int) -> Iterator[None]:
         groups.insert(place, group)
 
 
-def shown(sandbox: Sandbox) -> set[tuple[int, int, str, int]]:
-    """Return what the groups show: number, group, state and date of last change, to the second."""
-    return {
-        (d.number, d.groupe.number, d.state, d.updated_at // 1_000_000)
-        for d in sandbox.world.dossiers.values()
-        if d.visible and d.groupe.number in sandbox.groupes
-    }
-
-
-def expired(sandbox: Sandbox) -> set[int]:
-    """Return the dossiers that no list of the service shows until they are purged."""
-    return {number for group in truth(sandbox.state)["groupes"] for number in group["limbo"]}
-
-
-def assert_whole(sandbox: Sandbox, home: Path) -> None:
-    """Check that the tables hold what the groups show, and besides only what no list of the service tells of."""
-    loaded, visible = held(home), shown(sandbox)
-    assert visible - loaded == set()
-    assert {number for number, *_ in loaded - visible} <= expired(sandbox)
-
-
-def held(home: Path) -> set[tuple[int, int, str, int]]:
-    sql = (
-        "select number, groupe_instructeur_number, state, cast(epoch(date_derniere_modification) as bigint) "
-        f"from {DEFAULT_DATASET}.dossiers where deletion_stage is null"
-    )
-    with closing(duckdb.connect(str(home / "ds_warehouse.duckdb"), read_only=True)) as warehouse:
-        rows = warehouse.execute(sql).fetchall()
-    assert len(rows) == len(set(rows))
-    return set(rows)
-
-
 def test_warehouse_holds_what_the_groups_show_after_each_green_night(living, warehouse_night, tmp_path):
     # the first group appears later
     late, *others = living.groupes
     with hidden_group(living, late):
         assert warehouse_night() == "success"
-        assert held(tmp_path) == {row for row in shown(living) if row[1] in others}
-    assert len(held(tmp_path)) > 100
+        assert loaded_rows(tmp_path) == {row for row in shown_rows(living) if row[1] in others}
+    assert len(loaded_rows(tmp_path)) > 100
 
     # a night that fails is red, and the next makes up for it and for the new group
     living.clock.move_to(MIDNIGHT + DAY)
@@ -129,19 +85,19 @@ def test_warehouse_holds_what_the_groups_show_after_each_green_night(living, war
     living.faults.clear()
     living.clock.move_to(MIDNIGHT + 2 * DAY)
     assert warehouse_night() == "success"
-    assert_whole(living, tmp_path)
+    assert_tables_are_whole(living, tmp_path)
 
     # two days without a run
     living.clock.move_to(MIDNIGHT + 5 * DAY)
     before = len(living.requests)
     assert warehouse_night() == "success"
-    assert_whole(living, tmp_path)
+    assert_tables_are_whole(living, tmp_path)
     assert len(living.requests) - before < 30, "only what changed is read"
 
 
 def test_files_hold_what_the_group_shows_after_each_night(living, run_dag, tmp_path, monkeypatch):
     group, zone = living.groupes[0], tmp_path / "landing"
-    dag = dag_of("def my_files", tmp_path, {"12345": str(group), "file:///data/ds": zone.as_uri()})
+    dag = dag_of("def my_files", living, tmp_path)
     for night in (MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + 4 * DAY):
         living.clock.move_to(night)
         assert run_dag(dag, run_after=night, logical_date=night).state == "success"
@@ -150,7 +106,7 @@ def test_files_hold_what_the_group_shows_after_each_night(living, run_dag, tmp_p
             for row in iter_rows(manifest.as_uri()):
                 version = row["dateDerniereModification"], row["state"]
                 latest[row["number"]] = max(version, latest.get(row["number"], version))
-        truth = {number: state for number, groupe, state, _ in shown(living) if groupe == group}
+        truth = {number: state for number, groupe, state, _ in shown_rows(living) if groupe == group}
         assert {number: latest[number][1] for number in truth} == truth
 
 
