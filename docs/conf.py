@@ -29,8 +29,8 @@ autodoc_typehints = "none"
 autodoc_member_order = "bysource"
 python_use_unqualified_type_names = True
 nitpicky = True
-# the engine below the hooks: its classes are no interface, and no page shows them
-nitpick_ignore_regex = [("py:.*", r"ds_provider\.api(\..*)?")]
+# Airflow's classes are documented elsewhere, and those of the engine below the hooks nowhere: they are no interface
+nitpick_ignore_regex = [("py:.*", r"(airflow|ds_provider\.api)(\..*)?")]
 
 html_theme = "furo"
 html_title = "Démarches simplifiées for Airflow"

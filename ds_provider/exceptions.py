@@ -371,6 +371,9 @@ class DSStaleError(DSError):
 class DSTasksFailedError(DSError):
     """Some tasks of the run failed, so what they were to bring is not in the tables. Their own logs have the cause.
 
+    What to do: see the logs of the named tasks. Clear them once the cause is mended, or let the next run make up for
+    them.
+
     :param tasks: their ids; that of a mapped one ends with its map index, as in ``read.dossiers_3``.
     """
 

@@ -29,6 +29,8 @@ LONG_FILES = (
     "test_bench.py",
     "test_warehouse_postgres.py",
     "test_readme.py",
+    "test_docs_dags.py",
+    "test_docs.py",
     "test_warehouse_locks.py",
     "test_faults.py",
     "test_faults_of_extractions.py",

@@ -20,6 +20,7 @@ class DSCompleteOperator(BaseOperator):
     the one that must come last: it makes the run red, and names what is missing. It is skipped if the tasks right
     before it were.
 
+    :param trigger_rule: when it runs; by default once all tasks before it have ended, however they did.
     :raises DSTasksFailedError: naming the tasks that failed.
     """
 

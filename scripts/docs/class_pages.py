@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from ds_provider import exceptions
-from scripts.docs.discovery import classes
+from scripts.docs.discovery import classes, task_groups
 from scripts.docs.docstrings import docstring_of
 from scripts.docs.rst import embedded, table, target
 from scripts.docs.signatures import defaults_of, emitted_assets, own_outlets, shown_default
@@ -35,15 +35,26 @@ def hooks() -> str:
     return "\n".join(f"## {name}\n\n{embedded(shown.format(path))}" for name, path in names)
 
 
+def pipelines() -> str:
+    """Return the sections of the task groups, and of the DAG and the function beside them."""
+    return "\n".join(_section(one, ()) for one in task_groups())
+
+
 def _section(thing: Any, facts: Iterator[str] | tuple[()]) -> str:
     docstring = docstring_of(thing)
     kind = "class" if inspect.isclass(thing) else "function"
-    module = f".. py:currentmodule:: {thing.__module__}"
+    module = f".. py:currentmodule:: {_import_from(thing)}"
     prose = [module, target(kind, thing.__name__), docstring.summary, docstring.body]
     parts = [*prose, _parameters(thing, docstring.params), *facts, _raises(docstring.raises)]
-    imported = f"from {thing.__module__} import {thing.__name__}"
+    imported = f"from {_import_from(thing)} import {thing.__name__}"
     heading = f"## {thing.__name__}\n\n```{{code-block}} python\n{imported}\n```\n"
     return f"{heading}\n{embedded(chr(10).join(f'{part}{chr(10)}' for part in parts))}"
+
+
+def _import_from(thing: Any) -> str:
+    """Return the module that users import it from: a package's face, where it has one."""
+    module = str(thing.__module__)
+    return module.rpartition(".")[0] if module.startswith("ds_provider.task_groups.") else module
 
 
 def _parameters(thing: Any, texts: Mapping[str, str]) -> str:

@@ -1,4 +1,4 @@
-"""Public classes of the provider, found by the description that Airflow reads."""
+"""Public classes and functions of the provider, found by the description that Airflow reads."""
 
 from __future__ import annotations
 
@@ -7,14 +7,24 @@ import inspect
 import pkgutil
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 from ds_provider.get_provider_info import get_provider_info
+
+TASK_GROUPS = "ds_provider.task_groups"
 
 
 def classes(section: str) -> list[type]:
     """Return the public classes of a section of the provider's description, such as ``operators``, in its order."""
     named = (name for entry in get_provider_info()[section] for name in entry["python-modules"])
     return [kind for name in named for kind in _classes_of(importlib.import_module(name))]
+
+
+def task_groups() -> list[Any]:
+    """Return what pipelines are made with, classes before functions. Airflow's description has no section for it."""
+    package = importlib.import_module(TASK_GROUPS)
+    public = [getattr(package, name) for name in package.__all__]
+    return sorted(public, key=lambda one: (not inspect.isclass(one), one.__name__))
 
 
 def modules_of(package_name: str) -> set[str]:

@@ -23,6 +23,7 @@ GENERATED: dict[str, Callable[[], str]] = {
     "manifest": fact_pages.manifest,
     "operators": class_pages.operators,
     "part": fact_pages.part,
+    "pipelines": class_pages.pipelines,
     "sensors": class_pages.sensors,
     "table_overview": table_page.overview,
     "tables": table_page.tables,

@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -16,6 +17,7 @@ from ds_provider.api.transport import retry as retries
 from ds_provider.sandbox import Sandbox
 from ds_provider.sandbox.http.faults import Faults
 from tests.support import life
+from tests.support.documents import of_reader
 from tests.support.pauses import cut_short
 from tests.support.postgres import postgres_server
 from tests.support.sandboxes import connect, shown_numbers
@@ -67,6 +69,22 @@ def living_sandbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Sandbox]:
     with Sandbox(seed=41, groupes=3, dossiers=60, now=life.START, rate_limit=0) as running:
         connect(running, monkeypatch)
         yield running
+
+
+@pytest.fixture(scope="module")
+def readers_sandbox() -> Iterator[Sandbox]:
+    """The service of somebody who reads the documentation, and the connection to it."""
+    world = Sandbox(seed=17, groupes=4, dossiers=40, now=NOW, rate_limit=0)
+    with world as running, pytest.MonkeyPatch.context() as patch:
+        connect(running, patch)
+        yield running
+
+
+@pytest.fixture
+def reader(readers_sandbox: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
+    """A home and a landing zone of this reader's own, and the function that puts their numbers into a text."""
+    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
+    return lambda text: of_reader(text, readers_sandbox, (tmp_path / "landing").as_uri())
 
 
 @pytest.fixture

@@ -1,4 +1,7 @@
-"""Code blocks of the documentation run as they stand, with the reader's own numbers and folder, to their end."""
+"""Code blocks of the documentation run as they stand, with the reader's own numbers and folder, to their end.
+
+Those that are DAGs are run by ``test_docs_dags.py``.
+"""
 
 from __future__ import annotations
 
@@ -6,13 +9,12 @@ import ast
 import json
 import shlex
 import shutil
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
-from datetime import datetime, timedelta
+from datetime import timedelta
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
-from zoneinfo import ZoneInfo
 
 import duckdb
 import pytest
@@ -40,28 +42,20 @@ from tests.support.documents import (
     blocks,
     dags_in,
     is_as_printed,
-    is_dag,
     of_reader,
     printed_after,
     run_commands,
 )
 from tests.support.operator_service import Store
-from tests.support.sandboxes import connect
-from tests.support.wholeness import WAREHOUSE, assert_extracts_are_whole, assert_tables_are_whole
+from tests.support.wholeness import WAREHOUSE, assert_end
 
 pytestmark = pytest.mark.integration
 
-NOW = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Europe/Paris"))
-DAGS = [block for block in documents.run_by_language("python") if is_dag(block.text)]
-SNIPPETS = [block for block in documents.run_by_language("python") if not is_dag(block.text)]
+SNIPPETS = documents.snippets()
 COMMANDS = documents.run_by_language("sh")
 QUERIES = documents.run_by_language("sql")
 DATA = [*documents.run_by_language("json"), *documents.run_by_language("yaml")]
 READ = ("text",)
-
-
-def parametrize(name: str, found: Sequence[Any]) -> Any:
-    return pytest.mark.parametrize(name, found, ids=lambda one: getattr(one, "id", one))
 
 
 def pages_of(found: list[Block]) -> list[str]:
@@ -76,7 +70,7 @@ def block_with(page: str, text: str) -> Block:
 # ── each block is run, or says why not
 
 
-@parametrize("block", blocks())
+@documents.parametrize("block", blocks())
 def test_each_block_is_run_or_says_why_not(block: Block) -> None:
     if block.mark == "run by":
         file, _, test = block.why.partition("::")
@@ -86,27 +80,11 @@ def test_each_block_is_run_or_says_why_not(block: Block) -> None:
     elif block.mark == "not run":
         assert len(block.why) > 10, "a reason is given"
     else:
-        runs = block in [*DAGS, *SNIPPETS, *COMMANDS, *QUERIES, *DATA]
+        runs = block in [*documents.dags(), *SNIPPETS, *COMMANDS, *QUERIES, *DATA]
         assert runs or block.mark == "prints" or block.language in READ, "no test runs blocks of this language"
 
 
 # ── the service, and what is loaded of it
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Sandbox]:
-    """A sandbox, the connection to it, and no warehouse yet."""
-    world = Sandbox(seed=17, groupes=4, dossiers=40, now=NOW, rate_limit=0)
-    with world as running, pytest.MonkeyPatch.context() as patch:
-        connect(running, patch)
-        yield running
-
-
-@pytest.fixture
-def reader(service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """A home and a landing zone of the reader's own, and the function that puts their numbers into a text."""
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    return lambda text: of_reader(text, service, (tmp_path / "landing").as_uri())
 
 
 # arguments of each operator, in the order of a pipeline
@@ -119,26 +97,29 @@ ARGUMENTS: dict[str, dict[str, Any]] = {
     "DSReconcileOperator": {},
     "DSPruneLandingOperator": {"retention": timedelta(days=30)},
     "DSFreshnessOperator": {"max_age": timedelta(days=2)},
+    "DSCompleteOperator": {},
 }
 
 
 @pytest.fixture(scope="module")
-def pipeline(service: Sandbox, run_dag: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[SimpleNamespace]:
+def pipeline(
+    readers_sandbox: Sandbox, run_dag: Any, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[SimpleNamespace]:
     """All operators, run one after another in a real Airflow: the home with the warehouse, and the run."""
     home = tmp_path_factory.mktemp("pipeline")
     kinds = {kind.__name__: kind for kind in classes("operators")}
-    shared = {"destination": (home / "landing").as_uri(), "demarche_number": service.demarche}
+    shared = {"destination": (home / "landing").as_uri(), "demarche_number": readers_sandbox.demarche}
     with pytest.MonkeyPatch.context() as patch, DAG("every_operator", schedule=None) as dag:
         patch.setenv("AIRFLOW_HOME", str(home))
         tasks: dict[str, Any] = {}
         for name, arguments in ARGUMENTS.items():
             extracts = [task.output for task in tasks.values() if "Extract" in task.task_id]
-            given = {**shared, "groupe_instructeur_number": service.groupes, "manifests": extracts}
+            given = {**shared, "groupe_instructeur_number": readers_sandbox.groupes, "manifests": extracts}
             taken = {key: given[key] for key in given.keys() & docstring_of(kinds[name]).params}
             tasks[name] = kinds[name](task_id=name, **taken, **arguments)
         for before, after in zip(tasks.values(), list(tasks.values())[1:], strict=False):
             before >> after
-        run = run_dag(dag, logical_date=NOW, run_after=NOW)
+        run = run_dag(dag, logical_date=readers_sandbox.clock.now, run_after=readers_sandbox.clock.now)
         assert run.state == "success"
         yield SimpleNamespace(home=home, run=run)
 
@@ -146,32 +127,7 @@ def pipeline(service: Sandbox, run_dag: Any, tmp_path_factory: pytest.TempPathFa
 # ── blocks by their language
 
 
-@parametrize("block", DAGS)
-def test_dag_ends_with_what_the_service_shows(
-    block: Block, service: Sandbox, reader: Callable[[str], str], run_dag: Any, tmp_path: Path
-) -> None:
-    text = reader(block.text)
-    for dag in dags_in(text, tmp_path):
-        assert run_dag(dag, logical_date=NOW, run_after=NOW).state == "success"
-    assert assert_end(service, tmp_path, text), "a DAG that lands nothing needs a test of its own"
-
-
-def assert_end(service: Sandbox, home: Path, text: str) -> bool:
-    """Check what was loaded, or else landed: of the groups that a text names, or of the whole démarche.
-
-    :returns: false if nothing was.
-    """
-    named = {number for number in service.groupes if str(number) in text}
-    if (home / WAREHOUSE).exists():
-        assert_tables_are_whole(service, home, None if str(service.demarche) in text else named)
-    elif (home / "landing").exists():
-        assert_extracts_are_whole(service, home / "landing")
-    else:
-        return False
-    return True
-
-
-@parametrize("page", pages_of(SNIPPETS))
+@documents.parametrize("page", pages_of(SNIPPETS))
 def test_python_runs(page: str, reader: Callable[[str], str], capsys: pytest.CaptureFixture[str]) -> None:
     """The blocks of a page go on from each other."""
     scope: dict[str, Any] = {"__name__": "__main__"}
@@ -181,14 +137,14 @@ def test_python_runs(page: str, reader: Callable[[str], str], capsys: pytest.Cap
         assert printed is None or is_as_printed(reader(printed), output)
 
 
-@parametrize("page", pages_of(COMMANDS))
+@documents.parametrize("page", pages_of(COMMANDS))
 def test_commands_end_with_what_the_page_says(
-    page: str, airflow_db: None, service: Sandbox, reader: Callable[[str], str], tmp_path: Path
+    page: str, airflow_db: None, readers_sandbox: Sandbox, reader: Callable[[str], str], tmp_path: Path
 ) -> None:
     """The blocks of a page go on from each other, in one shell, and its DAGs are in the folder of DAGs."""
     found = [block for block in COMMANDS if block.page == page]
     scripts = [reader(block.text) for block in found]
-    dags = {f"block_{block.position}.py": reader(block.text) for block in DAGS if block.page == page}
+    dags = {f"block_{block.position}.py": reader(block.text) for block in documents.dags() if block.page == page}
     (tmp_path / "dags").mkdir()
     for name, text in dags.items():
         (tmp_path / "dags" / name).write_text(text)
@@ -197,16 +153,16 @@ def test_commands_end_with_what_the_page_says(
     for block, output in zip(found, run_commands(scripts, tmp_path), strict=True):
         printed = printed_after(block)
         assert printed is None or is_as_printed(reader(printed), output), output
-    assert_end(service, tmp_path, "\n".join([*scripts, *dags.values()]))
+    assert_end(readers_sandbox, tmp_path, "\n".join([*scripts, *dags.values()]))
 
 
-@parametrize("block", QUERIES)
+@documents.parametrize("block", QUERIES)
 def test_query_finds_rows(block: Block, pipeline: SimpleNamespace, reader: Callable[[str], str]) -> None:
     with closing(duckdb.connect(str(pipeline.home / WAREHOUSE), read_only=True)) as warehouse:
         assert warehouse.execute(reader(block.text)).fetchall()
 
 
-@parametrize("block", DATA)
+@documents.parametrize("block", DATA)
 def test_data_can_be_read_and_connects_if_it_is_a_connection(
     block: Block, reader: Callable[[str], str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -222,7 +178,7 @@ def test_data_can_be_read_and_connects_if_it_is_a_connection(
 # ── blocks with a test of their own
 
 
-def test_sensor_finds_dossiers(reader: Callable[[str], str], service: Sandbox) -> None:
+def test_sensor_finds_dossiers(reader: Callable[[str], str], readers_sandbox: Sandbox) -> None:
     block = block_with("reference/sensors.md", "DSDossierSensor(")
     scope: dict[str, Any] = {}
     exec(reader(block.text).replace("DSDossierSensor(\n", "sensor = DSDossierSensor(\n", 1), scope)
@@ -243,11 +199,11 @@ def test_dag_after_each_load_prints_what_was_loaded(
 
 
 def test_manifest_has_the_fields_that_the_page_shows(
-    reader: Callable[[str], str], service: Sandbox, tmp_path: Path
+    reader: Callable[[str], str], readers_sandbox: Sandbox, tmp_path: Path
 ) -> None:
     shown = json.loads(reader(block_with("reference/landing_zone.md", "schema_version").text))
     operator = DSExtractDossiersOperator(
-        task_id="x", groupe_instructeur_number=service.groupes[0], destination=tmp_path.as_uri()
+        task_id="x", groupe_instructeur_number=readers_sandbox.groupes[0], destination=tmp_path.as_uri()
     )
     (file,) = tmp_path.glob("*/dossiers/full/manifest.json") if operator.execute({}) else ()
     landed = json.loads(file.read_text())
@@ -259,14 +215,16 @@ def test_manifest_has_the_fields_that_the_page_shows(
 # Airflow's own command uses a name that it deprecates
 @pytest.mark.filterwarnings("ignore::airflow.utils.deprecation_tools.DeprecatedImportWarning")
 def test_three_forms_are_the_same_connection(
-    airflow_db: None, service: Sandbox, monkeypatch: pytest.MonkeyPatch
+    airflow_db: None, readers_sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     page = "reference/connections.md"
     forms = [block.text for block in blocks() if block.page == page and block.language == "sh" and block.mark]
-    as_json, as_uri, command = (of_reader(text, service, "").strip() for text in forms)
-    expected = f"https://{PUBLIC_HOST}/api/v2/graphql", service.token
-    for form, token in ((as_json, service.token), (as_uri, service.token.replace("=", "%3D"))):
-        monkeypatch.setenv("AIRFLOW_CONN_DS_DEFAULT", form.partition("=")[2].strip("'").replace(service.token, token))
+    as_json, as_uri, command = (of_reader(text, readers_sandbox, "").strip() for text in forms)
+    expected = f"https://{PUBLIC_HOST}/api/v2/graphql", readers_sandbox.token
+    for form, token in ((as_json, readers_sandbox.token), (as_uri, readers_sandbox.token.replace("=", "%3D"))):
+        monkeypatch.setenv(
+            "AIRFLOW_CONN_DS_DEFAULT", form.partition("=")[2].strip("'").replace(readers_sandbox.token, token)
+        )
         assert form.startswith("export AIRFLOW_CONN_DS_DEFAULT='")
         assert settings_of("ds_default") == expected
     # under another name: other tests of this process have the default connection in their environment
@@ -274,7 +232,7 @@ def test_three_forms_are_the_same_connection(
     arguments.func(arguments)
     with create_session() as session:
         (added,) = session.scalars(select(Connection).where(Connection.conn_id == "ds_added"))
-        assert (added.conn_type, added.host, added.password) == ("ds", None, service.token)
+        assert (added.conn_type, added.host, added.password) == ("ds", None, readers_sandbox.token)
 
 
 def settings_of(conn_id: str) -> tuple[str, str]:

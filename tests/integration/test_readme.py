@@ -29,10 +29,9 @@ README = (Path(__file__).parents[2] / "README.md").read_text()
 
 
 def block_with(text: str) -> str:
-    (block,) = (
-        block.text for block in blocks_in(README, "README.md") if block.language == "python" and text in block.text
-    )
-    return block
+    examples = (block.text for block in blocks_in(README, "README.md") if block.language == "python")
+    (example,) = (example for example in examples if text in example)
+    return example
 
 
 def dag_of(text: str, sandbox: Sandbox, folder: Path) -> Any:

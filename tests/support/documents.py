@@ -24,6 +24,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+import pytest
 from markdown_it import MarkdownIt
 
 from ds_provider.sandbox import Sandbox
@@ -83,6 +84,21 @@ def blocks_in(text: str, page: str) -> Iterator[Block]:
             mark = None
         elif token.type not in ("inline", "paragraph_open", "paragraph_close"):
             mark = None
+
+
+def parametrize(name: str, found: Sequence[Any]) -> Any:
+    """Run a test for each of some blocks, or pages."""
+    return pytest.mark.parametrize(name, found, ids=lambda one: getattr(one, "id", one))
+
+
+def dags() -> list[Block]:
+    """Return the blocks that are files of DAGs."""
+    return [block for block in run_by_language("python") if is_dag(block.text)]
+
+
+def snippets() -> list[Block]:
+    """Return the other blocks of Python."""
+    return [block for block in run_by_language("python") if not is_dag(block.text)]
 
 
 def run_by_language(language: str) -> list[Block]:

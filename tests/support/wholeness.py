@@ -70,6 +70,21 @@ def assert_extracts_are_whole(sandbox: Sandbox, zone: Path) -> None:
         assert set(numbers) == _shown_in(sandbox, read_manifest(url))
 
 
+def assert_end(sandbox: Sandbox, home: Path, text: str) -> bool:
+    """Check what was loaded, or else landed: of the groups that a text names, or of the whole démarche.
+
+    :returns: false if nothing was.
+    """
+    named = {number for number in sandbox.groupes if str(number) in text}
+    if (home / WAREHOUSE).exists():
+        assert_tables_are_whole(sandbox, home, None if str(sandbox.demarche) in text else named)
+    elif (home / "landing").exists():
+        assert_extracts_are_whole(sandbox, home / "landing")
+    else:
+        return False
+    return True
+
+
 def _shown_in(sandbox: Sandbox, manifest: Manifest) -> set[int]:
     column = {"created": "depose_at", "updated": "updated_at", None: "depose_at"}[manifest.date_column]
     start = datetime.fromisoformat(manifest.read_from) if manifest.read_from else MIN
