@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Iterator, Mapping
-from contextlib import asynccontextmanager, closing
+from contextlib import asynccontextmanager, closing, contextmanager
 from typing import Any, TypeVar
 
 from airflow.sdk import BaseHook
@@ -23,6 +23,7 @@ from ds_provider.constants import DEFAULT_CONN_ID
 from ds_provider.exceptions import DSError
 from ds_provider.hooks.connection import client_settings, endpoint, secrets_in
 from ds_provider.hooks.lookup import afind_connection, find_connection
+from ds_provider.metrics import send_usage
 
 T = TypeVar("T")
 
@@ -56,7 +57,7 @@ class DSHook(BaseHook):
     A failed request is sent again where that may help and does no harm. What is raised in the end is a subclass of
     :class:`~ds_provider.exceptions.DSError`, which :mod:`ds_provider.exceptions` lists.
 
-    :ivar clock: the service's time, by the answers to this hook's blocking clients.
+    :ivar clock: the service's time, by the answers to this hook's clients.
     :param ds_conn_id: the connection's id.
     """
 
@@ -78,14 +79,19 @@ class DSHook(BaseHook):
         """
         return endpoint(find_connection(self, self.ds_conn_id))
 
-    def client(self) -> DSClient:
-        """Return a blocking client for the length of a ``with``.
+    @contextmanager
+    def client(self) -> Iterator[DSClient]:
+        """Open a blocking client for the length of a ``with``.
 
         It drives the flows of :mod:`ds_provider.api`, which the other methods are made of.
 
         :raises DSConfigurationError: if the connection cannot work.
         """
-        return DSClient(**self._settings(), clock=self.clock)
+        with DSClient(**self._settings(), clock=self.clock) as client:
+            try:
+                yield client
+            finally:
+                send_usage(client.usage, self.ds_conn_id)
 
     @asynccontextmanager
     async def async_client(self) -> AsyncIterator[AsyncDSClient]:
@@ -95,8 +101,11 @@ class DSHook(BaseHook):
         """
         settings = client_settings(await afind_connection(self, self.ds_conn_id))
         await amask_secret(secrets_in(settings))
-        async with AsyncDSClient(**settings) as client:
-            yield client
+        async with AsyncDSClient(**settings, clock=self.clock) as client:
+            try:
+                yield client
+            finally:
+                send_usage(client.usage, self.ds_conn_id)
 
     def test_connection(self) -> tuple[bool, str]:
         """Send one request and check that the service accepts the token.

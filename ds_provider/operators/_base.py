@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Asset, BaseOperatorLink, Context
 
+from ds_provider import metrics
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import flatten_batches, parse_choice, parse_conn_id, parse_groupes
 from ds_provider.api.query.selection import DOSSIERS
@@ -118,6 +119,8 @@ class ExtractOperator(CheckedOperator):
                 except Exception as error:  # noqa: BLE001 - Airflow's API has errors of its own
                     self.log.warning("the summaries of what was landed are in no XCom: %s", error)
                 raise
+            finally:
+                metrics.send_landed(extractor.totals)
             self._push_landed(context)
             # last: a later try resumes from them
             checkpoints.clear()
@@ -136,7 +139,7 @@ class ExtractOperator(CheckedOperator):
             summaries = extractor.extract(selections, several=several, watermarks=watermarks)
             # of one group its own line has said it
             if several:
-                self.log.info("%s", extractor.totals.line(extractor.client.requests))
+                self.log.info("%s", extractor.totals.line(extractor.client.usage.requests))
         return summaries
 
     def _push_landed(self, context: Context) -> None:

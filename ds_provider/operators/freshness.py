@@ -12,6 +12,7 @@ from ds_provider.api.query.parameters import parse_flag
 from ds_provider.api.query.windows import shown
 from ds_provider.exceptions import DSStaleError
 from ds_provider.map_labels import groups_label
+from ds_provider.metrics import send_freshness
 from ds_provider.operators._parameters import WarehouseMixin, check_duration, parse_batches
 from ds_provider.parameter_checks import Check, optional
 from ds_provider.retry_policy import fail_fast
@@ -94,6 +95,7 @@ class DSFreshnessOperator(WarehouseMixin):
         with warehouse.connected():
             groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
             labels = read_labels(warehouse)
+        send_freshness(groups, unread, now, self.dataset)
         for number, group in groups.items():
             self.log.info("%s", _line(group, labels.get(number), unread.get(number, []), now))
         if expected is None and not groups:

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.sdk import Asset, BaseOperatorLink, Context
 
+from ds_provider import metrics
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import parse_choice, parse_conn_id, parse_number
 from ds_provider.asset_events import (
@@ -156,14 +157,20 @@ class DSLoadOperator(WarehouseMixin):
         from ds_provider.warehouse.coverage import read_coverage
         from ds_provider.warehouse.extracts import open_extracts
         from ds_provider.warehouse.load.loader import load
+        from ds_provider.warehouse.service_time import service_now
 
         policy = policy_of(self.on_pending, self.on_deleted)
         extracts = open_extracts(self._manifests())
         began = time.monotonic()
         report = load(warehouse, extracts, policy, demarches=self._demarches())
         self.loaded = extracts, report
-        self.log.info("%s; %s; %s", report.summary_line(), lasted(time.monotonic() - began), warehouse)
-        coverage = read_coverage(warehouse, extracts.groups)
+        seconds = time.monotonic() - began
+        self.log.info("%s; %s; %s", report.summary_line(), lasted(seconds), warehouse)
+        with warehouse.connected():
+            coverage, now = read_coverage(warehouse, extracts.groups), service_now(warehouse)
+        metrics.LOAD_DURATION.send(seconds, self.dataset)
+        metrics.send_loaded(report, self.dataset)
+        metrics.send_coverage(coverage, now, self.dataset)
         emit_changes(self, context, self._changes(extracts, report, coverage))
         # last, since all that it says is loaded
         loaded_upto = {number: group.covered_until for number, group in coverage.items() if group.covered_until}

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import Context
 
+from ds_provider import metrics
 from ds_provider import openlineage as lineage
 from ds_provider.api.query.parameters import flatten_batches, parse_includes
 from ds_provider.api.query.windows import shown
@@ -134,6 +135,7 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         with self._open_extractor(context) as extractor:
             self.done = done = reconcile(extractor, warehouse, groups, includes, policy)
             self.log.info("%s; %s; %s", done.summary_line(), lasted(time.monotonic() - began), warehouse)
+            metrics.send_loaded(done.report, self.dataset)
             # not before: what can be repaired is
             if done.failure:
                 raise done.failure

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import cached_property
 from types import NoneType
 from typing import Any, ClassVar, TypeVar
 
@@ -205,8 +206,13 @@ class GroupSensor(CheckedOperator, BaseSensorOperator):
             return f"what is there could not be read: {error}"
 
     def _result(self, flow: Flow[T]) -> T:
-        with DSHook(self.ds_conn_id).client() as client:
+        with self._hook.client() as client:
             return client.result(flow)
+
+    @cached_property
+    def _hook(self) -> DSHook:
+        """Hook of all polls of this process, so that a wrong clock is one warning."""
+        return DSHook(self.ds_conn_id)
 
     def _groups(self) -> list[int]:
         return parse_groupes(self.groupe_instructeur_number)[0]

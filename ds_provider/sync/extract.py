@@ -131,7 +131,7 @@ class GroupExtractor:
 
         :raises DSQuarantinedError: if dossiers could not be read and the task does not accept that.
         """
-        requests_before = self.client.requests
+        requests_before = self.client.usage.requests
         progress = GroupProgress(self.log, selections[-1].groupe_instructeur_number)
         writers = [self.land(selection, progress, idle) for selection in selections]
         *pending, writer = writers
@@ -139,7 +139,7 @@ class GroupExtractor:
         self.totals.add(writers, is_idle=is_idle)
         # those that hold nothing are counted, and may be thousands
         if not is_idle:
-            self.log.info("%s", progress.landed_line(writers, self.client.requests - requests_before))
+            self.log.info("%s", progress.landed_line(writers, self.client.usage.requests - requests_before))
         self._warn_of(writer)
         self.landed.append(_summarize(writer, pending))
         self.not_found |= writer.not_found
@@ -169,7 +169,7 @@ class GroupExtractor:
         # a snapshot of two moments is none
         resumable = selection.stream is not PENDING_DELETED_DOSSIERS
         store = self.checkpoints.store_for(target.key) if resumable else None
-        writer = LandingWriter(target, store, clock=clock, requests=lambda: self.client.requests)
+        writer = LandingWriter(target, store, clock=clock, requests=lambda: self.client.usage.requests)
         repaired: dict[int, int] = {}
         try:
             for page in progress.pages(writer, self._pages(selection, writer)):

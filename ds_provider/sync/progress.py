@@ -72,12 +72,14 @@ class GroupProgress:
 class Totals:
     """Counts of all groups of one task, for its last line.
 
-    :ivar rows: by stream.
+    :ivar rows: by group and stream.
+    :ivar quarantined: dossiers that could not be read, in the same way.
     """
 
     def __init__(self) -> None:
-        self.rows: Counter[Stream] = Counter()
-        self._quarantined = self._groups = self._idle = 0
+        self.rows: Counter[tuple[int, Stream]] = Counter()
+        self.quarantined: Counter[tuple[int, Stream]] = Counter()
+        self._groups = self._idle = 0
         self._began = time.monotonic()
 
     def add(self, writers: Sequence[LandingWriter], *, is_idle: bool) -> None:
@@ -88,17 +90,22 @@ class Totals:
         self._groups += 1
         self._idle += is_idle
         for one in writers:
-            self.rows[one.selection.stream] += one.rows
-            self._quarantined += len(one.quarantined)
+            key = one.selection.groupe_instructeur_number, one.selection.stream
+            self.rows[key] += one.rows
+            self.quarantined[key] += len(one.quarantined)
 
     def line(self, requests: int) -> str:
         """Return the last line of a task.
 
         :param requests: how many it sent.
         """
-        rows = ", ".join(counted(count, noun_of(stream)) for stream, count in self.rows.items()) or "nothing"
+        streams: Counter[Stream] = Counter()
+        for (_, stream), count in self.rows.items():
+            streams[stream] += count
+        rows = ", ".join(counted(count, noun_of(stream)) for stream, count in streams.items()) or "nothing"
         idle = f" ({self._idle} without anything new)" if self._idle else ""
-        lacking = f", {counted(self._quarantined, 'dossier')} could not be read" if self._quarantined else ""
+        quarantined = self.quarantined.total()
+        lacking = f", {counted(quarantined, 'dossier')} could not be read" if quarantined else ""
         work = f"{counted(requests, 'request')}, {lasted(time.monotonic() - self._began)}"
         return f"landed {rows} of {counted(self._groups, 'group')}{idle}{lacking}; {work}"
 

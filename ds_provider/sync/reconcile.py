@@ -67,7 +67,7 @@ def reconcile(
     began = clock.read()
     held = held_dossiers(warehouse)
     shown = _scan(extractor.client, groups)
-    requests = extractor.client.requests
+    requests = extractor.client.usage.requests
     scanned_at = clock.at(began)
     differences = compare(shown, held, frozenset(groups))
 

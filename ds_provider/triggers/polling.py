@@ -94,11 +94,13 @@ class PollingTrigger(BaseEventTrigger):
     async def open_shared_stream(cls, kwargs: dict[str, Any]) -> AsyncIterator[PollResults]:
         """Poll again and again, on behalf of all triggers that are registered then."""
         interval, ds_conn_id = float(kwargs["poll_interval"]), str(kwargs["ds_conn_id"])
+        # one for all polls, so that a wrong clock is one warning; it reads the connection anew for each
+        hook = DSHook(ds_conn_id)
         await asyncio.sleep(with_jitter(min(FIRST_PAUSE_SECONDS, interval)))
         while True:
             watches = {trigger: trigger.watch for trigger in _registered.get(_key(interval, ds_conn_id), ())}
             if watches:
-                yield await _poll(ds_conn_id, watches)
+                yield await _poll(hook, watches)
             await asyncio.sleep(with_jitter(interval))
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
@@ -165,9 +167,9 @@ def _key(poll_interval: float, ds_conn_id: str) -> Hashable:
     return "ds_provider", ds_conn_id, float(poll_interval)
 
 
-async def _poll(ds_conn_id: str, watches: Mapping[PollingTrigger, Watch]) -> PollResults:
+async def _poll(hook: DSHook, watches: Mapping[PollingTrigger, Watch]) -> PollResults:
     try:
-        async with DSHook(ds_conn_id).async_client() as client:
+        async with hook.async_client() as client:
             return await client.result(poll(watches))
     except DSError as error:
         return {trigger: PollResult(errors=dict.fromkeys(watch.groups, error)) for trigger, watch in watches.items()}

@@ -15,6 +15,7 @@ from typing import Any
 from ds_provider.api.transport.clock import ServiceClock
 from ds_provider.api.transport.flows import Sleep
 from ds_provider.api.transport.messages import Exchange, Request
+from ds_provider.api.transport.usage import Usage
 from tests.support.batched_groups import is_batched, respond_batched
 from tests.support.connection_model import Connection, Stored
 from tests.support.flows import drive, response
@@ -130,8 +131,8 @@ class ServiceClient:
         self.clock = ServiceClock(lambda: service.now + service.worker_ahead)
 
     @property
-    def requests(self) -> int:
-        return len(self._service.requests) - self._requests_before
+    def usage(self) -> Usage:
+        return Usage(len(self._service.requests) - self._requests_before)
 
     def iterate(self, flow: Any) -> Iterator[Any]:
         return drive(flow, self._answer, self._service.pauses)

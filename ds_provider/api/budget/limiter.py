@@ -101,21 +101,27 @@ class Budget:
         """Place where the requests are counted, without user and password."""
         return self._store.location
 
-    def spend(self) -> None:
-        """Wait until one more request may go out.
+    def spend(self) -> float:
+        """Wait until one more request may go out, and return for how many seconds.
 
         :raises DSBudgetError: if the store stays out of reach.
         """
+        waited = 0.0
         while wait := self._try_spend():
             self._closed.wait(wait)
+            waited += wait
+        return waited
 
-    async def aspend(self) -> None:
+    async def aspend(self) -> float:
         """Wait as :meth:`spend` does, without blocking the event loop. Stores would block it.
 
         :raises DSBudgetError: if the store stays out of reach.
         """
-        while wait := await asyncio.to_thread(self._try_spend):  # noqa: ASYNC110 - an event here says nothing of other processes
+        waited = 0.0
+        while wait := await asyncio.to_thread(self._try_spend):
             await asyncio.sleep(wait)
+            waited += wait
+        return waited
 
     def record_refusal(self, wait_seconds: float | None) -> None:
         """Make all tasks wait, since the service refused a request of the token.

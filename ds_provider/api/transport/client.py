@@ -9,7 +9,7 @@ from collections.abc import AsyncGenerator, Generator
 from contextlib import ExitStack, aclosing, closing
 from queue import SimpleQueue
 from threading import Event, Lock, Thread
-from typing import Any, Generic, TypeVar, cast
+from typing import Any, Generic, TypeGuard, TypeVar, cast
 
 import httpx
 
@@ -21,6 +21,7 @@ from ds_provider.api.transport.failures import failure_of
 from ds_provider.api.transport.flows import ConcurrentFlow, Join, Joined, Send, Sleep, Spawn
 from ds_provider.api.transport.messages import Exchange, Request, Response, TransportFailure
 from ds_provider.api.transport.responses import seconds_to_reset
+from ds_provider.api.transport.usage import Usage
 from ds_provider.exceptions import DSError
 
 T = TypeVar("T")
@@ -36,7 +37,7 @@ CONNECT_TIMEOUT_SECONDS = 15.0
 class _Client(Generic[H]):
     """Settings of both clients, and what httpx's responses and errors stand for.
 
-    :ivar requests: how many requests were sent.
+    :ivar usage: what was asked of the service so far.
     :ivar clock: the service's time, by the answers so far.
     :param url: the whole URL of the GraphQL endpoint.
     :param token: the API token, sent in a header and kept nowhere else.
@@ -63,7 +64,7 @@ class _Client(Generic[H]):
         clock: ServiceClock | None = None,
         transport: Any = None,
     ) -> None:
-        self.requests = 0
+        self.usage = Usage()
         self.clock = clock or ServiceClock()
         self._connection = connection
         self._url = httpx.URL(url)
@@ -95,6 +96,17 @@ class _Client(Generic[H]):
             return self._failure(str(error))
         token = response.request.headers["Authorization"].removeprefix("Bearer ").encode()
         return Response(response.status_code, dict(response.headers), body.replace(token, b"***"))
+
+    def _count(self, waited: float) -> None:
+        with self._count_lock:
+            self.usage.requests += 1
+            self.usage.budget_wait += waited
+
+    def _is_refused(self, received: Exchange) -> TypeGuard[Response]:
+        is_refused = isinstance(received, Response) and received.status == 429
+        with self._count_lock:
+            self.usage.refusals += is_refused
+        return is_refused
 
     def _failure(self, why: str) -> TransportFailure:
         return TransportFailure(f"no whole response from {self._url.netloc.decode()}, {why}", sent=True)
@@ -166,10 +178,8 @@ class DSClient(_Client[httpx.Client]):
             return next(results)
 
     def _exchange(self, request: Request) -> Exchange:
-        if self._budget:
-            self._budget.spend()
-        with self._count_lock:
-            self.requests += 1
+        waited = self._budget.spend() if self._budget else 0.0
+        self._count(waited)
         sent = self.clock.read()
         try:
             with self._http.stream("POST", self._url, content=request.body) as response:
@@ -177,7 +187,7 @@ class DSClient(_Client[httpx.Client]):
                 received = self._response(response, b"".join(cast("httpx.SyncByteStream", response.stream)))
         except httpx.TransportError as error:
             return failure_of(error, self._url)
-        if self._budget and isinstance(received, Response) and received.status == 429:
+        if self._is_refused(received) and self._budget:
             self._budget.record_refusal(seconds_to_reset(received))
         return received
 
@@ -237,9 +247,8 @@ class AsyncDSClient(_Client[httpx.AsyncClient]):
             return await anext(results)
 
     async def _exchange(self, request: Request) -> Exchange:
-        if self._budget:
-            await self._budget.aspend()
-        self.requests += 1
+        waited = await self._budget.aspend() if self._budget else 0.0
+        self._count(waited)
         sent = self.clock.read()
         try:
             async with self._http.stream("POST", self._url, content=request.body) as response:
@@ -248,6 +257,6 @@ class AsyncDSClient(_Client[httpx.AsyncClient]):
                 received = self._response(response, b"".join(chunks))
         except httpx.TransportError as error:
             return failure_of(error, self._url)
-        if self._budget and isinstance(received, Response) and received.status == 429:
+        if self._is_refused(received) and self._budget:
             await asyncio.to_thread(self._budget.record_refusal, seconds_to_reset(received))
         return received

@@ -75,17 +75,22 @@ class LoadReport:
             self.tombstones |= report.tombstones
         return self
 
+    @property
+    def changes(self) -> dict[str, int]:
+        """Dossiers loaded, by what they are to the tables."""
+        unchanged = self.rows[schemas.DOSSIERS.name] - self.new - self.updated
+        return {"new": self.new, "updated": self.updated, "unchanged": max(0, unchanged)}
+
     def summary_line(self) -> str:
         """Return the counts of dossiers in one line, for the log: "loaded 3 dossiers (1 new, 2 updated), 1 erased"."""
         loaded = self.rows[schemas.DOSSIERS.name]
-        kinds = {"new": self.new, "updated": self.updated, "unchanged": max(0, loaded - self.new - self.updated)}
         others = {
             "erased": self.erased,
             "restored": self.restored,
             "left out, hidden or deleted by now": self.gone,
             "left out, held in a later version": self.older,
         }
-        detail = ", ".join(f"{count} {kind}" for kind, count in kinds.items() if count)
+        detail = ", ".join(f"{count} {kind}" for kind, count in self.changes.items() if count)
         return (
             f"loaded {counted(loaded, 'dossier')}"
             + (f" ({detail})" if detail else "")

@@ -155,7 +155,7 @@ def test_rows_with_a_value_that_is_no_json_are_named_after_all_others(service, c
     assert [(row["number"], row.get("x")) for row in rows] == [(1, "a\ufffd"), (3, None)]
     assert caught.value.numbers == [2]
     assert len(service.requests) == 1
-    assert "1 texts held" in capsys.readouterr().out
+    assert "1 text of 1 dossier (1) held" in capsys.readouterr().out
 
 
 def test_run_repairs_texts_and_names_another_value_that_is_no_json(service):

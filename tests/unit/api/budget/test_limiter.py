@@ -97,6 +97,14 @@ def test_budget_that_is_spent_waits_until_the_first_request_expires(spend, store
     assert PERIOD_SECONDS - 20 <= sum(store.clock.waits[1:]) <= PERIOD_SECONDS - 19
 
 
+def test_budget_says_how_long_it_waited(store):
+    budget = budget_in(store, 1)
+    assert budget.spend() == 0
+    began = store.clock.seconds
+    assert budget.spend() == pytest.approx(store.clock.seconds - began)
+    assert store.clock.seconds - began >= PERIOD_SECONDS
+
+
 def test_budgets_of_one_key_share_their_requests(spend, store):
     for _ in range(5):
         spend(budget_in(store, 5))

@@ -10,6 +10,7 @@ import pytest
 from ds_provider.api.budget.limiter import Budget
 from ds_provider.api.query import lookups
 from ds_provider.api.transport.messages import Request
+from ds_provider.api.transport.usage import Usage
 from ds_provider.exceptions import DSBudgetError
 from tests.support.drivers import Async, Service, Sync, respond_with
 from tests.support.pauses import skip_pauses_of_clients
@@ -29,13 +30,14 @@ class CountingBudget:
         self.events: list[Any] = []
         self.error: Exception | None = None
 
-    def spend(self) -> None:
+    def spend(self) -> float:
         self.events.append("spent")
         if self.error:
             raise self.error
+        return 1.5
 
-    async def aspend(self) -> None:
-        self.spend()
+    async def aspend(self) -> float:
+        return self.spend()
 
     def record_refusal(self, wait_seconds: float | None) -> None:
         self.events.append(wait_seconds)
@@ -92,3 +94,9 @@ def test_client_sends_nothing_without_its_budget(driver):
         run(driver, service, budget)
     assert service.requests == []
     assert budget.events == ["spent", "closed"]
+
+
+def test_client_counts_requests_refusals_and_its_waiting_for_the_budget(driver):
+    made = driver(Service(REFUSAL, WHOLE), budget=cast("Budget", CountingBudget()))
+    made.result(lookups.run(Request("{ a }")))
+    assert made.client.usage == Usage(requests=2, refusals=1, budget_wait=3.0)

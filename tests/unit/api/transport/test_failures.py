@@ -27,18 +27,18 @@ def ask_blocking(url: str) -> tuple[Any, int]:
     """Return the result or the error, and how many requests were sent."""
     with DSClient(url, "token", user_agent="tests") as client:
         try:
-            return client.result(lookups.run(Request(documents.load("ping")))), client.requests
+            return client.result(lookups.run(Request(documents.load("ping")))), client.usage.requests
         except DSError as error:
-            return error, client.requests
+            return error, client.usage.requests
 
 
 def ask_on_a_loop(url: str) -> tuple[Any, int]:
     async def ask() -> tuple[Any, int]:
         async with AsyncDSClient(url, "token", user_agent="tests") as client:
             try:
-                return await client.result(lookups.run(Request(documents.load("ping")))), client.requests
+                return await client.result(lookups.run(Request(documents.load("ping")))), client.usage.requests
             except DSError as error:
-                return error, client.requests
+                return error, client.usage.requests
 
     return asyncio.run(ask())
 
