@@ -9,10 +9,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
 from ds_provider.exceptions import DSWarehouseError, DSWarehouseLockedError
-from ds_provider.tables.schemas import DOSSIERS
+from ds_provider.tables.schemas import DOSSIERS, Table
 from ds_provider.warehouse.database.destinations import duckdb_file
 from ds_provider.warehouse.database.locks import file_lock
 from ds_provider.warehouse.database.scratch import scratch_folder
@@ -41,6 +42,21 @@ def test_store_names_the_file_that_cannot_be_created(tmp_path: Path) -> None:
     warehouse = Warehouse(duckdb_file(tmp_path / "nowhere" / "data.duckdb"), "ds", tmp_path / "work")
     with pytest.raises(DSWarehouseError, match=r"data\.duckdb"):
         warehouse.write([batch(DOSSIERS, {"number": 1})])
+
+
+def test_store_keeps_the_file_open_while_it_writes(warehouse: Warehouse, tmp_path: Path) -> None:
+    def is_open() -> bool:
+        descriptors = Path("/proc/self/fd").iterdir()
+        return str(tmp_path / "data.duckdb") in {os.path.realpath(each) for each in descriptors}
+
+    def rows() -> Iterator[tuple[Table, pa.Table]]:
+        yield batch(DOSSIERS, {"number": 1})
+        # no job of dlt has begun: each would open the file, and close it
+        assert is_open()
+        yield batch(DOSSIERS, {"number": 2})
+
+    warehouse.write(rows())
+    assert not is_open()
 
 
 def test_run_removes_scratch_folders_of_killed_runs_only(warehouse: Warehouse, tmp_path: Path) -> None:
