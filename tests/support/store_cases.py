@@ -359,7 +359,7 @@ class StoreCases:
 
     def test_second_writer_waits_and_gives_up(self, warehouse, monkeypatch, caplog) -> None:
         monkeypatch.setattr("ds_provider.warehouse.database.locks.TIMEOUT_SECONDS", 0.3)
-        monkeypatch.setattr("ds_provider.warehouse.database.locks.POLL_SECONDS", 0.1)
+        monkeypatch.setattr("ds_provider.warehouse.database.locks.MAX_POLL_SECONDS", 0.1)
         other = Warehouse(warehouse.destination, warehouse.dataset, warehouse._working_folder)
         refused = pytest.raises(DSWarehouseError, match="in use by another task")
         with caplog.at_level("INFO"), warehouse.locked(), refused, other.locked():

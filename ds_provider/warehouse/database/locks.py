@@ -18,7 +18,8 @@ log = logging.getLogger(__name__)
 
 # longer than any load that is not stuck
 TIMEOUT_SECONDS = 3600.0
-POLL_SECONDS = 0.5
+# the first pause is for those who only read
+MIN_POLL_SECONDS, MAX_POLL_SECONDS = 0.05, 0.5
 
 
 @contextmanager
@@ -79,9 +80,10 @@ def _wait(try_once: Callable[[], bool], resource: str) -> None:
     if try_once():
         return
     log.info("%s is in use by another task: waiting for up to %s", resource, lasted(TIMEOUT_SECONDS))
-    deadline = time.monotonic() + TIMEOUT_SECONDS
+    deadline, pause = time.monotonic() + TIMEOUT_SECONDS, MIN_POLL_SECONDS
     while time.monotonic() < deadline:
-        time.sleep(POLL_SECONDS)
+        time.sleep(pause)
+        pause = min(2 * pause, MAX_POLL_SECONDS)
         if try_once():
             return
     raise DSWarehouseLockedError(f"{resource} is still in use by another task after {lasted(TIMEOUT_SECONDS)}")
