@@ -20,7 +20,7 @@ def groupes(args: Namespace) -> None:
         counts: dict[int, int] = {}
         if found and not args.no_counts:
             counts = client.result(count_dossiers(select_dossiers(groupe["number"]) for groupe in found))
-        say(f"{counted(len(found), 'group')}; {counted(client.requests, 'request')} sent")
+        say(f"{counted(len(found), 'group')}; {counted(client.usage.requests, 'request')} sent")
     names = ("number", "label", "closed")
     rows = [{name: groupe[name] for name in names} for groupe in found]
     if not args.no_counts:

@@ -43,7 +43,7 @@ def plan(args: Namespace) -> None:
         f"dossiers are counted; all else is estimated, by {counted(sample.rows, 'dossier')} of group "
         f"{sample.groupe_instructeur_number} that took {sample.seconds:.1f} s: minutes if one task reads one group "
         f"after another, minutes_by_budget if as many do as {limit} requests a minute allow, bytes as they land; "
-        f"{counted(client.requests, 'request')} sent for this plan"
+        f"{counted(client.usage.requests, 'request')} sent for this plan"
     )
 
 
