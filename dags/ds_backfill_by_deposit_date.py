@@ -13,6 +13,8 @@ begins in Paris an hour or two earlier.
         --dag-run-conf '{"groupes": [1, 2, 3]}'
 
 Extract a month again with `--reprocess-behavior completed`: the new files replace the old ones.
+
+**To make it yours**: put your group numbers and your landing zone in the defaults of `params`.
 """
 
 from typing import Any
@@ -35,10 +37,9 @@ from ds_provider.task_groups import ds_default_args
     default_args=ds_default_args(destination="{{ params.destination }}"),
     params={
         "groupes": Param(
-            ["<number of a group>"],
+            [],
             type="array",
-            items={"type": ["integer", "string"]},
-            minItems=1,
+            items={"type": "integer"},
             title="Groups",
             description="Their numbers, one a line: airflow ds groupes lists those of a démarche.",
         ),
@@ -54,8 +55,8 @@ from ds_provider.task_groups import ds_default_args
 )
 def ds_backfill_by_deposit_date():
     @task
-    def groupes(params: dict[str, Any]) -> list[int]:
-        return list(params["groupes"])
+    def groupes(params: dict[str, Any]) -> list[Any]:
+        return params["groupes"] or ["<the numbers of your groups>"]
 
     DSExtractDossiersOperator.partial(
         task_id="dossiers",

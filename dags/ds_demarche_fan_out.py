@@ -26,8 +26,9 @@ from ds_provider.task_groups import ds_default_args
     default_args=ds_default_args(destination="{{ params.destination }}"),
     params={
         "demarche_number": Param(
-            "<the number in your démarche's address>",
-            type=["integer", "string"],
+            None,
+            type=["null", "integer"],
+            minimum=1,
             title="Démarche",
             description="Its number, as in the address of its page: …/procedures/12345. All its groups are read.",
         ),
@@ -44,7 +45,7 @@ from ds_provider.task_groups import ds_default_args
 def ds_demarche_fan_out():
     groupes = DSListGroupesOperator(
         task_id="groupes",
-        demarche_number="{{ params.demarche_number }}",
+        demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}",
         batch_size=10,
     )
 

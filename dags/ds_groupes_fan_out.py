@@ -32,10 +32,9 @@ from ds_provider.task_groups import ds_default_args
     default_args=ds_default_args(destination="{{ params.destination }}"),
     params={
         "groupes": Param(
-            ["<number of a group>"],
+            [],
             type="array",
-            items={"type": ["integer", "string"]},
-            minItems=1,
+            items={"type": "integer"},
             title="Groups",
             description="Their numbers, one a line: airflow ds groupes lists those of a démarche.",
         ),
@@ -51,8 +50,8 @@ from ds_provider.task_groups import ds_default_args
 )
 def ds_groupes_fan_out():
     @task
-    def groupes(params: dict[str, Any]) -> list[int]:
-        return list(params["groupes"])
+    def groupes(params: dict[str, Any]) -> list[Any]:
+        return params["groupes"] or ["<the numbers of your groups>"]
 
     numbers = groupes()
 

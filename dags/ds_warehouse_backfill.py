@@ -35,7 +35,6 @@ from ds_provider.task_groups import ds_default_args
     start_date=pendulum.datetime(2015, 1, 1, tz="Europe/Paris"),
     # past months run on demand; the daily DAG loads what is new
     catchup=False,
-    max_active_runs=2,
     default_args=ds_default_args(
         destination="{{ params.destination }}",
         warehouse_conn_id=None,
@@ -46,8 +45,9 @@ from ds_provider.task_groups import ds_default_args
     ),
     params={
         "demarche_number": Param(
-            "<the number in your démarche's address>",
-            type=["integer", "string"],
+            None,
+            type=["null", "integer"],
+            minimum=1,
             title="Démarche",
             description="Its number, as in the address of its page: …/procedures/12345. All its groups are read.",
         ),
@@ -64,7 +64,7 @@ from ds_provider.task_groups import ds_default_args
 def ds_warehouse_backfill():
     groupes = DSListGroupesOperator(
         task_id="groupes",
-        demarche_number="{{ params.demarche_number }}",
+        demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}",
         batch_size=10,
     )
     dossiers = DSExtractDossiersOperator.partial(

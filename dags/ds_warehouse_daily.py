@@ -23,7 +23,7 @@ from ds_provider.task_groups import DSWarehouseDag
 DSWarehouseDag(
     "ds_warehouse_daily",
     dag_display_name="Démarche to warehouse, every night",
-    demarche_number="{{ params.demarche_number }}",
+    demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}",
     destination="{{ params.destination }}",
     warehouse_conn_id=None,
     include_messages=True,
@@ -32,8 +32,9 @@ DSWarehouseDag(
     include_corrections=True,
     params={
         "demarche_number": Param(
-            "<the number in your démarche's address>",
-            type=["integer", "string"],
+            None,
+            type=["null", "integer"],
+            minimum=1,
             title="Démarche",
             description="Its number, as in the address of its page: …/procedures/12345. All its groups are read.",
         ),

@@ -34,8 +34,9 @@ from ds_provider.task_groups import ds_default_args
     ),
     params={
         "demarche_number": Param(
-            "<the number in your démarche's address>",
-            type=["integer", "string"],
+            None,
+            type=["null", "integer"],
+            minimum=1,
             title="Démarche",
             description="Its number, as in the address of its page: …/procedures/12345. All its groups are read.",
         ),
@@ -50,7 +51,9 @@ from ds_provider.task_groups import ds_default_args
     tags=["ds", "example", "warehouse"],
 )
 def ds_warehouse_hourly():
-    groupes = DSListGroupesOperator(task_id="groupes", demarche_number="{{ params.demarche_number }}")
+    groupes = DSListGroupesOperator(
+        task_id="groupes", demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}"
+    )
     # all groups in one task: one request finds the groups in which nothing changed
     dossiers = DSExtractDossiersOperator(
         task_id="dossiers", groupe_instructeur_number=groupes.output, window="incremental"

@@ -7,6 +7,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
+from pygments.lexers.special import TextLexer
 from sphinx.application import Sphinx
 
 from scripts.docs import class_pages, error_page, fact_pages, table_page
@@ -55,5 +56,7 @@ def is_no_empty_glob(record: logging.LogRecord) -> bool:
 def setup(app: Sphinx) -> dict[str, Any]:
     """Connect to Sphinx."""
     logging.getLogger("sphinx.sphinx.directives.other").addFilter(is_no_empty_glob)
+    # what a command writes there is shown as it is
+    app.add_lexer("stderr", TextLexer)
     app.connect("source-read", expand_page)
     return {"parallel_read_safe": True, "parallel_write_safe": True}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 from collections import Counter
 from datetime import timedelta
 from pathlib import Path
@@ -9,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from ds_provider.api.transport import retry as retries
+from ds_provider.exceptions import DSConfigurationError
 from ds_provider.landing import iter_rows
 from tests.integration import test_on_new_dossiers, test_warehouse_dags
 from tests.support.dag_files import DAGS, load, micros, midnight, shown, states_of
@@ -96,3 +98,44 @@ def test_second_run_of_a_month_replaces_its_files(sandbox, connection, run_dag, 
         numbers.append(Counter(landed(tmp_path, sandbox.groupes[0], "dossiers")))
     assert numbers[0] == numbers[1]
     assert len(list(tmp_path.glob("*/*/*/manifest.json"))) == 1
+
+
+def code_lines(source: str) -> int:
+    """Count the lines after the docstring that are neither empty nor a comment."""
+    end = ast.parse(source).body[0].end_lineno
+    lines = [line.strip() for line in source.splitlines()[end:]]
+    return sum(bool(line) and not line.startswith("#") for line in lines)
+
+
+@pytest.mark.parametrize("path", sorted(DAGS.glob("*.py")), ids=lambda path: path.stem)
+def test_example_is_short_and_explains_itself(path):
+    dag = load(path.stem)
+    assert code_lines(path.read_text()) <= 50
+    assert dag.dag_display_name != dag.dag_id
+    assert "To make it yours" in dag.doc_md
+    described = {name: param.schema.get("title") and param.description for name, param in dag.params.items()}
+    assert all(described.values())
+
+
+@pytest.mark.parametrize(
+    "name", ["ds_warehouse_daily", "ds_warehouse_hourly", "ds_warehouse_backfill", "ds_demarche_fan_out"]
+)
+def test_placeholder_of_a_demarche_fails_the_first_task_with_what_to_put_there(name):
+    dag = load(name)
+    (first,) = dag.roots
+    first.render_template_fields({"params": dag.params.dump()}, dag.get_template_env())
+    with pytest.raises(DSConfigurationError, match=r"^demarche_number must be a number.*<the number of your dém"):
+        first.execute({})
+
+
+@pytest.mark.parametrize("name", ["ds_groupes_fan_out", "ds_backfill_by_deposit_date"])
+def test_placeholder_of_groups_fails_with_what_to_put_there(name):
+    dag = load(name)
+    (first,) = dag.roots
+    chosen = first.python_callable(params=dag.params.dump())
+    reads = [each for each in dag.tasks if each.is_mapped]
+    assert reads
+    for read in reads:
+        task = read.unmap({"groupe_instructeur_number": chosen[0]})
+        with pytest.raises(DSConfigurationError, match=r"^groupe_instructeur_number must be.*<the numbers of"):
+            task.execute({})
