@@ -21,6 +21,7 @@ from pyrate_limiter import AbstractBucket, Rate, RateItem
 
 from ds_provider.api.budget.stores import Store
 from ds_provider.exceptions import DSBudgetError
+from ds_provider.wording import lasted
 
 log = logging.getLogger(__name__)
 
@@ -90,6 +91,7 @@ class Budget:
         self._closed = threading.Event()
         self._logs: _Logs | None = None
         self._broken_since: float | None = None
+        self._logged_until = 0
 
     @property
     def secrets(self) -> list[str]:
@@ -176,11 +178,22 @@ class Budget:
             with self._lock:
                 wait = self._take(self._open())
                 self._broken_since = None
+                is_news = self._is_news(wait)
         except self._store.errors as error:
             return self._pause_or_raise(error)
-        if wait >= MIN_LOGGED_WAIT_SECONDS:
-            log.info("the token's requests for this minute are spent: waiting %.0f s", wait)
+        if is_news:
+            log.info("the token's requests for this minute are spent: waiting %s", lasted(round(wait)))
         return wait
+
+    def _is_news(self, wait: float) -> bool:
+        """Return true if a wait is worth a line in the log: none of the threads that wait has written it."""
+        if wait < MIN_LOGGED_WAIT_SECONDS or self._logs is None:
+            return False
+        now = cast("int", self._logs.spent.now())
+        if now < self._logged_until:
+            return False
+        self._logged_until = now + int(wait * 1000)
+        return True
 
     def _take(self, logs: _Logs) -> float:
         now = cast("int", logs.spent.now())

@@ -147,8 +147,7 @@ def test_texts_that_are_no_json_are_repaired_and_counted_in_the_log(service, des
     assert (summary["rows"], summary["quarantined"]) == (4, 0)
     assert [row.get("nom") for row in iter_rows(summary["manifest"])] == [None, None, "a\ufffdb", "a\ufffdb"]
     logged = capsys.readouterr().out
-    assert "2 texts of 2 dossiers" in logged
-    assert "dossiers 3, 4" in logged
+    assert "2 texts of 2 dossiers (3, 4) held characters that are none" in logged
 
 
 def test_deletion_with_a_value_that_is_no_json_is_quarantined(service, destination):

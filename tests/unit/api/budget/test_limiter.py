@@ -105,6 +105,18 @@ def test_budget_says_how_long_it_waited(store):
     assert store.clock.seconds - began >= PERIOD_SECONDS
 
 
+def test_wait_of_many_threads_is_one_line_a_minute(store, caplog):
+    caplog.set_level("INFO")
+    budget = budget_in(store, 1)
+    for minute in range(2):
+        budget.spend()
+        waits = [budget._try_spend() for _ in range(16)]
+        assert min(waits) > 50
+        assert len(caplog.records) == 1 + minute
+        store.clock.wait(max(waits))
+    assert caplog.records[0].getMessage().startswith("the token's requests for this minute are spent: waiting 1 min")
+
+
 def test_budgets_of_one_key_share_their_requests(spend, store):
     for _ in range(5):
         spend(budget_in(store, 5))
@@ -269,7 +281,7 @@ def test_budget_logs_a_long_wait(store, caplog):
     with caplog.at_level(logging.INFO, "ds_provider"):
         budget.spend()
         budget.spend()
-    assert "waiting 61 s" in caplog.text
+    assert "waiting 1 min 1 s" in caplog.text
 
 
 def test_budget_pauses_while_its_store_is_away_for_a_moment(spend, store):
