@@ -21,7 +21,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 PREPARE := $(shell mkdir -p "$(TMPDIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types contract compose docs demo bench clean
+.PHONY: help install test lint types contract compose docs demo bench screenshots clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -67,6 +67,10 @@ demo: $(INSTALLED) ## load thirty days of a sandbox into a warehouse, in about f
 
 bench: $(INSTALLED_BENCH) ## compare with other ways to read a group, in about ten minutes
 	$(BIN)/python -m scripts.bench
+
+screenshots: $(INSTALLED) ## take the pictures in docs/images, with the machine's chromium, in about three minutes
+	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[screenshots]'
+	$(BIN)/python -m scripts.screenshots
 
 $(INSTALLED_BENCH): $(INSTALLED)
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[bench]'

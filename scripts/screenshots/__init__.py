@@ -1,0 +1,1 @@
+"""Runs the provider's pipeline in a real Airflow, on a sandbox, and takes the pictures that the documentation shows."""
