@@ -79,7 +79,11 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-demarches-simplifiees",
         "name": INTEGRATION,
-        "description": "Dossiers and their deletions, from the API of demarche.numerique.gouv.fr to files and tables.",
+        # Airflow's page of providers shows it beside a link to the project's URL Documentation
+        "description": (
+            "Dossiers and their deletions, from the API of demarche.numerique.gouv.fr to files and tables. "
+            "The link leads to the documentation of the API."
+        ),
         "versions": [__version__],
         "integrations": [
             {
