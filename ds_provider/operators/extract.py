@@ -94,7 +94,8 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         :class:`~ds_provider.operators.load.DSLoadOperator`; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds its tables. (templated)
     :returns: the summary, or a list of summaries for a list of groups: ``manifest`` (its URL),
-        ``groupe_instructeur_number``, ``demarche_number``, ``rows``, ``quarantined`` and ``window``.
+        ``groupe_instructeur_number``, ``groupe_instructeur_label``, ``demarche_number``, ``rows``, ``quarantined`` and
+        ``window``.
     :xcom landed: a list of the summaries of what was landed, whether the task succeeds or not.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSWarehouseError: if the warehouse cannot be read.
@@ -279,7 +280,7 @@ class DSExtractDeletedDossiersOperator(WarehouseMixin, ExtractOperator):
     :param dataset: the schema of the database that holds its tables. (templated)
     :returns: the summary, or a list of summaries for a list of groups: ``manifest`` and ``rows`` of the definitive
         deletions, ``manifest_pending`` and ``rows_pending`` of the pending ones, ``groupe_instructeur_number``,
-        ``demarche_number``, ``quarantined`` and ``window``.
+        ``groupe_instructeur_label``, ``demarche_number``, ``quarantined`` and ``window``.
     :xcom landed: a list of the summaries of what was landed, whether the task succeeds or not.
     :raises DSConfigurationError: before any request, naming the parameter that cannot work.
     :raises DSWarehouseError: if the warehouse cannot be read.

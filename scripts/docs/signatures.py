@@ -7,7 +7,7 @@ import inspect
 import re
 import textwrap
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 REQUIRED = inspect.Parameter.empty
@@ -32,13 +32,17 @@ def annotations_of(thing: Any) -> dict[str, str]:
 
 
 def shown_default(value: Any) -> str:
-    """Return a default in reStructuredText, as a person writes it."""
+    """Return a default in reStructuredText, as a person writes it; nothing for one that only the text can say."""
     if value is REQUIRED:
         return "**required**"
     if value is None:
         return "none"
+    if value is ... or (isinstance(value, str) and "\n" in value):
+        return ""
     if isinstance(value, timedelta):
         return _shown_duration(value)
+    if isinstance(value, datetime):
+        return f"``{value:%Y-%m-%d}``"
     return f"``{value!r}``".replace("'", '"')
 
 

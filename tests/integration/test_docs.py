@@ -243,6 +243,24 @@ def settings_of(conn_id: str) -> tuple[str, str]:
 # ── what the reference says of operators
 
 
+def returned(run: Any) -> Iterator[tuple[str, str]]:
+    """Yield the operators of a run, with each key of the dictionaries that they return."""
+    with create_session() as session:
+        query = select(XComModel).where(XComModel.dag_id == run.dag_id, XComModel.key == "return_value")
+        for row in session.scalars(query):
+            for one in row.value if isinstance(row.value, list) else [row.value]:
+                yield from ((row.task_id, key) for key in one) if isinstance(one, dict) else ()
+
+
+def test_reference_names_each_key_of_what_operators_return(pipeline: SimpleNamespace) -> None:
+    texts = {kind.__name__: docstring_of(kind).returns for kind in classes("operators")}
+    # a refresh has what an extraction has, and more
+    texts["DSRefreshDossiersOperator"] += texts["DSExtractDossiersOperator"]
+    keys = set(returned(pipeline.run))
+    assert len(keys) > 30
+    assert {(name, key) for name, key in keys if f"``{key}``" not in texts[name]} == set()
+
+
 def test_each_operator_leaves_the_xcoms_that_the_reference_lists(pipeline: SimpleNamespace) -> None:
     with create_session() as session:
         query = select(XComModel.task_id, XComModel.key).where(XComModel.dag_id == pipeline.run.dag_id)

@@ -134,6 +134,7 @@ def test_default_is_shown_as_a_person_writes_it() -> None:
     assert shown_default(lookback["lookback"]) == "5 minutes"
     assert shown_default(lookback["destination"]) == "**required**"
     assert shown_default(lookback["order"]) == '``"ASC"``'
+    assert shown_default("a page\nof text") == shown_default(...) == ""
 
 
 @pytest.mark.parametrize("name", PAGES)
