@@ -90,8 +90,8 @@ class DSLoadOperator(WarehouseMixin):
         leaves the tombstone in ``deleted_dossiers``; ``"flag"`` keeps it. (templated)
     :param ds_conn_id: the connection of the service, used for ``demarche_number`` only. (templated)
     :returns: counts: ``rows`` written, by table; dossiers that were ``new`` or ``updated``, ``older`` than what the
-        warehouse holds, ``gone`` (hidden or deleted by now), ``erased`` and ``restored``; ``tombstones`` that are new or changed, by stage; and
-        ``drift``, the changes of the form in revisions that were not known before.
+        warehouse holds, ``gone`` (hidden or deleted by now), ``erased`` and ``restored``; ``tombstones`` that are new
+        or changed, by stage; and ``drift``, the changes of the form in revisions that were not known before.
     :raises DSConfigurationError: naming the parameter that cannot work.
     :raises DSDestinationError: if an extract cannot be read.
     :raises DSWarehouseError: if the database refuses.

@@ -10,6 +10,7 @@ import json
 import shlex
 import shutil
 from collections.abc import Callable, Iterator
+from configparser import ConfigParser
 from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
@@ -21,6 +22,7 @@ import pytest
 import yaml
 from airflow import settings
 from airflow.cli.cli_parser import get_parser
+from airflow.configuration import conf
 from airflow.models.connection import Connection
 from airflow.models.xcom import XComModel
 from airflow.sdk import DAG
@@ -55,6 +57,7 @@ SNIPPETS = documents.snippets()
 COMMANDS = documents.run_by_language("sh")
 QUERIES = documents.run_by_language("sql")
 DATA = [*documents.run_by_language("json"), *documents.run_by_language("yaml")]
+SETTINGS = documents.run_by_language("ini")
 READ = ("text",)
 
 
@@ -80,7 +83,7 @@ def test_each_block_is_run_or_says_why_not(block: Block) -> None:
     elif block.mark == "not run":
         assert len(block.why) > 10, "a reason is given"
     else:
-        runs = block in [*documents.dags(), *SNIPPETS, *COMMANDS, *QUERIES, *DATA]
+        runs = block in [*documents.dags(), *SNIPPETS, *COMMANDS, *QUERIES, *DATA, *SETTINGS]
         assert runs or block.mark == "prints" or block.language in READ, "no test runs blocks of this language"
 
 
@@ -173,6 +176,16 @@ def test_data_can_be_read_and_connects_if_it_is_a_connection(
             assert settings_of("documented")
         else:
             assert DSWarehouseHook("documented").warehouse()
+
+
+@documents.parametrize("block", SETTINGS)
+def test_settings_are_known_to_airflow(block: Block) -> None:
+    given = ConfigParser()
+    given.read_string(block.text)
+    assert given.sections()
+    for section in given.sections():
+        known = conf.configuration_description[section]["options"]
+        assert set(given[section]) <= set(known)
 
 
 # ── blocks with a test of their own
