@@ -1,6 +1,7 @@
 # Needs only GNU make and Python. Everything it makes stays in the checkout.
 
 PYTHON ?= python3
+DAYS ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
@@ -21,7 +22,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 PREPARE := $(shell mkdir -p "$(TMPDIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types contract compose docs demo bench screenshots clean
+.PHONY: help install test lint types contract compose docs demo ui bench screenshots clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -62,8 +63,12 @@ docs: $(INSTALLED) ## build the documentation's site in build/docs; a warning is
 		--doctree-dir .cache/docs --jobs auto docs build/docs
 	@echo 'docs: build/docs/index.html'
 
-demo: $(INSTALLED) ## load thirty days of a sandbox into a warehouse, in about five minutes
-	$(BIN)/python -m scripts.demo
+demo: export DAYS := $(DAYS)
+demo: $(INSTALLED) ## load days of a sandbox into a warehouse, in about a minute and a half; DAYS=30 for more
+	@$(BIN)/python -m scripts.demo --days="$$DAYS"
+
+ui: $(INSTALLED) ## open Airflow's web interface on the runs of the demo, until Ctrl-C
+	@$(BIN)/python -m scripts.demo.ui
 
 bench: $(INSTALLED_BENCH) ## compare with other ways to read a group, in about ten minutes
 	$(BIN)/python -m scripts.bench

@@ -5,17 +5,42 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 CHECKOUT = Path(__file__).resolve().parents[1]
+# of a terminal, of a supervisor, and of a terminal that is closed
+INTERRUPTIONS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+@contextmanager
+def interruptible(message: str, code: int) -> Iterator[None]:
+    """End with a message once somebody interrupts the script, after the blocks within have ended what they started.
+
+    :raises SystemExit: then, with this exit code.
+    """
+    for number in INTERRUPTIONS:
+        signal.signal(number, _interrupt)
+    try:
+        yield
+    except KeyboardInterrupt:
+        print(f"\n{message}", flush=True)
+        raise SystemExit(code) from None
+
+
+def _interrupt(number: int, frame: Any) -> None:
+    # a second one must not keep a process from being ended
+    for each in INTERRUPTIONS:
+        signal.signal(each, signal.SIG_IGN)
+    raise KeyboardInterrupt
 
 
 @contextmanager
@@ -47,6 +72,14 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
             return
         except subprocess.TimeoutExpired:
             continue
+
+
+def free_port(preferred: int = 0) -> int:
+    """Return a port of this machine that is free: the preferred one if it is."""
+    for port in (preferred, 0):
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)) as probe:
+            return int(probe.getsockname()[1])
+    raise SystemExit("no port of this machine is free")
 
 
 def end_of(log: Path) -> str:
@@ -97,8 +130,10 @@ def sandbox(log: Path, **options: object) -> Iterator[Sandbox]:
         yield Sandbox(**json.loads(read_line(process, log)))
 
 
-def call(url: str, content: Any = None) -> Any:
-    """Send a GET, or a POST if there is content."""
+def call(url: str, content: Any = None, method: str | None = None, token: str | None = None) -> Any:
+    """Send a GET, or a POST if there is content, or another method; with a bearer token if there is one."""
+    headers = {"Content-Type": "application/json"} | ({"Authorization": f"Bearer {token}"} if token else {})
     body = None if content is None else json.dumps(content).encode()
-    with urllib.request.urlopen(urllib.request.Request(url, body), timeout=60) as answer:
+    request = urllib.request.Request(url, body, headers, method=method)
+    with urllib.request.urlopen(request, timeout=60) as answer:
         return json.load(answer)

@@ -1,6 +1,5 @@
-"""Load thirty days of a démarche into a warehouse, by a real Airflow with its home in ``.airflow/demo``.
+"""Days of a démarche in a warehouse: a sandbox stands in for the service, and a real Airflow runs night after night.
 
-The sandbox stands in for the service. Airflow runs one night after another: the first loads everything, the others what
-changed. The sandbox's clock moves along, so that each day is extracted as it was at its end. Finally the tables are
-compared with the sandbox's own lists.
+The first night loads everything, each other one what changed. The sandbox's clock moves from midnight to midnight, so
+each day is read as it was at its end. After each run the tables are compared with the sandbox's own lists.
 """

@@ -56,6 +56,11 @@ def true_listings(truth: dict[str, Any]) -> dict[int, Listing]:
     return listings
 
 
+def expired(truth: dict[str, Any]) -> set[int]:
+    """Return the numbers of the dossiers that no list of the service holds, since they have expired."""
+    return {number for groupe in truth["groupes"] for number in groupe["limbo"]}
+
+
 def table_listings(warehouse: duckdb.DuckDBPyConnection) -> dict[int, Listing]:
     """Return the list of each dossier by number, as the tables have it."""
     deleted = {number: Deleted(*row) for number, *row in warehouse.execute(DELETED).fetchall()}

@@ -18,13 +18,12 @@ NAMES = """
     select table_name from information_schema.tables
     where table_schema = ? and not starts_with(table_name, '_dlt') order by table_name
 """
-TOTALS = f"""
-    select count(*) filter (deletion_stage is null), count(*) filter (deletion_stage = 'pending'),
-        (select count(*) from {DEFAULT_DATASET}.deleted_dossiers where stage = 'deleted'),
-        (select count(*) from {DEFAULT_DATASET}.deleted_dossiers where stage = 'vanished')
+NUMBERS = f"select number from {DEFAULT_DATASET}.dossiers"
+STAGES = f"""
+    select count(*) filter (deletion_stage = 'pending'), count(*) filter (deletion_stage = 'vanished')
     from {DEFAULT_DATASET}.dossiers
 """
-LOADED = f"select coalesce(sum(rows), 0) from {DEFAULT_DATASET}.loads where stream = 'dossiers' and loaded_at >= ?"
+READ = f"select coalesce(sum(rows), 0) from {DEFAULT_DATASET}.loads where stream = 'dossiers' and loaded_at >= ?"
 
 ANSWERS = {
     "Dossiers by group and state": """
@@ -58,9 +57,20 @@ def opened(database: Path) -> Iterator[duckdb.DuckDBPyConnection]:
         yield warehouse
 
 
-def totals(warehouse: duckdb.DuckDBPyConnection, since: datetime) -> tuple[int, ...]:
-    """Count the dossiers loaded since an instant, then all that are shown, pending, deleted and vanished."""
-    return *_one(warehouse, LOADED, since), *_one(warehouse, TOTALS)
+def numbers(warehouse: duckdb.DuckDBPyConnection) -> frozenset[int]:
+    """Return the numbers of all dossiers in the table."""
+    return frozenset(number for (number,) in warehouse.execute(NUMBERS).fetchall())
+
+
+def read_since(warehouse: duckdb.DuckDBPyConnection, instant: datetime) -> int:
+    """Count the dossiers that were read and loaded since an instant."""
+    return int(_one(warehouse, READ, instant)[0])
+
+
+def stages(warehouse: duckdb.DuckDBPyConnection) -> tuple[int, int]:
+    """Count the dossiers in the table that are pending, and those that have vanished."""
+    pending, vanished = _one(warehouse, STAGES)
+    return pending, vanished
 
 
 def counts(warehouse: duckdb.DuckDBPyConnection) -> list[tuple[str, int]]:
@@ -74,7 +84,7 @@ def _one(warehouse: duckdb.DuckDBPyConnection, sql: str, *values: Any) -> tuple[
     return tuple(row)
 
 
-def answer(warehouse: duckdb.DuckDBPyConnection, sql: str, demarche: int) -> tuple[list[str], list[Any]]:
+def answer(warehouse: duckdb.DuckDBPyConnection, sql: str) -> tuple[list[str], list[Any]]:
     """Return the columns and rows of an answer."""
-    result = warehouse.execute(sql.format(dataset=DEFAULT_DATASET, demarche=demarche))
+    result = warehouse.execute(sql)
     return [column[0] for column in result.description], result.fetchall()
