@@ -281,7 +281,7 @@ def test_async_client_sends_the_token(service):
         async with DSHook().async_client() as client:
             return await client.result(lookups.run(Request("{ __typename }")))
 
-    assert asyncio.run(ask()) is True
+    assert asyncio.run(ask()) == {"__typename": "Query"}
     assert service.headers[0]["authorization"] == f"Bearer {TOKEN}"
 
 

@@ -27,15 +27,15 @@ def said_of(lines: list[str], start: str) -> list[str]:
 
 
 def test_extraction_logs_a_line_per_page_and_one_at_the_end(service, destination, lines):
-    service.holds(7, *people(*range(1, 26), groupeInstructeur={"number": 7, "label": "Nord"}))
+    service.holds(7, *people(*range(1, 26)))
     operator(destination, page_size=10, concurrency=1).execute({"task_state_store": Store()})
     said = lines()
     assert len(said) == 4
     assert said_of(said, "group 7") == [
-        "group 7 (Nord): page 1: 10 dossiers, 10 in all",
-        "group 7 (Nord): page 2: 10 dossiers, 20 in all",
-        "group 7 (Nord): page 3: 5 dossiers, 25 in all",
-        "group 7 (Nord): 25 dossiers; the full group; 3 pages, 3 requests, … s; landed at "
+        "group 7 (défaut): page 1: 10 dossiers, 10 in all",
+        "group 7 (défaut): page 2: 10 dossiers, 20 in all",
+        "group 7 (défaut): page 3: 5 dossiers, 25 in all",
+        "group 7 (défaut): 25 dossiers; the full group; 3 pages, 3 requests, … s; landed at "
         f"{destination}/groupe-7/dossiers/full/manifest.json",
     ]
 
@@ -44,7 +44,9 @@ def test_group_of_one_page_is_one_line(service, destination, lines):
     service.holds(7, *people(1))
     operator(destination, state="accepte").execute({"task_state_store": Store()})
     (said,) = said_of(lines(), "group 7")
-    assert said.startswith("group 7: 1 dossier; of any date, state=accepte; 1 page, 1 request, … s; landed at file://")
+    assert said.startswith(
+        "group 7 (défaut): 1 dossier; of any date, state=accepte; 1 page, 1 request, … s; landed at file://"
+    )
 
 
 def test_list_of_groups_ends_with_one_line_about_all(service, destination, lines):
@@ -88,7 +90,10 @@ def test_both_lists_of_deletions_are_one_line(service, destination, lines):
     made = DSExtractDeletedDossiersOperator(task_id="t", groupe_instructeur_number=7, destination=destination)
     made.execute({"task_state_store": Store()})
     (said,) = said_of(lines(), "group 7")
-    assert "group 7: 0 pending deletions, 2 deletions; the full group; 2 pages, 2 requests, … s; landed at" in said
+    assert (
+        "group 7 (défaut): 0 pending deletions, 2 deletions; the full group; 2 pages, 2 requests, … s; landed at"
+        in said
+    )
 
 
 def test_log_warns_of_a_revision_without_rows(service, destination, lines):

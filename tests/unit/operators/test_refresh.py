@@ -68,6 +68,7 @@ def test_dossiers_read_longest_ago_are_read_again(service, warehouse, destinatio
     assert summary == {
         "manifest": summary["manifest"],
         "groupe_instructeur_number": 7,
+        "groupe_instructeur_label": None,
         "demarche_number": None,
         "rows": 3,
         "quarantined": 0,
