@@ -59,4 +59,6 @@ def setup(app: Sphinx) -> dict[str, Any]:
     # what a command writes there is shown as it is
     app.add_lexer("stderr", TextLexer)
     app.connect("source-read", expand_page)
+    # what a command prints there, as the pages name it
+    app.add_lexer("stderr", TextLexer)
     return {"parallel_read_safe": True, "parallel_write_safe": True}
