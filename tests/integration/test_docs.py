@@ -211,6 +211,24 @@ def test_dag_after_each_load_prints_what_was_loaded(
     assert "3 dossiers until 2026-11-20" in capsys.readouterr().out
 
 
+def test_watched_dag_fails_without_a_fresh_warehouse_alone(
+    pipeline: SimpleNamespace,
+    reader: Callable[[str], str],
+    run_dag: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    text, at = reader(block_with("how_to/monitoring.md", "ds_watched").text), pipeline.run.logical_date
+    states = {}
+    for home in (tmp_path, pipeline.home):
+        monkeypatch.setenv("AIRFLOW_HOME", str(home))
+        (dag,) = dags_in(text, tmp_path)
+        # Airflow 3.3 does not run a DAG twice in a test that has a deadline
+        dag.deadline, dag.dag_id = None, f"watched_{len(states)}"
+        states[home] = run_dag(dag, logical_date=at, run_after=at).state
+    assert states == {tmp_path: "failed", pipeline.home: "success"}
+
+
 def test_manifest_has_the_fields_that_the_page_shows(
     reader: Callable[[str], str], readers_sandbox: Sandbox, tmp_path: Path
 ) -> None:
