@@ -1,4 +1,4 @@
-"""The README's examples run as they stand, with the reader's own group and folder."""
+"""The README runs as it stands, with the reader's own démarche and folder, and its links lead to files."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
@@ -13,11 +14,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from ds_provider.api.transport import retry as retries
-from ds_provider.hooks.ds import DSHook
-from ds_provider.landing import iter_rows
 from ds_provider.sandbox import Sandbox
-from tests.support.documents import blocks_in, dags_in, of_reader
-from tests.support.operator_service import Store
+from tests.support.documents import CHECKOUT, blocks_in, dags_in, of_reader, run_commands
+from tests.support.guides import copy_airflow_db
 from tests.support.sandboxes import connect
 from tests.support.wholeness import assert_tables_are_whole, loaded_rows, shown_rows
 
@@ -25,7 +24,7 @@ pytestmark = pytest.mark.integration
 
 DAY = timedelta(days=1)
 MIDNIGHT = datetime(2026, 11, 16, tzinfo=ZoneInfo("Europe/Paris"))
-README = (Path(__file__).parents[2] / "README.md").read_text()
+README = (CHECKOUT / "README.md").read_text()
 
 
 def block_with(text: str) -> str:
@@ -53,7 +52,7 @@ def warehouse_night(living, run_dag, tmp_path, monkeypatch):
     """Run the README's warehouse for one night, and return the state of the run."""
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
     monkeypatch.setattr(retries, "FIRST_PAUSE_SECONDS", 0.01)
-    dag = dag_of("def my_warehouse", living, tmp_path)
+    dag = dag_of("DSWarehouseDag(", living, tmp_path)
     return lambda: str(run_dag(dag, logical_date=living.clock.now, run_after=living.clock.now).state)
 
 
@@ -94,48 +93,28 @@ def test_warehouse_holds_what_the_groups_show_after_each_green_night(living, war
     assert len(living.requests) - before < 30, "only what changed is read"
 
 
-def test_files_hold_what_the_group_shows_after_each_night(living, run_dag, tmp_path, monkeypatch):
-    group, zone = living.groupes[0], tmp_path / "landing"
-    dag = dag_of("def my_files", living, tmp_path)
-    for night in (MIDNIGHT, MIDNIGHT + DAY, MIDNIGHT + 4 * DAY):
-        living.clock.move_to(night)
-        assert run_dag(dag, run_after=night, logical_date=night).state == "success"
-        latest: dict[int, tuple[str, str]] = {}
-        for manifest in zone.glob(f"groupe-{group}/dossiers/*/manifest.json"):
-            for row in iter_rows(manifest.as_uri()):
-                version = row["dateDerniereModification"], row["state"]
-                latest[row["number"]] = max(version, latest.get(row["number"], version))
-        truth = {number: state for number, groupe, state, _ in shown_rows(living) if groupe == group}
-        assert {number: latest[number][1] for number in truth} == truth
+def test_commands_load_all_that_the_groups_show(airflow_db, living, tmp_path):
+    found = [block for block in blocks_in(README, "README.md") if block.language == "sh" and not block.mark]
+    (tmp_path / "dags").mkdir()
+    reader = partial(of_reader, sandbox=living, destination=(tmp_path / "landing").as_uri())
+    (tmp_path / "dags" / "my_warehouse.py").write_text(reader(block_with("DSWarehouseDag(")))
+    copy_airflow_db(tmp_path)
+    # the host is the public service's, if the connection names none
+    own = f'"host": "{living.url}", "password"'
+    outputs = run_commands([reader(block.text).replace('"password"', own) for block in found], tmp_path)
+    assert "shows 5 groups" in outputs[0]
+    assert "state=success" in outputs[1]
+    assert_tables_are_whole(living, tmp_path)
 
 
-def test_sensor_finds_dossiers(sandbox, connection):
-    source = block_with("DSDossierSensor(").replace("[12345, 12346]", str(sandbox.groupes))
-    scope: dict[str, object] = {}
-    exec(source.replace("DSDossierSensor(\n", "sensor = DSDossierSensor(\n", 1), scope)
-    sensor = scope["sensor"]
-    sensor.created_since, sensor.deferrable = "2026-01-01T00:00:00+01:00", False
-    found = sensor.poke({"task_state_store": Store()})
-    assert found.is_done
-    assert found.xcom_value["count"] >= sensor.min_count
+def test_each_link_leads_to_a_file_of_the_source_distribution():
+    included = (CHECKOUT / "pyproject.toml").read_text().partition("[tool.hatch.build.targets.sdist]")[2]
+    links = re.findall(r"\]\((?!https://)([^)#]+)[^)]*\)", README)
+    assert len(links) > 20
+    for link in links:
+        assert (CHECKOUT / link).exists(), link
+        assert f'"/{link.partition("/")[0]}"' in included, link
 
 
-def test_hook_reads_without_files(sandbox, connection, capsys):
-    exec(block_with("DSHook(").replace("12345", str(sandbox.groupes[0])), {})
-    shown = [line.split() for line in capsys.readouterr().out.splitlines() if re.match(r"\d{8} \w+$", line)]
-    since = "2026-11-01T00:00:00+01:00"
-    expected = {d["number"] for d in DSHook().iter_dossiers(sandbox.groupes[0], updated_since=since)}
-    assert {int(number) for number, _ in shown} == expected
-    assert expected
-
-
-def test_landed_rows_are_read_back(sandbox, connection, run_dag, tmp_path):
-    from ds_provider.operators.extract import DSExtractDossiersOperator
-
-    operator = DSExtractDossiersOperator(
-        task_id="x", groupe_instructeur_number=sandbox.groupes[0], destination=tmp_path.as_uri()
-    )
-    scope = {"summary": operator.execute({})}
-    exec(block_with("iter_rows("), scope)
-    assert scope["numbers"] == [row["number"] for row in iter_rows(scope["summary"]["manifest"])]
-    assert scope["numbers"]
+def test_readme_is_read_in_a_few_minutes():
+    assert len(README.splitlines()) <= 150

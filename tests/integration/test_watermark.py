@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,6 +14,9 @@ from airflow.sdk import DAG, Asset
 from ds_provider.landing import iter_rows
 from ds_provider.operators.extract import DSExtractDossiersOperator
 from ds_provider.sandbox import Sandbox
+from tests.support.documents import blocks, dags_in, of_reader
+from tests.support.sandboxes import connect
+from tests.support.wholeness import shown_rows
 
 pytestmark = pytest.mark.integration
 
@@ -38,6 +41,25 @@ def manifests(zone: Path) -> list[str]:
 
 def numbers(url: str) -> Counter[int]:
     return Counter(row["number"] for row in iter_rows(url))
+
+
+def test_files_of_the_documented_dag_hold_what_the_group_shows_after_each_night(monkeypatch, run_dag, tmp_path):
+    first = datetime(2026, 11, 16, tzinfo=PARIS)
+    zone = tmp_path / "landing"
+    with Sandbox(seed=17, groupes=1, dossiers=40, now=first, rate_limit=0) as sandbox:
+        connect(sandbox, monkeypatch)
+        (block,) = (block for block in blocks() if "def my_files" in block.text)
+        (dag,) = dags_in(of_reader(block.text, sandbox, zone.as_uri()), tmp_path)
+        for night in (first, first + timedelta(days=1), first + timedelta(days=4)):
+            sandbox.clock.move_to(night)
+            assert run_dag(dag, run_after=night, logical_date=night).state == "success"
+            latest: dict[int, tuple[str, str]] = {}
+            for url in manifests(zone):
+                for row in iter_rows(url):
+                    version = row["dateDerniereModification"], row["state"]
+                    latest[row["number"]] = max(version, latest.get(row["number"], version))
+            truth = {number: state for number, _, state, _ in shown_rows(sandbox)}
+            assert {number: latest[number][1] for number in truth} == truth
 
 
 def test_second_run_extracts_only_later_changes(monkeypatch, run_dag, tmp_path):
