@@ -8,7 +8,6 @@ from __future__ import annotations
 import ast
 import json
 import shlex
-import shutil
 from collections.abc import Callable, Iterator
 from configparser import ConfigParser
 from contextlib import closing
@@ -20,7 +19,6 @@ from typing import Any
 import duckdb
 import pytest
 import yaml
-from airflow import settings
 from airflow.cli.cli_parser import get_parser
 from airflow.configuration import conf
 from airflow.models.connection import Connection
@@ -42,6 +40,7 @@ from tests.support.documents import (
     CHECKOUT,
     Block,
     blocks,
+    copy_airflow_db,
     dags_in,
     is_as_printed,
     of_reader,
@@ -151,8 +150,7 @@ def test_commands_end_with_what_the_page_says(
     (tmp_path / "dags").mkdir()
     for name, text in dags.items():
         (tmp_path / "dags" / name).write_text(text)
-    # a database of Airflow's that is made already: that takes longer than anything else
-    shutil.copy(Path(settings.AIRFLOW_HOME) / "airflow.db", tmp_path)
+    copy_airflow_db(tmp_path)
     for block, output in zip(found, run_commands(scripts, tmp_path), strict=True):
         printed = printed_after(block)
         assert printed is None or is_as_printed(reader(printed), output), output

@@ -5,8 +5,7 @@ from __future__ import annotations
 import json
 import os
 import re
-from collections.abc import Callable, Iterator
-from pathlib import Path
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -15,27 +14,12 @@ from ds_provider.assets import table_asset
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DSWarehouseHook
 from ds_provider.sandbox import Sandbox
-from ds_provider.task_groups import DSWarehouseDag
-from tests.support.dag_files import states_of
-from tests.support.databases import Database, Duckdb, Postgres
-from tests.support.documents import dags_in, of_reader
-from tests.support.guides import NOW, block_with, blocks_of, connected_service
+from tests.support.databases import Database, Postgres
+from tests.support.documents import blocks, dags_in, of_reader
+from tests.support.guides import NOW, block_with, blocks_of
 from tests.support.sandboxes import shown_numbers
 
 pytestmark = pytest.mark.integration
-
-
-@pytest.fixture(scope="module")
-def service() -> Iterator[Sandbox]:
-    with connected_service() as running:
-        yield running
-
-
-@pytest.fixture
-def reader(service: Sandbox, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], str]:
-    """A home and a landing zone of the reader's own, and the function that puts their numbers into a text."""
-    monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    return lambda text: of_reader(text, service, (tmp_path / "landing").as_uri())
 
 
 # ── stores_and_machines.md
@@ -53,43 +37,40 @@ def test_connection_of_a_guide_can_be_used(block, reader, monkeypatch):
         assert value["extra"]["endpoint_url"], "of another provider's connection"
 
 
-def test_pipeline_loads_into_the_database_of_a_connection(reader, run_dag, service, postgres, tmp_path, monkeypatch):
-    database = Postgres(postgres, tmp_path, monkeypatch)
-    monkeypatch.setenv("AIRFLOW_CONN_DWH", os.environ["AIRFLOW_CONN_WAREHOUSE"])
-    (dag,) = dags_in(reader(block_with("stores_and_machines.md", "my_postgres_warehouse").text), tmp_path)
-    assert set(states_of(run_dag(dag, logical_date=NOW, run_after=NOW)).values()) == {"success"}
-    loaded = database.rows("SELECT number FROM demarches_simplifiees.dossiers WHERE deletion_stage IS NULL")
-    assert {number for (number,) in loaded} == {number for group in shown_numbers(service).values() for number in group}
+@pytest.fixture(scope="module")
+def warehouse(readers_sandbox: Sandbox, run_dag: Any, postgres: str, tmp_path_factory: Any) -> Iterator[Database]:
+    """The Postgres that the guide's pipeline has loaded."""
+    home = tmp_path_factory.mktemp("warehouse")
+    block = block_with("stores_and_machines.md", "my_postgres_warehouse")
+    with pytest.MonkeyPatch.context() as patch:
+        database = Postgres(postgres, home, patch)
+        patch.setenv("AIRFLOW_CONN_DWH", os.environ["AIRFLOW_CONN_WAREHOUSE"])
+        (dag,) = dags_in(of_reader(block.text, readers_sandbox, (home / "landing").as_uri()), home)
+        assert run_dag(dag, logical_date=NOW, run_after=NOW).state == "success"
+        yield database
+
+
+def test_pipeline_loads_into_the_database_of_a_connection(warehouse, readers_sandbox):
+    loaded = warehouse.rows("SELECT number FROM demarches_simplifiees.dossiers WHERE deletion_stage IS NULL")
+    shown = {number for numbers in shown_numbers(readers_sandbox).values() for number in numbers}
+    assert {number for (number,) in loaded} == shown
 
 
 # ── bi.md
 
 
-@pytest.fixture(scope="module", params=["duckdb", "postgres"])
-def warehouse(
-    request: pytest.FixtureRequest, service: Sandbox, run_dag: Any, tmp_path_factory: Any
-) -> Iterator[Database]:
-    """A warehouse that is loaded, in each of the databases that the guides name."""
-    home = tmp_path_factory.mktemp("warehouse")
-    with pytest.MonkeyPatch.context() as patch:
-        kind = request.param
-        database: Database = (
-            Duckdb(home, patch) if kind == "duckdb" else Postgres(request.getfixturevalue("postgres"), home, patch)
-        )
-        options = {"demarche_number": service.demarche, "destination": (home / "landing").as_uri()}
-        dag = DSWarehouseDag(f"bi_{kind}", warehouse_conn_id=database.conn_id, **options)
-        assert run_dag(dag, logical_date=NOW, run_after=NOW).state == "success"
-        yield database
+QUERIES = [block for block in blocks() if (block.page, block.language) == ("how_to/bi.md", "sql")]
 
 
-@pytest.mark.parametrize("block", blocks_of("bi.md", "sql"), ids=lambda block: block.id)
-def test_query_finds_rows_in_each_database(block, warehouse, service):
-    assert warehouse.rows(of_reader(block.text, service, ""))
+@pytest.mark.parametrize("block", QUERIES, ids=lambda block: block.id)
+def test_query_finds_rows_in_postgres_as_in_duckdb(block, warehouse, readers_sandbox):
+    """The test of the documentation runs them in DuckDB."""
+    assert warehouse.rows(of_reader(block.text, readers_sandbox, ""))
 
 
-def test_model_of_dbt_is_a_query_of_these_tables(warehouse, service):
+def test_model_of_dbt_is_a_query_of_these_tables(warehouse, readers_sandbox):
     (block,) = blocks_of("bi.md", "jinja")
-    sql = re.sub(r"\{\{ source\('(\w+)', '(\w+)'\) \}\}", r"\1.\2", of_reader(block.text, service, ""))
+    sql = re.sub(r"\{\{ source\('(\w+)', '(\w+)'\) \}\}", r"\1.\2", of_reader(block.text, readers_sandbox, ""))
     assert warehouse.rows(sql)
 
 

@@ -15,8 +15,7 @@ import pytest
 
 from ds_provider.api.transport import retry as retries
 from ds_provider.sandbox import Sandbox
-from tests.support.documents import CHECKOUT, blocks_in, dags_in, of_reader, run_commands
-from tests.support.guides import copy_airflow_db
+from tests.support.documents import CHECKOUT, blocks_in, copy_airflow_db, dags_in, of_reader, run_commands
 from tests.support.sandboxes import connect
 from tests.support.wholeness import assert_tables_are_whole, loaded_rows, shown_rows
 

@@ -16,9 +16,11 @@ from __future__ import annotations
 
 import os
 import re
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import closing
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -160,7 +162,17 @@ def run_commands(scripts: Sequence[str], folder: Path) -> list[str]:
         text=True,
         cwd=folder,
         env={**os.environ, **own},
-        timeout=80,
+        timeout=400,
     )
     assert done.returncode == 0, done.stderr
     return done.stdout.split(_NEXT)
+
+
+def copy_airflow_db(home: Path) -> None:
+    """Copy the tests' database of Airflow to another home: to make one takes longer than most commands."""
+    from airflow import settings
+
+    # not as a file: a part of it is in a log beside it
+    source, target = (sqlite3.connect(folder / "airflow.db") for folder in (Path(settings.AIRFLOW_HOME), home))
+    with closing(source), closing(target):
+        source.backup(target)
