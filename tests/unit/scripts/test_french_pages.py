@@ -1,0 +1,83 @@
+"""The French page of errors has each error, in the order of the English one; French pages have French typography."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+from markdown_it import MarkdownIt
+
+from ds_provider import exceptions
+from ds_provider.exceptions import DSError, DSNotFoundError
+from ds_provider.hooks.ds import DSHook
+from ds_provider.retry_policy import PERMANENT_ERRORS
+from ds_provider.sandbox import Sandbox
+from scripts.docs.error_page import errors, tree
+from tests.support.documents import DOCS, blocks_in
+from tests.support.sandboxes import connect
+
+PAGE = "fr/erreurs.md"
+RETRIED = {True: "*Sans nouvelle tentative.*", False: "*Nouvelles tentatives.*"}
+REMEDY = "**Que faire\u00a0:** "
+
+
+def sections() -> dict[str, str]:
+    """Return the text below the heading of each error of the French page."""
+    _, *found = re.split(r"^### ", (DOCS / PAGE).read_text(), flags=re.MULTILINE)
+    return dict(section.split("\n", 1) for section in found)
+
+
+def test_page_has_each_error_in_the_order_of_the_english_one() -> None:
+    english = re.findall(r"^#+ (DS\w+Error)$", errors(), re.MULTILINE)
+    assert list(sections()) == english
+    assert set(english) == {
+        name for name, thing in vars(exceptions).items() if isinstance(thing, type) and issubclass(thing, DSError)
+    } - {"DSError"}
+
+
+@pytest.mark.parametrize("kind", [kind for kind, _ in tree(DSError)], ids=lambda kind: kind.__name__)
+def test_each_error_has_cause_remedy_and_what_becomes_of_the_task(kind: type[DSError]) -> None:
+    cause, remedy, retried = sections()[kind.__name__].strip().split("\n\n")
+    assert len(cause) > 20
+    assert remedy.startswith(REMEDY)
+    assert retried == RETRIED[issubclass(kind, PERMANENT_ERRORS)]
+
+
+def test_message_that_the_page_reads_is_the_providers_own(monkeypatch: pytest.MonkeyPatch) -> None:
+    (block,) = blocks_in((DOCS / "fr" / "erreurs.md").read_text(), PAGE)
+    with Sandbox(groupes=1, dossiers=1, rate_limit=0) as sandbox:
+        connect(sandbox, monkeypatch)
+        with pytest.raises(DSNotFoundError) as raised:
+            DSHook().get_groupes(99999)
+    line = f"{DSNotFoundError.__module__}.{DSNotFoundError.__name__}: {raised.value}"
+    assert " ".join(block.text.split()) == line
+
+
+# ── typography
+
+
+def prose(text: str) -> list[str]:
+    """Return the texts of a page, without code, links' addresses and the fences of containers."""
+    inlines = (token.children or [] for token in MarkdownIt().enable("table").parse(text) if token.type == "inline")
+    return [
+        child.content
+        for children in inlines
+        for child in children
+        if child.type == "text" and child.content[:3] != ":::"
+    ]
+
+
+# a sign without its no-break space, straight quotation marks and apostrophes, three dots
+_WRONG = re.compile(r"(?<![\u00a0\u202f])[;:!?](?!\S)|(?<!\u00a0)»|«(?!\u00a0)|\.\.\.|\w'\w|\"")
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "fr").glob("*.md")), ids=lambda page: page.name)
+def test_french_page_has_french_typography(page: Path) -> None:
+    assert not [text for text in prose(page.read_text()) if _WRONG.search(text)]
+
+
+@pytest.mark.parametrize("text", ["un terme : un autre", "un terme: un autre", "« un terme\u00a0»", "l'un", "un..."])
+def test_other_typography_is_found(text: str) -> None:
+    assert _WRONG.search(text)
+    assert not _WRONG.search("un terme\u00a0: un autre\u202f; «\u00a0l\u2019un\u00a0», https://un.site…")
