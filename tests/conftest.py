@@ -31,6 +31,7 @@ LONG_FILES = (
     "test_how_to.py",
     "test_how_to_commands.py",
     "test_readme.py",
+    "test_french_pages.py",
     "test_docs_dags.py",
     "test_docs.py",
     "test_tutorials.py",

@@ -1,8 +1,9 @@
-"""Commands of ``airflow ds``, run in the test's own process."""
+"""Commands of ``airflow ds``, run in the test's own process, and the comparison of outputs with what a page shows."""
 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
@@ -52,3 +53,16 @@ def runner(capsys: pytest.CaptureFixture[str]) -> Run:
         return Ran(code, *capsys.readouterr())
 
     return run
+
+
+def _lines(text: str) -> list[str]:
+    """Return the lines without the widths of columns."""
+    return [re.sub("=+", "=", " ".join(line.split())) for line in text.splitlines() if line.strip()]
+
+
+def is_as_shown(shown: str, printed: str) -> bool:
+    """Compare an output with one in which `…` stands for any text, and on a line of its own for any lines."""
+    pattern = "".join(
+        r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r"\n" for line in _lines(shown)
+    )
+    return re.fullmatch(pattern, "".join(f"{line}\n" for line in _lines(printed))) is not None

@@ -14,7 +14,7 @@ import pytest
 
 from ds_provider.cli.definition import EXIT_CODES, get_ds_cli_commands
 from ds_provider.sandbox import Sandbox
-from tests.support.command_line import Run
+from tests.support.command_line import Run, is_as_shown
 
 PAGE = (Path(__file__).parents[3] / "docs" / "reference" / "command_line.md").read_text(encoding="utf-8")
 BLOCKS = re.findall(r"```(\w*)\n(.*?)```", PAGE, re.DOTALL)
@@ -41,19 +41,6 @@ def home(monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     with TemporaryDirectory() as folder:
         monkeypatch.setenv("AIRFLOW_HOME", folder)
         yield Path(folder)
-
-
-def lines(text: str) -> list[str]:
-    """Return the lines without the widths of columns."""
-    return [re.sub("=+", "=", " ".join(line.split())) for line in text.splitlines() if line.strip()]
-
-
-def is_as_shown(shown: str, printed: str) -> bool:
-    """Compare an output with one in which `…` stands for any text, and on a line of its own for any lines."""
-    pattern = "".join(
-        r"(?:.*\n)*" if line == "…" else re.escape(line).replace("…", ".*") + r"\n" for line in lines(shown)
-    )
-    return re.fullmatch(pattern, "".join(f"{line}\n" for line in lines(printed))) is not None
 
 
 def test_comparison_sees_a_difference() -> None:
