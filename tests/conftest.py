@@ -28,6 +28,7 @@ LONG_FILES = (
     "test_command_line.py",
     "test_bench.py",
     "test_warehouse_postgres.py",
+    "test_personal_data.py",
     "test_how_to.py",
     "test_how_to_commands.py",
     "test_readme.py",

@@ -21,6 +21,7 @@ from tests.support.wholeness import assert_tables_are_whole
 pytestmark = pytest.mark.integration
 
 TUTORIAL, PREMIERE_DEMARCHE = "tutorials/first_demarche.md", "fr/premiere_demarche.md"
+PERSONAL_DATA, DONNEES = "how_to/personal_data.md", "fr/donnees_personnelles.md"
 NOW = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Europe/Paris"))
 DAY = 86_400
 RUN = "airflow dags test my_warehouse\n"
@@ -30,7 +31,7 @@ def blocks_of(page: str) -> list[Block]:
     return list(blocks_in((DOCS / page).read_text(), page))
 
 
-@pytest.mark.parametrize(("english", "french"), [(TUTORIAL, PREMIERE_DEMARCHE)])
+@pytest.mark.parametrize(("english", "french"), [(TUTORIAL, PREMIERE_DEMARCHE), (PERSONAL_DATA, DONNEES)])
 def test_code_is_the_same_in_both_languages(english: str, french: str) -> None:
     def code(page: str) -> list[tuple[str, str, str]]:
         # the comments are in the page's language

@@ -14,7 +14,7 @@ from ds_provider.hooks.ds import DSHook
 from ds_provider.retry_policy import PERMANENT_ERRORS
 from ds_provider.sandbox import Sandbox
 from scripts.docs.error_page import errors, tree
-from tests.support.documents import DOCS, blocks_in
+from tests.support.documents import CHECKOUT, DOCS, blocks_in
 from tests.support.sandboxes import connect
 
 PAGE = "fr/erreurs.md"
@@ -81,3 +81,12 @@ def test_french_page_has_french_typography(page: Path) -> None:
 def test_other_typography_is_found(text: str) -> None:
     assert _WRONG.search(text)
     assert not _WRONG.search("un terme\u00a0: un autre\u202f; «\u00a0l\u2019un\u00a0», https://un.site…")
+
+
+@pytest.mark.parametrize("page", ["fr/donnees_personnelles.md", "how_to/personal_data.md"])
+def test_tests_that_prove_a_page_exist(page: str) -> None:
+    _, proofs = re.split(r"^## (?:What proves it|Ce qui le prouve)$", (DOCS / page).read_text(), flags=re.MULTILINE)
+    source = "".join(path.read_text() for path in (CHECKOUT / "tests").rglob("test_*.py"))
+    named = set(re.findall(r"`(test_\w+)`", proofs))
+    assert len(named) > 8
+    assert named <= set(re.findall(r"^ *def (test_\w+)\(", source, re.MULTILINE))
