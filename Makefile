@@ -5,6 +5,8 @@ DAYS ?= 8
 VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
+PAGES := tests/integration/pages
+PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --basetemp='$(TMPDIR)/pytest'
 INSTALLED_BENCH := $(VENV)/.installed-bench
 CONTRACT := ../shared/contract
 COMPOSE_SCHEMA := vendor.compose-spec
@@ -22,7 +24,7 @@ export XDG_CACHE_HOME := $(CURDIR)/.cache
 PREPARE := $(shell mkdir -p "$(TMPDIR)")
 
 .DEFAULT_GOAL := help
-.PHONY: help install test lint types contract compose docs demo ui bench screenshots clean
+.PHONY: help install test pages lint types contract compose docs demo ui bench screenshots clean
 
 help: ## list the targets
 	@sed -nE 's/^([a-z]+):.*## (.*)$$/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
@@ -37,7 +39,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	@touch $@
 
 test: $(INSTALLED) ## run the tests, on all cores, in less than eight minutes on two
-	$(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --basetemp='$(TMPDIR)/pytest' $(wildcard tests/unit tests/integration)
+	$(PYTEST) --ignore=$(PAGES) $(wildcard tests/unit tests/integration)
+
+pages: $(INSTALLED) ## run each code block of the README and of the site, in about five minutes
+	$(PYTEST) $(PAGES)
 
 lint: $(INSTALLED) ## check style, format and spelling
 	$(BIN)/ruff check .

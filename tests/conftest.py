@@ -24,6 +24,7 @@ LONG_FILES = (
     "test_forty_days_postgres.py",
     "test_forty_days_duckdb.py",
     "test_warehouse_dags.py",
+    "test_task_groups.py",
     "test_concurrent_loads.py",
     "test_command_line.py",
     "test_bench.py",
