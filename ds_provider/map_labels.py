@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from ds_provider.api.query.parameters import flatten_batches, parse_groupes
-from ds_provider.exceptions import DSConfigurationError
 
 # Airflow's column holds 250 characters, and a row of its grid shows about forty
 MAX_LABEL = 120
@@ -25,11 +24,12 @@ def groups_label(given: object, labels: Mapping[int, str | None]) -> str:
     """
     try:
         numbers, _ = parse_groupes(flatten_batches(given))
-    except DSConfigurationError:
-        return shortened(str(given), MAX_LABEL)
+    except Exception:  # noqa: BLE001 - a lazy sequence asks Airflow's API, which has errors of its own
+        return shortened(f"groups {given}", MAX_LABEL)
     if len(numbers) == 1:
         label, number = labels.get(numbers[0]), str(numbers[0])
-        return f"{shortened(label, MAX_LABEL - len(number) - 3)} ({number})" if label else number
+        # never a number alone: where templates render to objects of Python, Airflow could not show it
+        return f"{shortened(label, MAX_LABEL - len(number) - 3)} ({number})" if label else f"group {number}"
     first = [shortened(labels.get(number) or str(number), MAX_LABEL_OF_SEVERAL) for number in numbers[:MAX_LABELS]]
     more = ", …" if len(numbers) > MAX_LABELS else ""
     return f"{len(numbers)} groups: {', '.join(first)}{more}"

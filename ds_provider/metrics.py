@@ -7,7 +7,7 @@ a task has landed, loaded or checked something. Nothing is sent for each row or 
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, Literal
@@ -152,16 +152,20 @@ def send_coverage(groups: Mapping[int, Coverage], now: datetime, dataset: str) -
             COVERAGE_LAG.send(_lag(group.covered_until, now), number, dataset)
 
 
-def send_freshness(groups: Mapping[int, Coverage], unread: Mapping[int, Any], now: datetime, dataset: str) -> None:
+def send_freshness(
+    groups: Mapping[int, Coverage], expected: Iterable[int], unread: Mapping[int, Any], now: datetime, dataset: str
+) -> None:
     """Send what a check of the freshness found.
 
+    :param expected: the groups that must be fresh: the greatest lag is of these.
     :param unread: by group, the dossiers that could not be read.
     :param now: the service's time.
     """
     send_coverage(groups, now, dataset)
     for number in groups:
         UNREAD_DOSSIERS.send(len(unread.get(number, ())), number, dataset)
-    ends = [group.covered_until or group.last_read_at for group in groups.values()]
+    checked = (groups[number] for number in expected if number in groups)
+    ends = [group.covered_until or group.last_read_at for group in checked]
     if ends:
         MAX_COVERAGE_LAG.send(_lag(min(ends), now), dataset)
 

@@ -18,6 +18,7 @@ from ds_provider.exceptions import (
     DSMaintenanceError,
     DSRateLimitedError,
     DSRequestError,
+    DSTasksFailedError,
     DSWarehouseRightsError,
 )
 
@@ -29,6 +30,7 @@ PERMANENT_ERRORS: tuple[type[DSError], ...] = (
     DSConfigurationError,
     DSGroupesRefusedError,
     DSRequestError,
+    DSTasksFailedError,
     DSWarehouseRightsError,
 )
 """Errors that last until a person changes the token, its rights, the warehouse's or a parameter."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import re
+from collections.abc import Mapping
 from typing import Any
 
 from airflow.sdk import BaseOperator, Context, TriggerRule
 from airflow.sdk.exceptions import AirflowSkipException
 
 from ds_provider.exceptions import DSTasksFailedError
+from ds_provider.retry_policy import fail_fast
 
 FAILED = ("failed", "upstream_failed")
 
@@ -30,23 +31,28 @@ class DSCompleteOperator(BaseOperator):
     def __init__(self, *, trigger_rule: str = TriggerRule.ALL_DONE, **kwargs: Any) -> None:
         super().__init__(trigger_rule=trigger_rule, **kwargs)
 
+    @fail_fast
     def execute(self, context: Context) -> None:
         """Raise if a task before this one failed."""
         ti = context["ti"]
         before = sorted(self.get_flat_relative_ids(upstream=True))
-        runs = ti.get_task_states(dag_id=self.dag_id, task_ids=before, run_ids=[ti.run_id])
-        states: dict[str, str | None] = runs.get(ti.run_id, {})
-        failed, not_run = (sorted(name for name in states if states[name] == state) for state in FAILED)
-        if failed:
-            after = f"; not run because of them: {', '.join(not_run)}" if not_run else ""
-            raise DSTasksFailedError(
-                f"tasks that failed: {', '.join(failed)}{after}. What they were to bring is not in the tables: see "
-                "their logs, and clear them once the cause is mended, or let the next run make up for them",
-                tasks=[*failed, *not_run],
-            )
-        # the key of a mapped task ends with its map index
-        before_this = re.compile(rf"({'|'.join(map(re.escape, self.upstream_task_ids))})(_\d+)?")
-        ends = [state for key, state in states.items() if before_this.fullmatch(key)]
-        if "success" not in ends:
+        of_run: dict[str, Any] = {"dag_id": self.dag_id, "run_ids": [ti.run_id]}
+        # counted, since the keys of the states of mapped tasks may be those of others
+        if ti.get_ti_count(**of_run, task_ids=before, states=list(FAILED)):
+            raise _error(ti.get_task_states(**of_run, task_ids=before).get(ti.run_id, {}))
+        ends = sorted(self.upstream_task_ids)
+        if ends and ti.get_ti_count(**of_run, task_ids=ends, states=["skipped"]) == ti.get_ti_count(
+            **of_run, task_ids=ends
+        ):
             raise AirflowSkipException("the tasks before this one were skipped")
-        self.log.info("no task before this one failed, of %d", len(states))
+        self.log.info("no task before this one failed, of %d", ti.get_ti_count(**of_run, task_ids=before))
+
+
+def _error(states: Mapping[str, str | None]) -> DSTasksFailedError:
+    failed, not_run = (sorted(name for name, state in states.items() if state == one) for one in FAILED)
+    after = f"; not run because of them: {', '.join(not_run)}" if failed and not_run else ""
+    return DSTasksFailedError(
+        f"tasks that failed: {', '.join(failed or not_run)}{after}. What they were to bring is not in the tables: see "
+        "their logs, and clear them once the cause is mended, or let the next run make up for them",
+        tasks=[*failed, *not_run],
+    )

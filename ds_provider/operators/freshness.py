@@ -95,7 +95,7 @@ class DSFreshnessOperator(WarehouseMixin):
         with warehouse.connected():
             groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
             labels = read_labels(warehouse)
-        send_freshness(groups, unread, now, self.dataset)
+        send_freshness(groups, groups if expected is None else expected, unread, now, self.dataset)
         for number, group in groups.items():
             self.log.info("%s", _line(group, labels.get(number), unread.get(number, []), now))
         if expected is None and not groups:

@@ -127,7 +127,7 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
 
         kept = check_duration(self.erase_vanished_after, "erase_vanished_after")
         now = service_now(warehouse)
-        if self.every and (due := self._next_due(groups)) and now < due:
+        if self.every and (due := self._next_due(groups, now)) and now < due:
             self.log.info("not due before %s: nothing to do", shown(due))
             return {}
         policy = policy_of(self.on_pending, self.on_deleted, vanished_before=now - kept)
@@ -141,11 +141,11 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
                 raise done.failure
         return done.counts
 
-    def _next_due(self, groups: Sequence[int]) -> datetime | None:
+    def _next_due(self, groups: Sequence[int], now: datetime) -> datetime | None:
         from ds_provider.warehouse.reconciliations import last_reconciliations, next_due
 
         every = check_days(self.every, "every")
-        return next_due(last_reconciliations(self.warehouse, groups).values(), every)
+        return next_due(last_reconciliations(self.warehouse, groups).values(), every, now)
 
     def get_openlineage_facets_on_complete(self, task_instance: Any) -> OperatorLineage[Any, Any]:
         """Return what was landed, and the tables into which it was loaded."""

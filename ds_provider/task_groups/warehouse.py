@@ -6,9 +6,10 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, cast
 
-from airflow.sdk import BaseOperator, TaskGroup, TriggerRule, XComArg
+from airflow.sdk import BaseOperator, Context, TaskGroup, TriggerRule, XComArg, task
+from airflow.sdk.exceptions import AirflowSkipException
 
-from ds_provider.api.query.parameters import parse_groupes, parse_number
+from ds_provider.api.query.parameters import flatten_batches, parse_groupes, parse_number
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.operators.complete import DSCompleteOperator
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
@@ -19,7 +20,9 @@ from ds_provider.operators.prune import DSPruneLandingOperator
 from ds_provider.operators.reconcile import DSReconcileOperator
 from ds_provider.operators.refresh import DSRefreshDossiersOperator
 from ds_provider.parameter_checks import is_constant, naming_the_line
-from ds_provider.task_groups.defaults import CAREFUL_ARGS, IncludeOptions, ds_default_args
+from ds_provider.retry_policy import fail_fast
+from ds_provider.sync.manifests import manifests_in
+from ds_provider.task_groups.defaults import CAREFUL_ARGS, IncludeOptions
 
 if TYPE_CHECKING:
     from airflow.sdk.definitions.mappedoperator import MappedOperator
@@ -40,6 +43,10 @@ class WarehouseOptions(IncludeOptions, total=False):
     reconcile_every: timedelta
     retention: timedelta
     max_age: timedelta
+
+
+SHARED = {*IncludeOptions.__annotations__, "warehouse_conn_id", "dataset", "ds_conn_id"}
+"""Options that several of the operators take, each as it is."""
 
 
 class DSWarehouseTaskGroup(TaskGroup):
@@ -134,14 +141,18 @@ def add_warehouse_tasks(
 
     :raises DSConfigurationError: naming the parameter that cannot work.
     """
-    common = ds_default_args(destination=destination, **shared)
+    # what is not given is the operators' own, or the default_args' of the DAG or of a group around this one
+    if unknown := shared.keys() - SHARED:
+        raise TypeError(f"got unexpected keyword arguments {sorted(unknown)}")
+    common = {"destination": destination, **shared}
     groupes = _groupes(demarche_number, groupe_instructeur_number, groupes_per_task, common)
     load = DSLoadOperator(
         task_id="load",
         # also from tasks that failed: the summaries of the groups that landed
         manifests=[XComArg(task, key="landed") for task in _read(groupes, refresh_max_age, common)],
         demarche_number=demarche_number,
-        trigger_rule=TriggerRule.ALL_DONE_MIN_ONE_SUCCESS,
+        trigger_rule=TriggerRule.ALL_DONE,
+        pre_execute=skip_if_nothing_landed,
         doc_md="Merges what has landed into the tables, also if a group failed.",
         **_of(DSLoadOperator, common),
     )
@@ -185,10 +196,10 @@ def _groupes(demarche: Any, groupes: Any, size: int, common: Mapping[str, Any]) 
         batch_size = parse_number(size, "groupes_per_task")
         if groupes is None and demarche is None:
             raise DSConfigurationError("give demarche_number, groupe_instructeur_number, or both")
-        if isinstance(groupes, XComArg):
-            return groupes
-        if groupes is not None:
-            return _batches(groupes, batch_size)
+        if groupes is not None and not isinstance(groupes, XComArg):
+            return _constant_batches(groupes, batch_size)
+    if groupes is not None:
+        return task(task_id="groupes")(batches_of)(groupes, batch_size)
     return DSListGroupesOperator(
         task_id="groupes",
         demarche_number=demarche,
@@ -198,14 +209,30 @@ def _groupes(demarche: Any, groupes: Any, size: int, common: Mapping[str, Any]) 
     ).output
 
 
-def _batches(groupes: object, size: int) -> list[list[int]]:
+@fail_fast
+def batches_of(groupes: Any, size: int) -> list[list[int]]:
+    """Return group numbers in batches.
+
+    :param groupes: a list, or batches of any size.
+    :raises DSConfigurationError: if one is no number, or there is none: a fan-out over nothing would be green.
+    """
+    numbers, _ = parse_groupes(flatten_batches(groupes))
+    return [numbers[i : i + size] for i in range(0, len(numbers), size)]
+
+
+def skip_if_nothing_landed(context: Context) -> None:
+    """Skip a load that has nothing to load: the tasks that read have failed, or were skipped."""
+    if not any(manifests_in(cast("Any", context["task"]).manifests)):
+        raise AirflowSkipException("nothing has landed: see the tasks that read")
+
+
+def _constant_batches(groupes: object, size: int) -> list[list[int]]:
     if not is_constant(groupes):
         raise DSConfigurationError(
             "groupe_instructeur_number must be a list of numbers, or the output of a task: mapped tasks are made "
             f"before a template is rendered: got {groupes!r:.100}"
         )
-    numbers, _ = parse_groupes(groupes)
-    return [numbers[i : i + size] for i in range(0, len(numbers), size)]
+    return batches_of(groupes, size)
 
 
 def _read(groupes: Any, refresh_max_age: timedelta, common: Mapping[str, Any]) -> list[MappedOperator]:
@@ -234,5 +261,5 @@ def _read(groupes: Any, refresh_max_age: timedelta, common: Mapping[str, Any]) -
 
 
 def _of(operator: type[BaseOperator], common: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the common arguments that an operator has as parameters: all of them are templated."""
+    """Return those of the common arguments that an operator has as parameters: all of them are templated."""
     return {name: common[name] for name in operator.template_fields if name in common}

@@ -10,7 +10,9 @@ import pyarrow as pa
 
 from ds_provider.api.query.windows import PARIS
 from ds_provider.tables.schemas import LOADS, RECONCILIATIONS
+from ds_provider.warehouse.coverage import MAX_AHEAD
 from ds_provider.warehouse.database.store import Warehouse
+from ds_provider.warehouse.database.waiting import wait_out
 
 
 def last_reconciliations(warehouse: Warehouse, groups: Collection[int]) -> dict[int, datetime]:
@@ -24,14 +26,16 @@ def last_reconciliations(warehouse: Warehouse, groups: Collection[int]) -> dict[
     return latest | dict(_pairs(warehouse.read(RECONCILIATIONS, list(RECONCILIATIONS.columns), wanted)))
 
 
-def next_due(last: Collection[datetime], every: timedelta) -> datetime | None:
+def next_due(last: Collection[datetime], every: timedelta, now: datetime) -> datetime | None:
     """Return the start of the day, in Paris, on which a reconciliation is due; None for at once.
 
     Days are counted, and not hours: a run that begins a little earlier than the last one did is not put off by a day.
 
-    :param last: the latest reconciliation of each group.
+    :param last: the latest reconciliation of each group. One that lies ahead was dated by a clock that was wrong, and
+        says nothing.
+    :param now: the service's time.
     """
-    if not last:
+    if not last or max(last) > now + MAX_AHEAD:
         return None
     return pendulum.instance(min(last)).in_timezone(PARIS).start_of("day").add(days=every.days)
 
@@ -43,8 +47,13 @@ def record_reconciliation(warehouse: Warehouse, groups: Collection[int], began: 
     :raises DSWarehouseError: if the database refuses.
     """
     rows = [{"groupe_instructeur_number": group, "reconciled_at": began} for group in groups]
-    with warehouse.locked():
-        warehouse.write([(RECONCILIATIONS, pa.Table.from_pylist(rows, schema=RECONCILIATIONS.schema))])
+    table = pa.Table.from_pylist(rows, schema=RECONCILIATIONS.schema)
+
+    def write() -> None:
+        with warehouse.locked():
+            warehouse.write([(RECONCILIATIONS, table)])
+
+    wait_out(write)
 
 
 def _pairs(rows: pa.Table) -> zip[tuple[int, datetime]]:

@@ -46,8 +46,8 @@ def options(connection, airflow_db, tmp_path, monkeypatch) -> dict[str, Any]:
 def states(run_dag) -> Any:
     """Run a DAG, and return the states of its tasks; of mapped ones that of the last."""
 
-    def run(dag: Any, at: Any) -> dict[str, str]:
-        return states_of(run_dag(dag, logical_date=at, run_after=at))
+    def run(dag: Any, at: Any, **how: Any) -> dict[str, str]:
+        return states_of(run_dag(dag, logical_date=at, run_after=at, **how))
 
     return run
 
@@ -124,8 +124,7 @@ def test_pipeline_after_a_task_that_failed_sends_no_request(sandbox, options, st
         failing >> DSWarehouseTaskGroup(demarche_number=sandbox.demarche, **options)
     before = len(sandbox.requests)
     ended = states(dag, MONDAY)
-    assert ended["warehouse.load"] == "upstream_failed"
-    assert ended["warehouse.complete"] == "failed"
+    assert (ended["warehouse.load"], ended["warehouse.complete"]) == ("skipped", "failed")
     assert len(sandbox.requests) == before
 
 
@@ -137,6 +136,30 @@ def test_pipeline_that_a_branch_skips_is_skipped(sandbox, options, states):
     ended = states(dag, MONDAY)
     assert ended.pop("not_today") == "success"
     assert set(ended.values()) == {"skipped"}
+
+
+def test_other_task_that_gives_no_group_makes_the_run_red(sandbox, options, states):
+    with DAG(name(), schedule=None, start_date=MONDAY) as dag:
+        none = task(lambda: [], task_id="none")()
+        DSWarehouseTaskGroup(groupe_instructeur_number=none, **options)
+    ended = states(dag, MONDAY)
+    assert (ended["warehouse.groupes"], ended["warehouse.complete"]) == ("failed", "failed")
+
+
+def test_run_whose_list_of_groups_is_marked_as_done_is_red(sandbox, options, states):
+    dag = DSWarehouseDag(name(), demarche_number=sandbox.demarche, **options)
+    ended = states(dag, MONDAY, mark_success_pattern="groupes")
+    assert (ended["read.dossiers"], ended["load"], ended["complete"]) == ("upstream_failed", "skipped", "failed")
+
+
+def test_groups_that_landed_are_loaded_though_each_task_failed(sandbox, options, states, tmp_path):
+    first = sandbox.groupes[0]
+    # one mapped task of each kind, and a group that is refused
+    dag = DSWarehouseDag(name(), groupe_instructeur_number=[first, 999], **options)
+    ended = states(dag, MONDAY)
+    assert {ended["read.dossiers"], ended["read.deletions"]} == {"failed"}
+    assert (ended["load"], ended["complete"]) == ("success", "failed")
+    assert loaded(tmp_path) == expected(sandbox, first)
 
 
 @pytest.mark.parametrize("number", ["<the number in your démarche's address>", ""])

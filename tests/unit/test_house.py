@@ -68,7 +68,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     }
     | BELOW_HOOKS
     | FACE,
-    "task_groups": {"operators", "hooks", "api.query", "parameter_checks", "retry_policy"} | FACE,
+    "task_groups": {"operators", "hooks", "sync", "api.query", "parameter_checks", "retry_policy"} | FACE,
     "sensors": {"hooks", "triggers", "map_labels", "parameter_checks", "retry_policy"} | BELOW_HOOKS | FACE,
     "sandbox": set(),
     "sandbox.world": set(),

@@ -6,6 +6,7 @@ import pytest
 from airflow.sdk import DAG, BaseOperator, task_group
 from hypothesis import given
 from hypothesis import strategies as st
+from jinja2.nativetypes import NativeEnvironment
 
 from ds_provider.map_labels import MAX_LABEL, demarches_label, groups_label
 from ds_provider.operators.extract import DSExtractDeletedDossiersOperator, DSExtractDossiersOperator
@@ -24,7 +25,7 @@ LABELS = {1: "Rhône", 2: "Ain", 3: "Préfecture de police"}
         (3, "Préfecture de police (3)"),
         ("3", "Préfecture de police (3)"),
         ([1], "Rhône (1)"),
-        (9, "9"),
+        (9, "group 9"),
         ([1, 2], "2 groups: Rhône, Ain"),
         ("[1, 2]", "2 groups: Rhône, Ain"),
         ([1, 2, 3, 9], "4 groups: Rhône, Ain, Préfecture de police, …"),
@@ -42,6 +43,14 @@ def test_label_never_raises_and_fits_airflow_s_column(groups, label):
     labels = dict.fromkeys((number for number in numbers if isinstance(number, int)), label)
     assert len(groups_label(groups, labels)) <= MAX_LABEL
     assert len(demarches_label(groups)) <= MAX_LABEL
+
+
+@given(st.one_of(st.integers(), st.lists(st.integers()), st.text()), st.one_of(st.none(), st.text(min_size=1)))
+def test_label_stays_a_text_where_templates_render_to_objects_of_python(groups, label):
+    numbers = groups if isinstance(groups, list) else [groups]
+    labels = dict.fromkeys((number for number in numbers if isinstance(number, int)), label)
+    rendered = NativeEnvironment().from_string("{{ label }}").render(label=groups_label(groups, labels))
+    assert isinstance(rendered, str)
 
 
 @pytest.mark.parametrize("operator", ALL)
@@ -90,4 +99,4 @@ def test_load_is_labelled_by_its_demarche_or_by_the_groups_that_it_loaded(world,
 def test_sensor_is_labelled_by_its_groups():
     sensor = DSDossierSensor(task_id="s", groupe_instructeur_number=7)
     assert isinstance(sensor, BaseOperator)
-    assert sensor.map_label == "7"
+    assert sensor.map_label == "group 7"

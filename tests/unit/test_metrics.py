@@ -71,8 +71,10 @@ def test_freshness_is_sent_for_each_group_and_for_the_oldest(sent):
         # a clock may be ahead
         8: Coverage(8, None, NOW + hour, NOW),
         9: Coverage(9, None, None, NOW - 2 * hour),
+        # no longer among those that must be fresh
+        10: Coverage(10, None, None, NOW - 9 * hour),
     }
-    metrics.send_freshness(groups, {8: [81, 82]}, NOW, "schema")
+    metrics.send_freshness(groups, [7, 8, 9, 11], {8: [81, 82]}, NOW, "schema")
     by_group = {(name, tags.get("group")): value for name, value, tags in sent}
     assert by_group == {
         ("ds.covered_until", "7"): round((NOW - hour).timestamp()),
@@ -82,6 +84,7 @@ def test_freshness_is_sent_for_each_group_and_for_the_oldest(sent):
         ("ds.unread_dossiers", "7"): 0,
         ("ds.unread_dossiers", "8"): 2,
         ("ds.unread_dossiers", "9"): 0,
+        ("ds.unread_dossiers", "10"): 0,
         ("ds.max_coverage_lag", None): 7200,
     }
     assert all(tags["dataset"] == "schema" for _, _, tags in sent)

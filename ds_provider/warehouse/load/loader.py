@@ -238,13 +238,17 @@ class _Load:
         """Copy states and dates of dossiers into the wide rows of parts that were not read this time."""
         dossiers, existing = self.warehouse.qualified(schemas.DOSSIERS.name), self.warehouse.table_names()
         changing = ("date_derniere_modification", "state", "groupe_instructeur_number")
-        for name in (table.name for table in wide_tables(self.state.registry) if table.name in existing):
+        for table in wide_tables(self.state.registry):
+            if (name := table.name) not in existing:
+                continue
             same = f"FROM {dossiers} AS dossier WHERE dossier.number = {name}.number"
             differs = " OR ".join(f"dossier.{column} <> {name}.{column}" for column in changing)
             columns = schemas.DOSSIER_COLUMNS.keys() - {"number"}
             values = ", ".join(f"{column} = (SELECT dossier.{column} {same})" for column in sorted(columns))
             target = self.warehouse.qualified(name)
-            self.warehouse.execute(f"UPDATE {target} SET {values} WHERE EXISTS (SELECT 1 {same} AND ({differs}))")
+            changed = f"EXISTS (SELECT 1 {same} AND ({differs}))"
+            self.report.rows[name] += self.warehouse.read(table, ["number"], changed).num_rows
+            self.warehouse.execute(f"UPDATE {target} SET {values} WHERE {changed}")
 
     def _load_rows(self) -> Iterator[dict[str, Any]]:
         columns = ["groupe_instructeur_number", "read_started_at", "parts"]

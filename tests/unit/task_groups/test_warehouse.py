@@ -12,6 +12,7 @@ from airflow.sdk import DAG, TaskGroup, task
 from ds_provider.exceptions import DSConfigurationError
 from ds_provider.retry_policy import DS_RETRY_POLICY
 from ds_provider.task_groups import DSWarehouseDag, DSWarehouseTaskGroup, ds_default_args
+from ds_provider.task_groups.warehouse import batches_of
 
 WHERE = {"destination": "file:///data/ds"}
 EVERY_TASK = {
@@ -101,7 +102,30 @@ def test_groups_may_come_from_another_task():
             return [1, 2]
 
         DSWarehouseTaskGroup(groupe_instructeur_number=chosen(), **WHERE)
-    assert dag.get_task("warehouse.read.dossiers").upstream_task_ids == {"chosen"}
+    assert dag.get_task("warehouse.groupes").upstream_task_ids == {"chosen"}
+    assert dag.get_task("warehouse.read.dossiers").upstream_task_ids == {"warehouse.groupes"}
+
+
+@pytest.mark.parametrize("chosen", [range(1, 6), [[1, 2, 3], [4, 5]], [[1], [2], [3], [4], [5]]])
+def test_groups_of_another_task_are_read_in_batches(chosen):
+    assert batches_of(list(chosen), 2) == [[1, 2], [3, 4], [5]]
+
+
+@pytest.mark.parametrize("nothing", [[], [[]], None])
+def test_other_task_that_gives_no_group_is_an_error(nothing):
+    with pytest.raises(DSConfigurationError, match="groupe_instructeur_number"):
+        batches_of(nothing, 2)
+
+
+@pytest.mark.parametrize("make", ["group", "dag"])
+def test_what_the_dag_gives_as_default_reaches_the_operators(make):
+    given = ds_default_args(warehouse_conn_id="dwh", dataset="mine", ds_conn_id="other", include_messages=True, **WHERE)
+    dag = DSWarehouseDag("d", demarche_number=1, default_args=given, **WHERE) if make == "dag" else group(None, given)
+    prefix = "" if make == "dag" else "warehouse."
+    load = dag.get_task(f"{prefix}load")
+    assert (load.warehouse_conn_id, load.dataset, load.ds_conn_id) == ("dwh", "mine", "other")
+    dossiers = dag.get_task(f"{prefix}read.dossiers").unmap({"groupe_instructeur_number": [1]})
+    assert (dossiers.warehouse_conn_id, dossiers.ds_conn_id, dossiers.include_messages) == ("dwh", "other", True)
 
 
 def test_some_groups_of_a_demarche_are_loaded_with_its_form():

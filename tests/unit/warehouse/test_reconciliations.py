@@ -56,12 +56,16 @@ def test_latest_reconciliation_of_a_group_counts():
     ],
 )
 def test_reconciliation_is_due_from_the_start_of_the_day_on(last, due):
-    assert next_due([datetime.fromisoformat(last)], WEEK) == datetime.fromisoformat(due)
+    assert next_due([datetime.fromisoformat(last)], WEEK, LATE) == datetime.fromisoformat(due)
 
 
 def test_group_that_was_reconciled_longest_ago_decides():
-    assert next_due([LATE, EARLY], WEEK) == next_due([EARLY], WEEK)
+    assert next_due([LATE, EARLY], WEEK, LATE) == next_due([EARLY], WEEK, LATE)
 
 
 def test_reconciliation_of_groups_that_are_not_loaded_is_due_at_once():
-    assert next_due([], WEEK) is None
+    assert next_due([], WEEK, LATE) is None
+
+
+def test_date_of_a_clock_that_was_far_ahead_puts_no_reconciliation_off():
+    assert next_due([EARLY, LATE + timedelta(days=3650)], WEEK, LATE) is None

@@ -533,7 +533,9 @@ def test_wide_rows_follow_their_dossier_also_where_champs_are_not_read(is_read: 
         extracts = replace(
             extracts, dossiers=[replace(landed, rows=tuple(json.dumps(node).encode() for node in nodes))]
         )
-    load_into(warehouse, extracts)
+    report = load_into(warehouse, extracts)
+    # so those who wait for the table's asset are woken
+    assert report.rows["demarche_12"] == 1
     assert warehouse.rows("demarche_12", "number", "groupe_instructeur_number", "nom") == [
         (1, 20, "secret-1-0"),
         (2, 10, "secret-2-0"),
