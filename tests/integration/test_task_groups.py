@@ -140,8 +140,12 @@ def test_pipeline_that_a_branch_skips_is_skipped(sandbox, options, states):
 
 def test_other_task_that_gives_no_group_makes_the_run_red(sandbox, options, states):
     with DAG(name(), schedule=None, start_date=MONDAY) as dag:
-        none = task(lambda: [], task_id="none")()
-        DSWarehouseTaskGroup(groupe_instructeur_number=none, **options)
+
+        @task
+        def none():
+            return []
+
+        DSWarehouseTaskGroup(groupe_instructeur_number=none(), **options)
     ended = states(dag, MONDAY)
     assert (ended["warehouse.groupes"], ended["warehouse.complete"]) == ("failed", "failed")
 
