@@ -2,13 +2,12 @@ from __future__ import annotations
 
 import argparse
 import shutil
-import socket
 from contextlib import ExitStack
 from datetime import datetime, timezone
 from pathlib import Path
 
 import scripts.screenshots
-from scripts.processes import CHECKOUT, Sandbox, sandbox
+from scripts.processes import CHECKOUT, Sandbox, free_port, sandbox
 from scripts.screenshots.airflow import RUN, TASK, Airflow
 from scripts.screenshots.pictures import Camera, camera
 
@@ -89,12 +88,6 @@ def take_connection(taken: Camera) -> None:
     taken.page.keyboard.press("Enter")
     taken.page.wait_for_timeout(1000)
     taken.take("connection")
-
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port: int = probe.getsockname()[1]
-        return port
 
 
 if __name__ == "__main__":
