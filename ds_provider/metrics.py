@@ -165,7 +165,7 @@ def send_freshness(
     for number in groups:
         UNREAD_DOSSIERS.send(len(unread.get(number, ())), number, dataset)
     checked = (groups[number] for number in expected if number in groups)
-    ends = [group.covered_until or group.last_read_at for group in checked]
+    ends = [group.end for group in checked]
     if ends:
         MAX_COVERAGE_LAG.send(_lag(min(ends), now), dataset)
 

@@ -19,6 +19,7 @@ from ds_provider.exceptions import (
     DSDestinationError,
     DSEndpointError,
     DSError,
+    DSGroupesFailedError,
     DSRequestError,
     DSTokenError,
     DSTransientError,
@@ -44,6 +45,8 @@ Row = dict[str, Any]
 def command(run: Callable[[Namespace], int | None]) -> Callable[[Namespace], None]:
     """Make a command of a function: its errors become one line and an exit code.
 
+    A reader that reads no more, as ``head`` does, is no error: the rest of the output is for nobody.
+
     :param run: takes the parsed options, and returns an exit code if it is not 0.
     """
 
@@ -51,21 +54,41 @@ def command(run: Callable[[Namespace], int | None]) -> Callable[[Namespace], Non
     def main(args: Namespace) -> None:
         # as Airflow's own commands do: without it, connections in Airflow's database are not looked for
         os.environ.setdefault("_AIRFLOW_PROCESS_CONTEXT", "server")
+        code = OK
         try:
-            with logs_on_stderr():
-                code = run(args)
-        except KeyboardInterrupt:
-            code = _fail(run.__name__, "interrupted", INTERRUPTED)
-        except (DSError, AirflowNotFoundException) as error:
-            code = _fail(run.__name__, message_of(error, run.__name__), exit_code(error))
+            code = _run(run, args)
+            sys.stdout.flush()
+        except BrokenPipeError:
+            _discard_output()
         if code:
             sys.exit(code)
 
     return main
 
 
+def _run(run: Callable[[Namespace], int | None], args: Namespace) -> int:
+    """Return the exit code of a command, once its error is printed if there is one."""
+    try:
+        with logs_on_stderr():
+            return run(args) or OK
+    except KeyboardInterrupt:
+        return _fail(run.__name__, "interrupted", INTERRUPTED)
+    except (DSError, AirflowNotFoundException) as error:
+        return _fail(run.__name__, message_of(error, run.__name__), exit_code(error))
+
+
+def _discard_output() -> None:
+    """Let what is still to be printed go nowhere: the interpreter itself flushes it at its end."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, sys.stdout.fileno())
+    os.close(nowhere)
+
+
 def exit_code(error: Exception) -> int:
-    """Return the exit code that an error stands for."""
+    """Return the exit code that an error stands for; of several groups the one that all their errors stand for."""
+    if isinstance(error, DSGroupesFailedError):
+        codes = {exit_code(failure) for failure in error.failures.values()}
+        return codes.pop() if len(codes) == 1 else WRONG
     return next((code for classes, code in _CODES if isinstance(error, classes)), WRONG)
 
 
@@ -101,6 +124,8 @@ def print_rows(rows: Sequence[Mapping[str, Any]], output: str) -> None:
     from rich.markup import escape
 
     console: Any = AirflowConsole()
+    # by itself, it would end the command with code 1
+    console.on_broken_pipe = _raise_again
     if output == "json":
         console.print_as_json([dict(row) for row in rows])
     elif output == "yaml":
@@ -109,6 +134,11 @@ def print_rows(rows: Sequence[Mapping[str, Any]], output: str) -> None:
         # a bracket in a cell would be read as a style
         quote = escape if output == "table" else str
         console.print_as([{name: quote(_shown(value)) for name, value in row.items()} for row in rows], output)
+
+
+def _raise_again() -> None:
+    """Let the error that is being handled go on to the command."""
+    raise
 
 
 def _shown(value: object) -> str:
@@ -139,8 +169,3 @@ def logs_on_stderr(level: int = logging.WARNING) -> Iterator[None]:
         yield
     finally:
         package.handlers, package.propagate, package.level = before
-
-
-def counted(number: int, noun: str) -> str:
-    """Return a number with its noun, in the plural if it is not one."""
-    return f"{number:,} {noun}{'' if number == 1 else 's'}"

@@ -9,10 +9,12 @@ from typing import TYPE_CHECKING, Any
 
 from ds_provider.api.query import lookups
 from ds_provider.api.query.parameters import parse_number
-from ds_provider.cli.command import Row, command, counted, print_rows, say
+from ds_provider.cli.command import Row, command, print_rows, say
+from ds_provider.cli.warehouses import connected
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.warehouse import DSWarehouseHook
 from ds_provider.warehouse.database.destinations import require_drivers
+from ds_provider.wording import counted
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -146,10 +148,10 @@ def _text(change: Change, drift: Drift) -> str:
 
 
 def _known_columns(warehouse_conn_id: str, dataset: str, demarche_number: int) -> list[Row]:
-    warehouse = DSWarehouseHook(warehouse_conn_id, dataset).warehouse()
-    from ds_provider.tables.schemas import CHAMP_COLUMNS
+    with connected(DSWarehouseHook(warehouse_conn_id, dataset)) as warehouse:
+        from ds_provider.tables.schemas import CHAMP_COLUMNS
 
-    rows: list[Row] = warehouse.read(
-        CHAMP_COLUMNS, list(CHAMP_COLUMNS.columns), f"demarche_number = {demarche_number}"
-    ).to_pylist()
+        rows: list[Row] = warehouse.read(
+            CHAMP_COLUMNS, list(CHAMP_COLUMNS.columns), f"demarche_number = {demarche_number}"
+        ).to_pylist()
     return rows

@@ -7,8 +7,9 @@ from argparse import Namespace
 from ds_provider.api.polling.count import count_dossiers
 from ds_provider.api.query import lookups
 from ds_provider.api.query.parameters import parse_number, select_dossiers
-from ds_provider.cli.command import command, counted, print_rows, say
+from ds_provider.cli.command import command, print_rows, say
 from ds_provider.hooks.ds import DSHook
+from ds_provider.wording import counted
 
 
 @command

@@ -12,13 +12,14 @@ from ds_provider.api.query import lookups
 from ds_provider.api.query.parameters import parse_number
 from ds_provider.api.query.selection import Selection
 from ds_provider.api.transport.client import DSClient
-from ds_provider.cli.command import Row, command, counted, print_rows, say
+from ds_provider.cli.command import Row, command, print_rows, say
 from ds_provider.cli.selections import ensure_one_of, numbers_of, selections_of
 from ds_provider.hooks.connection import client_settings
 from ds_provider.hooks.ds import DSHook
 from ds_provider.hooks.lookup import find_connection
 from ds_provider.operators.extract import parse_concurrency
 from ds_provider.sync.plan import GroupPlan, Sample, plan_groups, read_sample, shared_requests, stored_bytes
+from ds_provider.wording import counted
 
 
 @command

@@ -5,12 +5,12 @@ from __future__ import annotations
 import re
 from argparse import Namespace
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ds_provider.cli.command import Row, command, print_rows
+from ds_provider.cli.warehouses import connected
 from ds_provider.exceptions import DSConfigurationError, DSStaleError
 from ds_provider.hooks.warehouse import DSWarehouseHook
 
@@ -20,20 +20,21 @@ if TYPE_CHECKING:
 
 _AGE = re.compile(r"(\d{1,6})([mhd])")
 _UNITS = {"m": "minutes", "h": "hours", "d": "days"}
+# so long ago there was no dossier; and thousands of years ago there is no date to compare with
+MAX_AGE = timedelta(days=36_500)
 
 
 @command
 def status(args: Namespace) -> None:
     """Print a row for each group that was ever loaded."""
     max_age = parse_age(args.max_age) if args.max_age else None
-    warehouse = DSWarehouseHook(args.warehouse_conn_id, args.dataset).warehouse()
-    ensure_made(warehouse)
-    from ds_provider.warehouse.coverage import read_coverage, unread_numbers
-    from ds_provider.warehouse.service_time import service_now
+    hook = DSWarehouseHook(args.warehouse_conn_id, args.dataset)
+    with connected(hook) as warehouse:
+        from ds_provider.warehouse.coverage import ensure_fresh, read_coverage, read_labels, unread_numbers
+        from ds_provider.warehouse.service_time import service_now
 
-    with warehouse.connected():
         groups, unread, now = read_coverage(warehouse), unread_numbers(warehouse), service_now(warehouse)
-        labels, counts = _labels(warehouse), _counts(warehouse)
+        labels, counts = read_labels(warehouse), _counts(warehouse)
     if not groups:
         raise DSStaleError(f"no group is loaded into {warehouse}: see the tasks that load, and --dataset", [])
     print_rows(
@@ -44,35 +45,21 @@ def status(args: Namespace) -> None:
         args.output,
     )
     if max_age:
-        _check(groups, now - max_age, args.max_age)
+        ensure_fresh(groups, groups, now - max_age)
 
 
 def parse_age(text: str) -> timedelta:
     """Return a duration such as ``90m``, ``26h`` or ``3d``.
 
-    :raises DSConfigurationError: if it is none.
+    :raises DSConfigurationError: if it is none, or longer than a century.
     """
     found = _AGE.fullmatch(text.strip())
-    if not found or not int(found[1]):
-        raise DSConfigurationError(f"max-age must be a duration such as 90m, 26h or 3d: got {text!r}")
-    return timedelta(**{_UNITS[found[2]]: int(found[1])})
-
-
-def ensure_made(warehouse: Warehouse) -> None:
-    """Raise if the warehouse is a file that does not exist: reading it would make it.
-
-    :raises DSStaleError: naming the file.
-    """
-    destination = warehouse.destination
-    if destination.kind == "duckdb" and not Path(str(destination.credentials)).exists():
-        raise DSStaleError(f"there is no warehouse yet at {destination.credentials}: the first load makes it", [])
-
-
-def _labels(warehouse: Warehouse) -> dict[int, str]:
-    from ds_provider.tables.schemas import GROUPES_INSTRUCTEURS
-
-    rows = warehouse.read(GROUPES_INSTRUCTEURS, ["number", "label"]).to_pylist()
-    return {row["number"]: row["label"] for row in rows}
+    age = timedelta(**{_UNITS[found[2]]: int(found[1])}) if found else timedelta(0)
+    if not timedelta(0) < age <= MAX_AGE:
+        raise DSConfigurationError(
+            f"max-age must be a duration such as 90m, 26h or 3d, and at most {MAX_AGE.days}d: got {text!r}"
+        )
+    return age
 
 
 def _counts(warehouse: Warehouse) -> Counter[int]:
@@ -85,7 +72,7 @@ def _counts(warehouse: Warehouse) -> Counter[int]:
 
 def _row(group: Coverage, label: str | None, dossiers: int, unread: Sequence[int], now: datetime) -> Row:
     since, until = group.iso_bounds
-    age = now - (group.covered_until or group.last_read_at)
+    age = now - group.end
     return {
         "number": group.groupe_instructeur_number,
         "label": label,
@@ -96,12 +83,3 @@ def _row(group: Coverage, label: str | None, dossiers: int, unread: Sequence[int
         "age_hours": round(age / timedelta(hours=1), 1),
         "unread": list(unread),
     }
-
-
-def _check(groups: Mapping[int, Coverage], horizon: datetime, max_age: str) -> None:
-    """Raise if a group ends too early or lacks its beginning, as the freshness operator does."""
-    stale = [number for number, one in groups.items() if (one.covered_until or one.last_read_at) < horizon]
-    partial = [number for number, one in groups.items() if not one.has_full_history]
-    problems = {f"not loaded for more than {max_age}": stale, "beginning not loaded": partial}
-    if named := [f"{problem}: {numbers}" for problem, numbers in problems.items() if numbers]:
-        raise DSStaleError(f"{'; '.join(named)}: see the runs of their tasks", sorted({*stale, *partial}))

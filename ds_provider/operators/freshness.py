@@ -21,6 +21,11 @@ from ds_provider.wording import counted, lasted, listed
 if TYPE_CHECKING:
     from ds_provider.warehouse.coverage import Coverage
 
+_REMEDY = (
+    "see the runs of their tasks, and whether they are still among those that are extracted; window='incremental' "
+    "reads what is missing, and require_full_history=False accepts that a beginning is"
+)
+
 
 class DSFreshnessOperator(WarehouseMixin):
     """Return from when to when each group is loaded, and fail if one ends too early or lacks its beginning.
@@ -89,7 +94,7 @@ class DSFreshnessOperator(WarehouseMixin):
         given = self.groupe_instructeur_number
         expected = None if given is None else parse_batches(given, "groupe_instructeur_number")
         warehouse = self.warehouse
-        from ds_provider.warehouse.coverage import read_coverage, read_labels, unread_numbers
+        from ds_provider.warehouse.coverage import ensure_fresh, read_coverage, read_labels, unread_numbers
         from ds_provider.warehouse.service_time import service_now
 
         with warehouse.connected():
@@ -101,45 +106,19 @@ class DSFreshnessOperator(WarehouseMixin):
         if expected is None and not groups:
             raise DSStaleError(f"no group is loaded into {warehouse}: see the tasks that load, and dataset", [])
         checked = list(groups) if expected is None else expected
-        _check(groups, checked, now - max_age, requires_full_history)
-        earliest = min(_end(groups[number]) for number in checked)
+        horizon = now - max_age
+        ensure_fresh(groups, checked, horizon, requires_full_history=requires_full_history, remedy=_REMEDY)
+        earliest = min(groups[number].end for number in checked)
         ago = lasted(max(0.0, (now - earliest).total_seconds()))
         those = counted(len(checked), "group")
         self.log.info("fresh: %s, loaded up to %s or later (%s ago)", those, shown(earliest), ago)
         return [_as_dict(group, now) | {"unread": unread.get(number, [])} for number, group in groups.items()]
 
 
-def _check(
-    groups: Mapping[int, Coverage], expected: Sequence[int], horizon: datetime, requires_full_history: bool
-) -> None:
-    """Raise an error that names the groups that are not fresh or not complete."""
-    found = {number: group for number in expected if (group := groups.get(number))}
-    never = [number for number in expected if number not in groups]
-    stale = [number for number, group in found.items() if _end(group) < horizon]
-    partial = [number for number, group in found.items() if requires_full_history and not group.has_full_history]
-    problems = {
-        "never loaded": never,
-        f"not loaded up to {shown(horizon)}": stale,
-        "their beginning not loaded": partial,
-    }
-    if named := [f"{problem}: {listed(numbers)}" for problem, numbers in problems.items() if numbers]:
-        raise DSStaleError(
-            f"groups are missing from the warehouse in part or in whole ({'; '.join(named)}): see the runs of their "
-            "tasks, and whether they are still among those that are extracted; window='incremental' reads what is "
-            "missing, and require_full_history=False accepts that a beginning is",
-            sorted({*never, *stale, *partial}),
-        )
-
-
-def _end(group: Coverage) -> datetime:
-    """Return up to when a group is loaded; by date of deposit only, when it was read last."""
-    return group.covered_until or group.last_read_at
-
-
 def _line(group: Coverage, label: str | None, unread: Sequence[int], now: datetime) -> str:
     """Return the line of the log about a group."""
     name = f"group {group.groupe_instructeur_number}" + (f" ({label})" if label else "")
-    ago = f", {lasted(max(0.0, (now - _end(group)).total_seconds()))} ago" if group.covered_until else ""
+    ago = f", {lasted(max(0.0, (now - group.end).total_seconds()))} ago" if group.covered_until else ""
     missing = f"; {counted(len(unread), 'dossier')} could not be read: {listed(unread)}" if unread else ""
     return f"{name}: loaded {group}{ago}, last read at {shown(group.last_read_at)}{missing}"
 
@@ -152,5 +131,5 @@ def _as_dict(group: Coverage, now: datetime) -> dict[str, Any]:
         "covered_until": until,
         "full_history": group.has_full_history,
         "last_read_at": group.last_read_at.isoformat(),
-        "age_seconds": round((now - _end(group)).total_seconds()),
+        "age_seconds": round((now - group.end).total_seconds()),
     }

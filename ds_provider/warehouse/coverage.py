@@ -8,7 +8,7 @@ dossiers in it. Extracts of some rows only (a state, a revision) cover nothing.
 from __future__ import annotations
 
 import logging
-from collections.abc import Collection, Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from typing import NamedTuple
@@ -16,10 +16,12 @@ from typing import NamedTuple
 from ds_provider.api.query.parameters import DELETIONS_OVERLAP
 from ds_provider.api.query.selection import DOSSIERS, Stream
 from ds_provider.api.query.windows import BEGINNING, shown
+from ds_provider.exceptions import DSStaleError
 from ds_provider.tables import schemas
 from ds_provider.tables.schemas import LOADS
 from ds_provider.warehouse.database.store import Warehouse
 from ds_provider.warehouse.service_time import service_now
+from ds_provider.wording import listed
 
 log = logging.getLogger(__name__)
 
@@ -46,6 +48,11 @@ class Coverage:
     def has_full_history(self) -> bool:
         """True if nothing that happened before ``covered_until`` is missing."""
         return self.covered_until is not None and self.covered_since is None
+
+    @property
+    def end(self) -> datetime:
+        """Up to when the group is loaded; by date of deposit only, when it was read last."""
+        return self.covered_until or self.last_read_at
 
     @property
     def iso_bounds(self) -> tuple[str | None, str | None]:
@@ -105,6 +112,37 @@ def read_coverage(
         number: Coverage(number, *covered(intervals(rows)), max(load.read_started_at for load in rows))
         for number, rows in sorted(loads.items())
     }
+
+
+def ensure_fresh(
+    groups: Mapping[int, Coverage],
+    expected: Collection[int],
+    horizon: datetime,
+    *,
+    requires_full_history: bool = True,
+    remedy: str = "see the runs of their tasks",
+) -> None:
+    """Raise if a group is not fresh or not complete.
+
+    :param expected: the groups that are looked at.
+    :param horizon: up to when each must be loaded, with a time zone.
+    :param remedy: the end of the message.
+    :raises DSStaleError: naming the groups.
+    """
+    found = {number: group for number in expected if (group := groups.get(number))}
+    never = [number for number in expected if number not in groups]
+    stale = [number for number, group in found.items() if group.end < horizon]
+    partial = [number for number, group in found.items() if requires_full_history and not group.has_full_history]
+    problems = {
+        "never loaded": never,
+        f"not loaded up to {shown(horizon)}": stale,
+        "their beginning not loaded": partial,
+    }
+    if named := "; ".join(f"{problem}: {listed(numbers)}" for problem, numbers in problems.items() if numbers):
+        raise DSStaleError(
+            f"groups are missing from the warehouse in part or in whole ({named}): {remedy}",
+            sorted({*never, *stale, *partial}),
+        )
 
 
 def unread_numbers(warehouse: Warehouse, groups: Collection[int] | None = None) -> dict[int, list[int]]:

@@ -5,6 +5,9 @@ from __future__ import annotations
 import argparse
 import json
 import logging
+import os
+import subprocess
+import sys
 
 import pytest
 import yaml
@@ -51,6 +54,63 @@ def _context(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.mark.parametrize(("kind", "code"), CODES.items(), ids=lambda value: getattr(value, "__name__", value))
 def test_each_kind_of_error_has_its_exit_code(kind: type[DSError], code: int) -> None:
     assert exit_code(kind("x")) == code
+
+
+NOT_FOUND, DOWN = exceptions.DSNotFoundError("x"), exceptions.DSTransportError("x")
+
+
+@pytest.mark.parametrize(
+    ("failures", "code"),
+    [
+        ([NOT_FOUND], 3),
+        ([NOT_FOUND, exceptions.DSUnauthorizedError("x")], 3),
+        ([DOWN, exceptions.DSMaintenanceError("x")], 4),
+        ([NOT_FOUND, DOWN], 1),
+    ],
+)
+def test_several_groups_have_the_exit_code_that_their_errors_share(failures: list[DSError], code: int) -> None:
+    kind = exceptions.DSGroupesFailedError if DOWN in failures else exceptions.DSGroupesRefusedError
+    assert exit_code(kind("x", dict(enumerate(failures)))) == code
+
+
+# Python itself prints what it cannot flush at its end: it takes a process of its own
+COMMAND = """
+import sys
+from argparse import Namespace
+from ds_provider.cli.command import command, print_rows
+from ds_provider.exceptions import DSStaleError
+
+@command
+def status(args):
+    sys.stdin.read()
+    {printed}
+
+status(Namespace())
+"""
+
+
+@pytest.mark.parametrize(
+    ("printed", "code", "error"),
+    [
+        ("print('a line')", 0, ""),
+        ("print('a line\\n' * 100_000)", 0, ""),
+        ("print_rows([{'number': 7}], 'table')", 0, ""),
+        ("print('a line'); raise DSStaleError('too old')", 1, "airflow ds status: too old\n"),
+    ],
+    ids=["at the end", "within", "rows", "with an error"],
+)
+def test_reader_that_ends_first_is_no_error(printed: str, code: int, error: str) -> None:
+    script = [sys.executable, "-c", COMMAND.format(printed=printed)]
+    # some machines have it unbuffered, and a terminal's user has not
+    env, pipe = os.environ | {"PYTHONUNBUFFERED": ""}, subprocess.PIPE
+    with subprocess.Popen(script, stdin=pipe, stdout=pipe, stderr=pipe, text=True, env=env) as process:
+        assert process.stdin
+        assert process.stdout
+        assert process.stderr
+        process.stdout.close()
+        process.stdin.close()
+        assert process.stderr.read() == error
+    assert process.returncode == code
 
 
 def test_error_is_one_line_without_a_traceback(capsys: pytest.CaptureFixture[str]) -> None:

@@ -127,9 +127,14 @@ def test_second_extraction_reads_anew(ds: Run, sandbox: Sandbox, zone: Path) -> 
 
 def test_group_that_fails_does_not_stop_the_others(ds: Run, sandbox: Sandbox, zone: Path) -> None:
     ran = ds("extract", 9, sandbox.groupes[1], "--to", zone, "--deletions", "-o", "json")
-    assert ran.code == 1
+    assert ran.code == 3
     assert [row["number"] for row in ran.rows] == [sandbox.groupes[1]] * 3
     assert "1 of 2 groups failed" in ran.error
+
+
+def test_service_that_is_down_ends_an_extraction_of_several_groups_with_code_4(ds: Run, use, zone: Path) -> None:
+    use(host="http://127.0.0.1:9/api/v2/graphql")
+    assert ds("extract", 7, 8, "--to", zone).code == 4
 
 
 def test_one_group_that_is_not_shown_ends_with_the_code_of_its_error(ds: Run, zone: Path) -> None:
