@@ -74,6 +74,30 @@ def _terminate(process: subprocess.Popen[bytes]) -> None:
             continue
 
 
+def airflow_environment(home: Path, url: str, settings: Mapping[str, str]) -> dict[str, str]:
+    """Return the environment of an Airflow on this machine, without what this process knows of another one.
+
+    :param url: of its API server, with the port
+    :param settings: what it has beside, by the names of variables
+    """
+    others = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))}
+    return {
+        **others,
+        "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__API__BASE_URL": url,
+        "AIRFLOW__API__HOST": "127.0.0.1",
+        "AIRFLOW__API__PORT": url.rpartition(":")[2],
+        "AIRFLOW__API__WORKERS": "1",
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        # runs begin when they are asked for, and not by the clock
+        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
+        **settings,
+    }
+
+
 def free_port(preferred: int = 0) -> int:
     """Return a port of this machine that is free: the preferred one if it is."""
     for port in (preferred, 0):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import time
@@ -13,7 +12,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from scripts.processes import Sandbox, call, end_of, running
+from scripts.processes import Sandbox, airflow_environment, call, end_of, running
 
 BIN = Path(sys.executable).parent
 COMMANDS = {
@@ -24,6 +23,16 @@ COMMANDS = {
 USER = "admin"
 TIMEOUT_SECONDS = 300
 POLL_SECONDS = 0.3
+SETTINGS = {
+    "AIRFLOW__CORE__PARALLELISM": "6",
+    # the button Test of a connection
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+    "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
+    # a night is half a dozen steps, and each would wait a second
+    "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
+    # a task that has ended holds its slot for up to three quarters of this
+    "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+}
 
 
 class Airflow:
@@ -32,8 +41,7 @@ class Airflow:
     def __init__(self, home: Path, port: int) -> None:
         self.home = home
         self.url = f"http://127.0.0.1:{port}"
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))}
-        self.env = others | settings(home, port)
+        self.env = airflow_environment(home, self.url, SETTINGS)
 
     def start(self, dag: str, stack: ExitStack) -> None:
         """Run Airflow until the stack ends; return once it can run the DAG."""
@@ -116,28 +124,3 @@ class Airflow:
         except (OSError, ValueError):
             return False
         return True
-
-
-def settings(home: Path, port: int) -> dict[str, str]:
-    url = f"http://127.0.0.1:{port}"
-    return {
-        "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}",
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__CORE__PARALLELISM": "6",
-        # the button Test of a connection
-        "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
-        "AIRFLOW__SCHEDULER__ENABLE_HEALTH_CHECK": "False",
-        # a night is half a dozen steps, and each would wait a second
-        "AIRFLOW__SCHEDULER__SCHEDULER_IDLE_SLEEP_TIME": "0.2",
-        # a night's run begins once the sandbox's clock stands there, and not by Airflow's own
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
-        # a task that has ended holds its slot for up to three quarters of this
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-    }

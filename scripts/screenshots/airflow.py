@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import sqlite3
 import subprocess
 import sys
@@ -12,7 +11,7 @@ from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
 
-from scripts.processes import Sandbox, call, end_of, running
+from scripts.processes import Sandbox, airflow_environment, call, end_of, running
 
 AIRFLOW = str(Path(sys.executable).with_name("airflow"))
 TIMEOUT_SECONDS = 300
@@ -27,8 +26,7 @@ class Airflow:
         self.home = home
         self.url = f"http://127.0.0.1:{port}"
         self._log = home / "airflow.log"
-        others = {name: value for name, value in os.environ.items() if not name.startswith(("AIRFLOW", "_AIRFLOW"))}
-        self._env = others | settings(home, sandbox, port)
+        self._env = airflow_environment(home, self.url, settings(sandbox))
 
     def start(self, stack: ExitStack) -> None:
         """Run all parts of Airflow until the stack ends."""
@@ -80,20 +78,9 @@ class Airflow:
             return []
 
 
-def settings(home: Path, sandbox: Sandbox, port: int) -> dict[str, str]:
-    url = f"http://127.0.0.1:{port}"
+def settings(sandbox: Sandbox) -> dict[str, str]:
     return {
-        "PATH": f"{Path(AIRFLOW).parent}{os.pathsep}{os.environ['PATH']}",
-        "AIRFLOW_HOME": str(home),
         "AIRFLOW_CONN_DS_DEFAULT": json.dumps({"conn_type": "ds", "host": sandbox.url, "password": sandbox.token}),
-        "AIRFLOW__API__BASE_URL": url,
-        "AIRFLOW__API__HOST": "127.0.0.1",
-        "AIRFLOW__API__PORT": str(port),
-        "AIRFLOW__API__WORKERS": "1",
-        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{url}/execution/",
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__SCHEDULER__USE_JOB_SCHEDULE": "False",
     }

@@ -6,6 +6,7 @@ import argparse
 import socket
 from contextlib import nullcontext
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
@@ -15,7 +16,7 @@ from scripts.demo import home, ui
 from scripts.demo.__main__ import OneLineParser, parse_days
 from scripts.demo.figures import HEADING, Figures, about, progress
 from scripts.demo.home import PARIS, Played, alone
-from scripts.processes import free_port
+from scripts.processes import airflow_environment, free_port
 
 moments = st.datetimes(
     datetime(2024, 1, 1),  # noqa: DTZ001 - hypothesis wants its bounds naive
@@ -101,3 +102,11 @@ def test_port_that_is_taken_is_replaced_by_a_free_one():
         port = taken.getsockname()[1]
         assert free_port(port) != port
     assert free_port(port) == port
+
+
+def test_airflow_of_a_script_knows_nothing_of_another_one(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("AIRFLOW__DATABASE__SQL_ALCHEMY_CONN", "postgres://elsewhere")
+    found = airflow_environment(tmp_path, "http://127.0.0.1:8123", {"AIRFLOW__CORE__PARALLELISM": "4"})
+    assert "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN" not in found
+    assert (found["AIRFLOW_HOME"], found["AIRFLOW__API__PORT"]) == (str(tmp_path), "8123")
+    assert found["AIRFLOW__CORE__PARALLELISM"] == "4"
