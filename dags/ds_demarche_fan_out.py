@@ -5,7 +5,11 @@ Each run lists the groups, closed ones included: a closed group keeps its dossie
 task extracts several groups over one connection. A group that fails stops no other group, neither in its own task nor
 in others. The run then ends red, and its last task names the tasks that failed.
 
-**To make it yours**: put the démarche's number and your landing zone in the defaults of `params`.
+Each run extracts the dossiers last changed in its own day, Paris time. No day holds the dossiers deposited before
+`start_date` and unchanged since: extract them once with `ds_backfill_by_deposit_date`.
+
+**To make it yours**: put the démarche's number and your landing zone in the defaults of `params`, the day on which you
+begin in `start_date`, and the token in the connection `ds_default`.
 """
 
 import pendulum

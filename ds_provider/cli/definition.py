@@ -16,7 +16,8 @@ EXIT_CODES = """exit codes:
   0   all is well
   1   something is wrong with what the command looked at, and it says what
   2   a parameter, a connection or the installation cannot work
-  3   access is refused: the token, its rights, or nothing under that number
+  3   access is refused: the token, its rights, the warehouse's role, nothing under that number; or no API at that
+      address (host, proxy, certificate)
   4   the service, the warehouse or the landing zone is out of reach: try again later
   130 interrupted"""
 

@@ -76,7 +76,9 @@ class DSWarehouseTaskGroup(TaskGroup):
     :param warehouse_conn_id: the connection of the database; without it, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds the tables. (templated)
     :param ds_conn_id: the connection of the service. (templated)
-    :param groupes_per_task: how many groups a mapped task reads, one after another; 10 by default.
+    :param groupes_per_task: how many groups a mapped task reads, one after another; 10 by default. If
+        ``groupe_instructeur_number`` is a task's output, that is mapped as it is: return lists of numbers to have
+        several in a task.
     :param refresh_max_age: how long ago each dossier was read at most: each run reads a share of the oldest again;
         28 days by default.
     :param reconcile_every: how often all numbers and dates are compared with the service's, in whole days; 7 days by

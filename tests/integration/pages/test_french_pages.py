@@ -3,28 +3,30 @@
 from __future__ import annotations
 
 import re
+import shlex
+import subprocess
 from collections.abc import Iterator
 from contextlib import redirect_stdout
-from datetime import datetime
 from io import StringIO
 from pathlib import Path
-from zoneinfo import ZoneInfo
+from typing import Any
 
 import pytest
 
 from ds_provider.sandbox import Sandbox
+from ds_provider.sandbox.__main__ import OneLineParser, add_arguments
 from tests.support.command_line import is_as_shown
-from tests.support.documents import DOCS, Block, blocks_in, copy_airflow_db, is_dag, of_reader
-from tests.support.terminal import Terminal
+from tests.support.documents import DOCS, Block, blocks_in, is_dag, of_reader
+from tests.support.terminal import Ended, Terminal
 from tests.support.wholeness import assert_tables_are_whole
 
 pytestmark = pytest.mark.integration
 
 TUTORIAL, PREMIERE_DEMARCHE = "tutorials/first_demarche.md", "fr/premiere_demarche.md"
 PERSONAL_DATA, DONNEES = "how_to/personal_data.md", "fr/donnees_personnelles.md"
-NOW = datetime(2026, 11, 20, 12, tzinfo=ZoneInfo("Europe/Paris"))
 DAY = 86_400
 RUN = "airflow dags test my_warehouse\n"
+SANDBOX = "airflow ds sandbox "
 
 
 def blocks_of(page: str) -> list[Block]:
@@ -44,8 +46,9 @@ def test_code_is_the_same_in_both_languages(english: str, french: str) -> None:
 
 
 class Reader:
-    """Somebody who does what the tutorial says, with the sandbox in the service's place.
+    """Somebody who does what the tutorial says to those who have no token.
 
+    :ivar host: the option of the connection that they need.
     :ivar token: the token that they paste.
     :ivar codes: the exit code of each command of the last block.
     :ivar output: what they printed, logs included.
@@ -53,20 +56,21 @@ class Reader:
 
     def __init__(self, sandbox: Sandbox, home: Path, terminal: Terminal) -> None:
         self.sandbox, self.home, self._terminal = sandbox, home, terminal
+        (self.host,) = re.findall(r"`(--conn-host [^`]+)`", (DOCS / TUTORIAL).read_text())
         self.token = sandbox.token
         self.codes: list[int] = []
         self.output = ""
 
     def own(self, text: str) -> str:
         """Return a text of the page with the reader's own numbers, folder, service and token."""
-        text = of_reader(text, self.sandbox, (self.home / "landing").as_uri()).replace("$DS_TOKEN", self.token)
-        return text.replace("--conn-type ds", f"--conn-type ds --conn-host {self.sandbox.url}")
+        text = text.replace("--conn-type ds", f"--conn-type ds {self.host}")
+        return of_reader(text, self.sandbox, (self.home / "landing").as_uri()).replace("$DS_TOKEN", self.token)
 
     def follow(self, block: Block) -> None:
         """Do what a block says, or check that the last one printed what it shows."""
         if block.mark == "prints":
             assert is_as_shown(f"…\n{self.own(block.text)}\n…", self.output), self.output
-        elif block.mark != "not run":
+        elif block.mark != "not run" and not block.text.startswith(SANDBOX):
             self.do(block.text)
             assert not any(self.codes), self.output
 
@@ -79,9 +83,14 @@ class Reader:
         elif "import " in text:
             self.output = printed_by(text)
         else:
-            commands = [line for line in text.splitlines() if line.startswith("airflow ")]
-            ended = [self._terminal.run(command) for command in commands]
+            ended = [self._run(line) for line in text.splitlines() if not re.match("read |unset ", line)]
             self.codes, self.output = [each.code for each in ended], "".join(each.output for each in ended)
+
+    def _run(self, command: str) -> Ended:
+        if command.startswith("airflow "):
+            return self._terminal.run(command)
+        done = subprocess.run(["bash", "-euc", command], capture_output=True, text=True)
+        return Ended(done.returncode, done.stdout + done.stderr)
 
 
 def printed_by(source: str) -> str:
@@ -90,13 +99,20 @@ def printed_by(source: str) -> str:
     return output.getvalue()
 
 
+def options_of(command: str) -> dict[str, Any]:
+    """Return the options of a sandbox that a command of the page starts, but for where it listens."""
+    parser = OneLineParser()
+    add_arguments(parser)
+    options = vars(parser.parse_args(shlex.split(command.removeprefix(SANDBOX))))
+    return {name: value for name, value in options.items() if name not in ("host", "port")}
+
+
 @pytest.fixture
-def reader(airflow_db: None, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
-    """A reader whose sandbox is the one that printed what the tutorial shows."""
-    copy_airflow_db(tmp_path)
-    (tmp_path / "dags").mkdir()
+def reader(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Reader]:
+    """A reader who has an empty home of Airflow, and the sandbox that the tutorial starts."""
     monkeypatch.setenv("AIRFLOW_HOME", str(tmp_path))
-    with Sandbox(groupes=3, dossiers=40, now=NOW, rate_limit=0) as sandbox, Terminal(tmp_path) as terminal:
+    (command,) = (block.text for block in blocks_of(TUTORIAL) if block.text.startswith(SANDBOX))
+    with Sandbox(**options_of(command)) as sandbox, Terminal(tmp_path) as terminal:
         yield Reader(sandbox, tmp_path, terminal)
 
 
