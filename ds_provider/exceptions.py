@@ -167,14 +167,14 @@ class DSWarehouseRightsError(DSWarehouseError):
 class DSAccessError(DSError):
     """The service refuses access. Another attempt changes nothing: a person must act.
 
-    What to do: find out from the service's administrator what changed: the token, its rights, or the object.
+    What to do: find out from an administrateur of the démarche what changed: the token, its rights, or the object.
     """
 
 
 class DSTokenError(DSAccessError):
     """The service refuses the token itself, for any request.
 
-    What to do: have an administrator of the démarche make a new token in the profile on the service, and put it in the
+    What to do: have an administrateur of the démarche make a new token in the profile on the service, and put it in the
     connection's password.
     """
 
@@ -232,8 +232,8 @@ class DSCertificateError(DSEndpointError):
 class DSUnauthorizedError(DSAccessError):
     """The token is good but has no right, or no longer, on the démarche of the object that was asked for.
 
-    What to do: have an administrator of the démarche add the token's owner to its administrators, and the owner let the
-    token use it, on the profile's page.
+    What to do: have an administrateur of the démarche add the token's owner to its administrateurs, and the owner
+    let the token use it, on the profile's page.
     """
 
 
@@ -343,7 +343,7 @@ class DSIncompletePageError(DSTransientError):
 class DSBudgetError(DSTransientError):
     """The store that counts the token's requests is out of reach. No request is sent without it.
 
-    What to do: bring the store of the connection's ``budget_url`` back; no request is sent without it.
+    What to do: bring the store of the connection's ``budget_url`` back.
     """
 
 

@@ -38,7 +38,7 @@ class DSDemarcheLink(BaseOperatorLink):
 
 
 class DSGroupesLink(BaseOperatorLink):
-    """Link to the page of the one group that a task is about, else to all groups: for administrators."""
+    """Link to the page of the one group that a task is about, else to all groups: for administrateurs."""
 
     name = "Groupes instructeurs (administrateurs)"
 

@@ -37,9 +37,9 @@ WINDOW = tuple(
 # what the service sends by default, and what it sends only if it is asked to
 DEFAULT_PARTS = {
     "champs": "the form's answers",
-    "annotations": "the officers' private fields",
+    "annotations": "the instructeurs' private fields",
     "traitements": "the history of states",
-    "instructeurs": "the officers who follow the dossier",
+    "instructeurs": "the instructeurs who follow the dossier",
 }
 OTHER_PARTS = {
     "avis": "the experts' opinions",

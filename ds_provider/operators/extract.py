@@ -75,9 +75,9 @@ class DSExtractDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param after: begin after this cursor of the same selection: for one group, and without ``window``. A text that is
         no cursor is an error, and so is one dated outside the explicit bounds. (templated)
     :param include_champs: the form's answers. (templated, like all that follow)
-    :param include_annotations: the officers' private fields.
+    :param include_annotations: the instructeurs' private fields.
     :param include_traitements: the history of states.
-    :param include_instructeurs: the officers who follow the dossier.
+    :param include_instructeurs: the instructeurs who follow the dossier.
     :param include_avis: the experts' opinions.
     :param include_messages: the messages.
     :param include_geometry: the shapes of maps and addresses.

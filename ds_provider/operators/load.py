@@ -84,8 +84,8 @@ class DSLoadOperator(WarehouseMixin):
     :param dataset: the schema of the database that holds the tables. (templated)
     :param demarche_number: the démarche, or a list of them. The revisions of its form are read from the service and
         loaded: the wide tables then have a column for each champ from the first day on. (templated)
-    :param on_pending: what to do with a dossier that its user or an officer hid, and may restore: ``"flag"`` keeps it
-        and says so in ``dossiers.deletion_stage``; ``"erase"`` removes it from all tables. (templated)
+    :param on_pending: what to do with a dossier that its usager or an instructeur hid, and may restore: ``"flag"``
+        keeps it and says so in ``dossiers.deletion_stage``; ``"erase"`` removes it from all tables. (templated)
     :param on_deleted: what to do with a dossier that is deleted for good: ``"erase"`` removes it from all tables and
         leaves the tombstone in ``deleted_dossiers``; ``"flag"`` keeps it. (templated)
     :param ds_conn_id: the connection of the service, used for ``demarche_number`` only. (templated)

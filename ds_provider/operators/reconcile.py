@@ -62,9 +62,9 @@ class DSReconcileOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
         reconciles.
     :param include_champs: the form's answers. Give all parts as for the other extractions of these groups. (templated,
         like all that follow)
-    :param include_annotations: the officers' private fields.
+    :param include_annotations: the instructeurs' private fields.
     :param include_traitements: the history of states.
-    :param include_instructeurs: the officers who follow the dossier.
+    :param include_instructeurs: the instructeurs who follow the dossier.
     :param include_avis: the experts' opinions.
     :param include_messages: the messages.
     :param include_geometry: the shapes of maps and addresses.

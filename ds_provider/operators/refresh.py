@@ -25,7 +25,7 @@ check_max_age = partial(check_duration, at_least=timedelta(days=1), requirement=
 class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     """Extract dossiers that the warehouse holds again, by their numbers.
 
-    The service does not date every change: a new revision of the form, another user, an attestation made after the
+    The service does not date every change: a new revision of the form, another usager, an attestation made after the
     decision, a file that is removed (and labels, before 2026) leave a dossier's date as it was, and no window shows
     them. So each run reads the dossiers that were read longest ago: a share of each group with which daily runs read
     all within ``max_age``, and all that are older than that. Fifty are asked for in a request.
@@ -42,9 +42,9 @@ class DSRefreshDossiersOperator(IncludesMixin, WarehouseMixin, ExtractOperator):
     :param warehouse_conn_id: the connection to the warehouse; without one, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema that holds the tables. (templated)
     :param include_champs: the form's answers. (templated, like all that follow)
-    :param include_annotations: the officers' private fields.
+    :param include_annotations: the instructeurs' private fields.
     :param include_traitements: the history of states.
-    :param include_instructeurs: the officers who follow the dossier.
+    :param include_instructeurs: the instructeurs who follow the dossier.
     :param include_avis: the experts' opinions.
     :param include_messages: the messages.
     :param include_geometry: the shapes of maps and addresses.

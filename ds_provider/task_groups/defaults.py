@@ -58,9 +58,9 @@ def ds_default_args(
     :param dataset: the schema of the database that holds the tables.
     :param ds_conn_id: the connection of the service.
     :param include_champs: the form's answers; true by default, like the next three.
-    :param include_annotations: the officers' private fields.
+    :param include_annotations: the instructeurs' private fields.
     :param include_traitements: the history of states.
-    :param include_instructeurs: the officers who follow the dossier.
+    :param include_instructeurs: the instructeurs who follow the dossier.
     :param include_avis: the experts' opinions; false by default, like those that follow.
     :param include_messages: the messages.
     :param include_geometry: the shapes of maps and addresses.

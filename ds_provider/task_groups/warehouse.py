@@ -86,9 +86,9 @@ class DSWarehouseTaskGroup(TaskGroup):
     :param retention: how long landed files are kept once they are loaded; 30 days by default.
     :param max_age: ``freshness`` fails if a group is not loaded up to that long ago; 3 days by default.
     :param include_champs: the form's answers; true by default, like the next three. (templated, like all that follow)
-    :param include_annotations: the officers' private fields.
+    :param include_annotations: the instructeurs' private fields.
     :param include_traitements: the history of states.
-    :param include_instructeurs: the officers who follow the dossier.
+    :param include_instructeurs: the instructeurs who follow the dossier.
     :param include_avis: the experts' opinions; false by default, like those that follow.
     :param include_messages: the messages.
     :param include_geometry: the shapes of maps and addresses.

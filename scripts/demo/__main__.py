@@ -35,7 +35,7 @@ To go on:
   {landing}: the files as the service sent them; {logs}: the logs of all tasks
 
 For the real service:
-  1. a token: on the service, in an administrator's profile, "Jetons d'API"
+  1. a token: on the service, in an administrateur's profile, "Jetons d'API"
   2. a connection: export AIRFLOW_CONN_DS_DEFAULT='{{"conn_type": "ds", "password": "<the token>"}}'
   3. the DAG above, with your démarche's number and your storage; its first night loads everything
 """

@@ -12,7 +12,7 @@ A line is a night: at four o'clock one run of the DAG brings into the warehouse 
   + new         … deposited since then …
   - erased      … deleted for good on the service since then, two weeks after they were hidden or expired …
   = today       … and so the dossiers in the table after the run
-  pending     of these, hidden on the service by their user or an officer, who may bring them back
+  pending     of these, hidden on the service by their usager or an instructeur, who may bring them back
   vanished    of these, expired: in none of the service's lists, until it deletes them two weeks later
   drift       dossiers that the tables show otherwise than the service: missing, left over, in another group, state or
               list, or changed at another second. It is counted each night, dossier by dossier, from the sandbox's own
