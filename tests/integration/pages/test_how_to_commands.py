@@ -16,7 +16,14 @@ from tests.support.wholeness import assert_extracts_are_whole
 
 pytestmark = pytest.mark.integration
 
-PAGES = ["install.md", "nightly_warehouse.md", "backfill.md", "stores_and_machines.md", "upgrade.md"]
+PAGES = [
+    "install.md",
+    "nightly_warehouse.md",
+    "backfill.md",
+    "stores_and_machines.md",
+    "upgrade.md",
+    "troubleshooting.md",
+]
 
 
 @pytest.mark.parametrize("page", PAGES)
