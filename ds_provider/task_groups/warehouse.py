@@ -71,14 +71,12 @@ class DSWarehouseTaskGroup(TaskGroup):
     :param destination: the landing zone, any URL of Airflow's object storage. (templated)
     :param demarche_number: the démarche, all of whose groups are read, and whose form gives the wide tables all their
         columns from the first day on. (templated)
-    :param groupe_instructeur_number: only these groups: a list, or the output of a task that returns one. Give this,
-        ``demarche_number``, or both.
+    :param groupe_instructeur_number: only these groups: a list, or the output of a task that returns one; an empty one
+        is an error. Give this, ``demarche_number``, or both.
     :param warehouse_conn_id: the connection of the database; without it, a DuckDB file in Airflow's home. (templated)
     :param dataset: the schema of the database that holds the tables. (templated)
     :param ds_conn_id: the connection of the service. (templated)
-    :param groupes_per_task: how many groups a mapped task reads, one after another; 10 by default. If
-        ``groupe_instructeur_number`` is a task's output, that is mapped as it is: return lists of numbers to have
-        several in a task.
+    :param groupes_per_task: how many groups a mapped task reads, one after another; 10 by default.
     :param refresh_max_age: how long ago each dossier was read at most: each run reads a share of the oldest again;
         28 days by default.
     :param reconcile_every: how often all numbers and dates are compared with the service's, in whole days; 7 days by
