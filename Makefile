@@ -6,7 +6,9 @@ VENV := .venv
 BIN := $(VENV)/bin
 INSTALLED := $(VENV)/.installed
 PAGES := tests/integration/pages
-PYTEST = $(BIN)/pytest --numprocesses=auto --maxprocesses=4 --dist=loadfile --no-loadscope-reorder --basetemp='$(TMPDIR)/pytest'
+# one more than there are cores: many tests wait for others
+WORKERS = $(shell $(BIN)/python -c 'import os; print(min(os.cpu_count() or 1, 4) + 1)')
+PYTEST = $(BIN)/pytest --numprocesses=$(WORKERS) --dist=loadfile --no-loadscope-reorder --basetemp='$(TMPDIR)/pytest'
 INSTALLED_BENCH := $(VENV)/.installed-bench
 CONTRACT := ../shared/contract
 COMPOSE_SCHEMA := vendor.compose-spec

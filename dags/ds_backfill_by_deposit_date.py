@@ -56,7 +56,7 @@ from ds_provider.task_groups import ds_default_args
 def ds_backfill_by_deposit_date():
     @task
     def groupes(params: dict[str, Any]) -> list[Any]:
-        return params["groupes"] or ["<the numbers of your groups>"]
+        return params["groupes"] or ["<the numbers of your groups, in params>"]
 
     DSExtractDossiersOperator.partial(
         task_id="dossiers",

@@ -51,7 +51,7 @@ from ds_provider.task_groups import ds_default_args
 def ds_groupes_fan_out():
     @task
     def groupes(params: dict[str, Any]) -> list[Any]:
-        return params["groupes"] or ["<the numbers of your groups>"]
+        return params["groupes"] or ["<the numbers of your groups, in params>"]
 
     numbers = groupes()
 

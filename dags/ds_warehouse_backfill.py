@@ -64,7 +64,7 @@ from ds_provider.task_groups import ds_default_args
 def ds_warehouse_backfill():
     groupes = DSListGroupesOperator(
         task_id="groupes",
-        demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}",
+        demarche_number="{{ params.demarche_number or '<the number of your démarche, in params>' }}",
         batch_size=10,
     )
     dossiers = DSExtractDossiersOperator.partial(

@@ -23,7 +23,7 @@ from ds_provider.task_groups import DSWarehouseDag
 DSWarehouseDag(
     "ds_warehouse_daily",
     dag_display_name="Démarche to warehouse, every night",
-    demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}",
+    demarche_number="{{ params.demarche_number or '<the number of your démarche, in params>' }}",
     destination="{{ params.destination }}",
     warehouse_conn_id=None,
     include_messages=True,

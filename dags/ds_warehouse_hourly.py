@@ -52,7 +52,7 @@ from ds_provider.task_groups import ds_default_args
 )
 def ds_warehouse_hourly():
     groupes = DSListGroupesOperator(
-        task_id="groupes", demarche_number="{{ params.demarche_number or '<the number of your démarche>' }}"
+        task_id="groupes", demarche_number="{{ params.demarche_number or '<the number of your démarche, in params>' }}"
     )
     # all groups in one task: one request finds the groups in which nothing changed
     dossiers = DSExtractDossiersOperator(

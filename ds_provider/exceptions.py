@@ -5,6 +5,7 @@
     DSError
      ├─ DSConfigurationError     a parameter or a connection cannot work; no request was sent
      ├─ DSDestinationError       the landing zone cannot be written or read
+     │   └─ DSDestinationRightsError    the worker may not; a person must grant it
      ├─ DSWarehouseError         the warehouse cannot be written or read
      │   ├─ DSWarehouseLockedError     others use it; the same load may succeed later
      │   └─ DSWarehouseRightsError     its role lacks a right that a person must grant
@@ -112,6 +113,13 @@ class DSDestinationError(DSError, OSError):
 
     What to do: check that the place exists, has room, and that the worker may write there; then clear the task.
     What had landed is taken over.
+    """
+
+
+class DSDestinationRightsError(DSDestinationError):
+    """The worker has no right to write or read in the landing zone: a person must grant it.
+
+    What to do: give the user that runs the worker the right to write there, or name a place where it has it.
     """
 
 

@@ -13,6 +13,7 @@ from airflow.sdk.exceptions import AirflowFailException
 from ds_provider.exceptions import (
     DSAccessError,
     DSConfigurationError,
+    DSDestinationRightsError,
     DSError,
     DSGroupesRefusedError,
     DSMaintenanceError,
@@ -28,6 +29,7 @@ R = TypeVar("R")
 PERMANENT_ERRORS: tuple[type[DSError], ...] = (
     DSAccessError,
     DSConfigurationError,
+    DSDestinationRightsError,
     DSGroupesRefusedError,
     DSRequestError,
     DSTasksFailedError,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
-from ds_provider.exceptions import DSConfigurationError, DSDestinationError
+from ds_provider.exceptions import DSConfigurationError, DSDestinationError, DSDestinationRightsError
 
 if TYPE_CHECKING:
     from airflow.sdk import ObjectStoragePath
@@ -101,7 +102,9 @@ def storage_errors(failure: str) -> Iterator[None]:
     except (DSConfigurationError, DSDestinationError):
         raise
     except Exception as error:  # noqa: BLE001 - every storage has errors of its own
-        raise DSDestinationError(f"{failure}: {type(error).__name__}: {error}") from None
+        is_refused = isinstance(error, PermissionError) or getattr(error, "errno", None) == errno.EROFS
+        kind = DSDestinationRightsError if is_refused else DSDestinationError
+        raise kind(f"{failure}: {type(error).__name__}: {error}") from None
 
 
 def is_local(path: ObjectStoragePath) -> bool:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import errno
+
 import pytest
 from airflow.sdk import ObjectStoragePath
 from fsspec.implementations.local import LocalFileSystem
 
 from ds_provider.exceptions import DSConfigurationError, DSDestinationError
-from ds_provider.landing.storage import open_destination, parse_destination
+from ds_provider.landing.storage import open_destination, parse_destination, storage_errors
+from ds_provider.retry_policy import PERMANENT_ERRORS
 
 
 @pytest.mark.parametrize("given", ["", None, "data/ds", "./ds", "~/ds", "C:\\ds", "://x", 12, b"/data"], ids=repr)
@@ -130,6 +133,17 @@ def test_path_below_a_file_cannot_be_written(tmp_path):
         open_destination(f"file://{tmp_path}/file/ds")
     assert "\n" not in str(caught.value)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+@pytest.mark.parametrize(
+    ("error", "needs_a_person"),
+    [(PermissionError("not permitted"), True), (OSError(errno.EROFS, "read only"), True), (OSError("full"), False)],
+    ids=repr,
+)
+def test_storage_on_which_the_worker_has_no_right_is_not_tried_again(error, needs_a_person):
+    with pytest.raises(DSDestinationError) as caught, storage_errors("it cannot be written"):
+        raise error
+    assert isinstance(caught.value, PERMANENT_ERRORS) == needs_a_person
 
 
 @pytest.mark.parametrize("error", [PermissionError("read only"), RuntimeError("of the storage's own kind")], ids=repr)
