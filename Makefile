@@ -40,10 +40,10 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/python -m pip install --quiet --constraint constraints.txt --editable '.[sandbox,dev]'
 	@touch $@
 
-test: $(INSTALLED) ## run the tests, on all cores, in less than eight minutes on two
+test: $(INSTALLED) ## run the tests, on all cores, in about eight minutes on two
 	$(PYTEST) --ignore=$(PAGES) $(wildcard tests/unit tests/integration)
 
-pages: $(INSTALLED) ## run each code block of the README and of the site, in about five minutes
+pages: $(INSTALLED) ## run what the README and the site show: code blocks, demo, benchmark; about five minutes
 	$(PYTEST) $(PAGES)
 
 lint: $(INSTALLED) ## check style, format and spelling

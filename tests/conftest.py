@@ -17,7 +17,7 @@ CHECKOUT = Path(__file__).parent.parent
 HOMES = CHECKOUT / ".airflow"
 
 # Files of half a minute and more, in the order in which they start. Started last, a long file would keep one process
-# busy alone. The demo runs many processes and the budget's tests mostly wait, so these two run side by side.
+# busy alone.
 LONG_FILES = (
     "test_demo.py",
     "test_budget.py",

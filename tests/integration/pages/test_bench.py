@@ -13,7 +13,7 @@ from scripts.bench.scenarios import Contender
 
 pytestmark = pytest.mark.integration
 
-CHECKOUT = Path(__file__).parents[2]
+CHECKOUT = Path(__file__).parents[3]
 FEW = 120
 PROVIDER, HTTPX = Contender("this provider", "provider", 4), Contender("httpx loop", "httpx_loop")
 
